@@ -1,0 +1,72 @@
+import type * as apps from './generated/apps-v1.ts';
+import type * as coordination from './generated/coordination-v1.ts';
+import type * as core from './generated/core-v1.ts';
+import type * as discovery from './generated/discovery-v1.ts';
+import type * as rbac from './generated/rbac-v1.ts';
+import table from './generated/resources.json' with { type: 'json' };
+import type { KubeObject } from './object.ts';
+
+/** One served resource: where it lives in the URL space and what may be done with it. */
+export interface ResourceInfo {
+  readonly group: string;
+  readonly version: string;
+  /** The plural in the URL, such as 'deployments'. */
+  readonly resource: string;
+  readonly kind: string;
+  /** Name of its type in the facts table, such as 'apps/v1.Deployment'. Empty for custom resources. */
+  readonly type: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly subresources: Readonly<
+    Record<string, { kind: string; group: string; version: string; verbs: readonly string[] }>
+  >;
+}
+
+/** A ResourceInfo that remembers the TypeScript type of its objects. */
+export interface Resource<T extends KubeObject> extends ResourceInfo {
+  /** Never set; carries the type only. */
+  readonly object?: T;
+}
+
+/** Every resource of the stable API, generated. */
+export const builtinResources: readonly ResourceInfo[] = table as unknown as ResourceInfo[];
+
+const byKey = new Map(builtinResources.map((info) => [`${info.group}/${info.version}/${info.resource}`, info]));
+
+/** The built-in resource by group, version and plural name. Throws on an unknown one: a programming error. */
+export function builtin<T extends KubeObject>(group: string, version: string, resource: string): Resource<T> {
+  const info = byKey.get(`${group}/${version}/${resource}`);
+  if (!info) throw new Error(`no built-in resource ${group}/${version}/${resource}`);
+  return info;
+}
+
+/** 'apps/v1', or 'v1' for the core group. */
+export function apiVersionOf(info: { group: string; version: string }): string {
+  return info.group ? `${info.group}/${info.version}` : info.version;
+}
+
+export const pods = builtin<core.Pod>('', 'v1', 'pods');
+export const nodes = builtin<core.Node>('', 'v1', 'nodes');
+export const services = builtin<core.Service>('', 'v1', 'services');
+export const endpoints = builtin<core.Endpoints>('', 'v1', 'endpoints');
+export const namespaces = builtin<core.Namespace>('', 'v1', 'namespaces');
+export const configMaps = builtin<core.ConfigMap>('', 'v1', 'configmaps');
+export const secrets = builtin<core.Secret>('', 'v1', 'secrets');
+export const serviceAccounts = builtin<core.ServiceAccount>('', 'v1', 'serviceaccounts');
+export const events = builtin<core.Event>('', 'v1', 'events');
+export const persistentVolumeClaims = builtin<core.PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims');
+export const persistentVolumes = builtin<core.PersistentVolume>('', 'v1', 'persistentvolumes');
+export const deployments = builtin<apps.Deployment>('apps', 'v1', 'deployments');
+export const replicaSets = builtin<apps.ReplicaSet>('apps', 'v1', 'replicasets');
+export const statefulSets = builtin<apps.StatefulSet>('apps', 'v1', 'statefulsets');
+export const daemonSets = builtin<apps.DaemonSet>('apps', 'v1', 'daemonsets');
+export const endpointSlices = builtin<discovery.EndpointSlice>('discovery.k8s.io', 'v1', 'endpointslices');
+export const leases = builtin<coordination.Lease>('coordination.k8s.io', 'v1', 'leases');
+export const roles = builtin<rbac.Role>('rbac.authorization.k8s.io', 'v1', 'roles');
+export const roleBindings = builtin<rbac.RoleBinding>('rbac.authorization.k8s.io', 'v1', 'rolebindings');
+export const clusterRoles = builtin<rbac.ClusterRole>('rbac.authorization.k8s.io', 'v1', 'clusterroles');
+export const clusterRoleBindings = builtin<rbac.ClusterRoleBinding>(
+  'rbac.authorization.k8s.io',
+  'v1',
+  'clusterrolebindings',
+);

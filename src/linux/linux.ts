@@ -1,0 +1,205 @@
+/**
+ * The only door to the kernel. Real implementations make system calls through FFI in a worker thread of their own
+ * (src/linux/worker.ts), so that the caller's event loop never blocks; `FakeLinux` records them for tests without root.
+ * Every call rejects with a SyscallError that names the call, the errno and the object.
+ */
+export interface Linux {
+  mounts: Mounts;
+  namespaces: Namespaces;
+  net: NetDevices;
+  cgroups: Cgroups;
+  processes: Processes;
+  nft: Nftables;
+  close(): Promise<void>;
+}
+
+// ---- mounts
+
+export interface Mounts {
+  /** mount(2). `flags` are names: 'bind', 'rec', 'ro', 'nosuid', 'nodev', 'noexec', 'private', 'rprivate', 'rshared', 'rslave', 'remount'. */
+  mount(mount: { source: string; target: string; type?: string; flags?: string[]; data?: string }): Promise<void>;
+  /** Overlay of read-only layers (topmost first) under a writable one. Long layer lists are passed through fsconfig(2). */
+  overlay(mount: { target: string; lower: string[]; upper: string; work: string }): Promise<void>;
+  /** umount2(2) with MNT_DETACH; a target that is not a mount point is no error. */
+  unmount(target: string): Promise<void>;
+  /** Mount points below `prefix`, from /proc/self/mountinfo, deepest first. */
+  list(prefix: string): Promise<MountInfo[]>;
+}
+
+export interface MountInfo {
+  target: string;
+  type: string;
+  source: string;
+  options: string;
+}
+
+// ---- namespaces
+
+export type NamespaceKind = 'net' | 'ipc' | 'uts';
+
+export interface Namespaces {
+  /**
+   * Makes new namespaces of the given kinds and pins each by a bind mount on the given file (made if absent), in one
+   * synchronous step on the worker thread: unshare, set the host name, pin, setns back. Aborts the process if the way back fails.
+   * In a new network namespace `lo` is up. Sysctls ('net.ipv4.ip_unprivileged_port_start': '0') are written inside.
+   */
+  create(
+    pins: Partial<Record<NamespaceKind, string>>,
+    options?: { hostname?: string; sysctls?: Record<string, string> },
+  ): Promise<void>;
+  /** Unmounts and removes the pins; the last member gone, the kernel frees the namespace (and its interfaces). */
+  remove(pins: Partial<Record<NamespaceKind, string>>): Promise<void>;
+}
+
+// ---- network devices (rtnetlink)
+
+export interface NetDevices {
+  /**
+   * A whole Pod network in one go: veth pair, peer moved into the namespace pinned at `netns` as eth0 with `address`/32 and
+   * `mac`, route to `gateway` and default route by it, permanent neighbours on both sides, host end up with a /32 route.
+   */
+  attachPod(pod: PodAttachment): Promise<void>;
+  /** Removes a link by name; absent is no error. */
+  deleteLink(name: string): Promise<void>;
+  /** A dummy link that is up, with these addresses ('10.1.2.3/32'). Idempotent. */
+  ensureDummy(name: string, addresses: string[]): Promise<void>;
+  addAddress(link: string, address: string): Promise<void>;
+  deleteAddress(link: string, address: string): Promise<void>;
+  /** Adds or replaces a route. `unreachable` routes have no link. */
+  replaceRoute(route: Route): Promise<void>;
+  deleteRoute(route: Route): Promise<void>;
+  links(): Promise<LinkInfo[]>;
+  addresses(): Promise<{ link: string; address: string; prefixLength: number }[]>;
+  /** The IPv4 routes of the main table. */
+  routes(): Promise<RouteInfo[]>;
+}
+
+export interface PodAttachment {
+  netns: string;
+  /** Name of the host end, at most 15 characters. */
+  hostLink: string;
+  hostMac: string;
+  podMac: string;
+  /** IPv4 address of the Pod, without a prefix length. */
+  address: string;
+  /** Link-local gateway address that the Pod routes by; needs no owner, as its neighbour entry is permanent. */
+  gateway: string;
+  /** @default 1500 */
+  mtu?: number;
+  /** Preferred source address of the host's route to the Pod. */
+  hostAddress?: string;
+}
+
+export interface Route {
+  /** '10.1.0.0/16'. */
+  destination: string;
+  link?: string;
+  type?: 'unicast' | 'unreachable' | 'blackhole' | 'local';
+  source?: string;
+}
+
+export interface RouteInfo extends Route {
+  gateway?: string;
+}
+
+export interface LinkInfo {
+  name: string;
+  index: number;
+  up: boolean;
+  mtu: number;
+  mac: string;
+  /** 'veth', 'dummy', 'bridge', … */
+  kind: string;
+}
+
+// ---- cgroups: v1, hybrid and v2 behind one tree
+
+export interface Cgroups {
+  layout: CgroupLayout;
+  /** Makes the cgroup (and its parents) in every hierarchy in use. Path is from the root: '/vitrine-x/kubepods/…'. */
+  create(path: string, limits?: CgroupLimits): Promise<void>;
+  update(path: string, limits: CgroupLimits): Promise<void>;
+  /** Kills what is left in it and removes it and everything below, in all hierarchies; absent is no error. */
+  remove(path: string): Promise<void>;
+  processes(path: string): Promise<number[]>;
+  usage(path: string): Promise<CgroupUsage>;
+  /** Moves a process. */
+  enter(path: string, pid: number): Promise<void>;
+  exists(path: string): boolean;
+}
+
+export interface CgroupLayout {
+  version: 'v1' | 'hybrid' | 'v2';
+  /** Where each controller is mounted: 'memory' to '/sys/fs/cgroup/memory'; on v2 every one to the same directory. */
+  controllers: Record<string, string>;
+}
+
+export interface CgroupLimits {
+  /** cpu.shares; converted to cpu.weight on v2 (KEP-2254). */
+  cpuShares?: number;
+  /** Microseconds per period; -1 for none. */
+  cpuQuota?: number;
+  /** Microseconds. @default 100000 */
+  cpuPeriod?: number;
+  /** -1 for none. */
+  memoryBytes?: number;
+  pids?: number;
+}
+
+export interface CgroupUsage {
+  cpuNanoseconds: number;
+  throttledNanoseconds: number;
+  memoryBytes: number;
+  /** Memory less inactive file pages: what Kubernetes calls the working set. */
+  workingSetBytes: number;
+  memoryLimitBytes: number | undefined;
+  pids: number;
+  oomKills: number;
+}
+
+// ---- processes
+
+export interface Processes {
+  /** Runs a program to its end. Rejects only when it cannot be started; a non-zero exit is a value. */
+  run(command: string[], options?: RunOptions): Promise<RunResult>;
+  /** Starts a program in a session of its own that outlives us, with the given file descriptors; resolves with its pid. */
+  spawnDetached(command: string[], options?: SpawnOptions): Promise<number>;
+  kill(pid: number, signal: number | string): void;
+  /** Calls back once the process is gone, by pidfd; at once if it already is. Returns the cancellation. */
+  onExit(pid: number, fn: () => void): () => void;
+  /** Start time in clock ticks since boot (/proc/PID/stat field 22): with the pid, a process's identity. undefined if gone. */
+  startTime(pid: number): number | undefined;
+}
+
+export interface RunOptions {
+  input?: string | Uint8Array;
+  env?: Record<string, string>;
+  cwd?: string;
+  timeoutMs?: number;
+}
+
+export interface RunResult {
+  /** Exit code; 128 + n for signal n. */
+  code: number;
+  stdout: string;
+  stderr: string;
+  timedOut: boolean;
+}
+
+export interface SpawnOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Files or descriptors for 0, 1, 2 and further ones. @default /dev/null */
+  stdio?: (string | number | 'ignore')[];
+  /** Cgroup that the process is put in before it runs. */
+  cgroup?: string;
+}
+
+// ---- nftables
+
+export interface Nftables {
+  /** Applies a script atomically (libnftables nft_run_cmd_from_buffer). Rejects with libnftables' own message. */
+  apply(script: string): Promise<void>;
+  /** The output of a list command. */
+  list(command: string): Promise<string>;
+}

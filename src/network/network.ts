@@ -1,0 +1,33 @@
+/** The node's network: an address per Pod, the service proxy, cluster DNS. One per cluster and node. */
+export interface PodNetwork {
+  /** Links, routes and nft table of the cluster; idempotent. */
+  open(): Promise<void>;
+  /** Gives the sandbox's network namespace an address and connects it. The same id gets the same address again. */
+  attach(sandboxId: string, netns: string): Promise<PodAddress>;
+  detach(sandboxId: string): Promise<void>;
+  address(sandboxId: string): PodAddress | undefined;
+  /** Tells which sandboxes exist, after a restart; the addresses of all others are freed. */
+  retain(sandboxIds: string[]): Promise<void>;
+  /** Removes every link, route and table of this cluster. */
+  removeAll(): Promise<void>;
+}
+
+export interface PodAddress {
+  ip: string;
+  mac: string;
+  hostLink: string;
+}
+
+/** Programs Services into the kernel; follows Services and EndpointSlices through informers. */
+export interface ServiceProxy {
+  start(): Promise<void>;
+  /** Resolves when everything the informers know is in the kernel. */
+  whenSynced(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Answers for cluster.local over UDP and TCP, forwards the rest to the host's resolvers (Kubernetes DNS-Based Service Discovery 1.1). */
+export interface DnsServer {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
