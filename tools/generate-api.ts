@@ -25,6 +25,10 @@ interface RawType {
   values?: string[];
   structType?: string;
 }
+interface Operation {
+  'x-kubernetes-action'?: string;
+  'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string };
+}
 interface RawPackage {
   group: string | null;
   version: string;
@@ -37,7 +41,9 @@ if (!factsFile || !swaggerFile) {
   process.exit(2);
 }
 const raw = JSON.parse(fs.readFileSync(factsFile, 'utf8')) as { version: string; packages: Record<string, RawPackage> };
-const swagger = JSON.parse(fs.readFileSync(swaggerFile, 'utf8'));
+const swagger = JSON.parse(fs.readFileSync(swaggerFile, 'utf8')) as {
+  paths: Record<string, Record<string, Operation>>;
+};
 const outDir = path.join(import.meta.dirname, '../src/api/generated');
 
 /** Stable groups are served; alpha and beta ones are off by default in Kubernetes too (KEP-3136). */
@@ -285,7 +291,7 @@ const verbOf: Record<string, string> = {
   deletecollection: 'deletecollection',
   connect: 'connect',
 };
-for (const [url, item] of Object.entries<Record<string, any>>(swagger.paths)) {
+for (const [url, item] of Object.entries(swagger.paths)) {
   const match =
     /^\/(?:api\/(v1)|apis\/([^/]+)\/(v[12]))\/(namespaces\/\{namespace\}\/)?([a-z]+)(\/\{name\})?(?:\/([a-z/]+))?(\/\{path\})?$/.exec(
       url,
@@ -295,7 +301,7 @@ for (const [url, item] of Object.entries<Record<string, any>>(swagger.paths)) {
   const group = core ? '' : apisGroup;
   const version = (core ?? apisVersion) as string;
   const key = `${group}/${version}/${resource}`;
-  for (const [method, op] of Object.entries<any>(item)) {
+  for (const [method, op] of Object.entries(item)) {
     const verb = verbOf[op['x-kubernetes-action'] as string];
     const gvk = op['x-kubernetes-group-version-kind'];
     if (!verb || !gvk) continue;
