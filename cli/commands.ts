@@ -1,0 +1,23 @@
+import type { Command } from './command.ts';
+
+export interface CommandEntry {
+  usage: string;
+  summary: string;
+  load(): Promise<{ command: Command }>;
+}
+
+/** Every command, in the order of the help text. Each is loaded only when it is called. */
+export const commands: Record<string, CommandEntry> = {
+  up: { usage: 'up', summary: 'start or resume a cluster', load: () => import('./up.ts') },
+  down: { usage: 'down', summary: 'stop it, Pods included; its data stays', load: () => import('./down.ts') },
+  delete: { usage: 'delete [--images]', summary: 'stop it and remove its data', load: () => import('./delete.ts') },
+  status: { usage: 'status', summary: 'components, addresses, resource use', load: () => import('./status.ts') },
+  kubeconfig: { usage: 'kubeconfig', summary: 'print the kubeconfig', load: () => import('./kubeconfig.ts') },
+  demo: { usage: 'demo', summary: '100 httpd Pods behind a LoadBalancer', load: () => import('./demo.ts') },
+  apply: { usage: 'apply -f FILE', summary: 'server-side apply of manifests', load: () => import('./apply.ts') },
+  image: { usage: 'image COMMAND', summary: 'pull, load, build, ls, rm, tag, save', load: () => import('./image.ts') },
+  ps: { usage: 'ps [OPTIONS]', summary: 'processes with their Pod and container', load: () => import('./ps.ts') },
+  tree: { usage: 'tree [KIND/NAME]', summary: 'from Service to thread', load: () => import('./tree.ts') },
+  server: { usage: 'server', summary: 'the control-plane process, in the foreground', load: () => import('./server.ts') },
+  agent: { usage: 'agent', summary: 'the node process, in the foreground', load: () => import('./agent.ts') },
+};

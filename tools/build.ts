@@ -1,0 +1,65 @@
+/**
+ * Bundles the program into dist/: one entry for commands and processes, one for each worker thread. Commands are
+ * chunks of their own, so that starting one loads only what it needs; V8's compile cache does the rest.
+ *
+ * Usage: node tools/build.ts
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+const root = path.join(import.meta.dirname, '..');
+const dist = path.join(root, 'dist');
+const started = new Date();
+fs.mkdirSync(dist, { recursive: true });
+// Each build has a folder of its own: processes that run from an older one can still load their chunks.
+const next = fs.mkdtempSync(path.join(dist, 'build-'));
+
+try {
+  await build({
+    absWorkingDir: root,
+    entryPoints: {
+      main: 'cli/main.ts',
+      'sqlite-worker': 'src/store/sqlite-worker.ts',
+      worker: 'src/linux/worker.ts',
+    },
+    outdir: next,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    minifySyntax: true,
+    chunkNames: 'chunk-[name]-[hash]',
+    // Native: finds its prebuilt library beside its own files.
+    external: ['koffi'],
+    loader: { '.json': 'json' },
+    banner: {
+      // CommonJS packages in the bundle call require().
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  fs.writeFileSync(path.join(next, '.built'), '');
+  // Sources that were saved while the bundle was being made are newer than it.
+  fs.utimesSync(path.join(next, '.built'), started, started);
+  const link = path.join(dist, `.current-${process.pid}`);
+  fs.symlinkSync(path.basename(next), link);
+  fs.renameSync(link, path.join(dist, 'current'));
+  removeOldBuilds();
+} catch (error) {
+  fs.rmSync(next, { recursive: true, force: true });
+  throw error;
+}
+
+/** Keeps the newest three. */
+function removeOldBuilds(): void {
+  const builds = fs
+    .readdirSync(dist)
+    .filter((name) => name.startsWith('build-'))
+    .map((name) => ({ name, time: fs.statSync(path.join(dist, name)).mtimeMs }))
+    .sort((a, b) => b.time - a.time);
+  for (const { name } of builds.slice(3)) fs.rmSync(path.join(dist, name), { recursive: true, force: true });
+}
