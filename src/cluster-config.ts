@@ -1,0 +1,101 @@
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { UserError } from './base/errors.ts';
+import { readHostRoutes } from './linux/proc-routes.ts';
+import type { AddressPlan } from './network/address-plan.ts';
+import { chooseAddresses } from './network/choose-addresses.ts';
+import { type ClusterPaths, clusterPaths } from './paths.ts';
+
+/** What is decided at the first start of a cluster and kept for its life: <state>/cluster.json. */
+export interface ClusterConfig {
+  name: string;
+  createdAt: string;
+  nodeName: string;
+  plan: AddressPlan;
+  /** Port on 127.0.0.1 for clients of this machine. */
+  apiPort: number;
+  /** Port of the API server on the node's address, for Pods. */
+  internalApiPort: number;
+  /** Port of the kubelet on the node's address. */
+  kubeletPort: number;
+}
+
+export const defaultApiPort = 6443;
+
+export function readClusterConfig(paths: ClusterPaths): ClusterConfig | undefined {
+  try {
+    return JSON.parse(fs.readFileSync(configFile(paths), 'utf8')) as ClusterConfig;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new UserError(`cannot read ${configFile(paths)}`, { cause: error, hint: 'vitrine delete starts afresh' });
+  }
+}
+
+/** Reads the cluster's configuration, or decides it: addresses that clash with no route and no other cluster, a free port. */
+export async function ensureClusterConfig(paths: ClusterPaths, wanted: { apiPort?: number } = {}): Promise<ClusterConfig> {
+  const existing = readClusterConfig(paths);
+  if (existing) {
+    await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
+    return existing;
+  }
+  const others = otherClusters(paths);
+  const config: ClusterConfig = {
+    name: paths.name,
+    createdAt: new Date().toISOString(),
+    nodeName: os.hostname().toLowerCase(),
+    plan: chooseAddresses(
+      paths.name,
+      readHostRoutes(),
+      others.map((other) => other.plan),
+    ),
+    apiPort: wanted.apiPort ?? (await freePort(others.map((other) => other.apiPort))),
+    internalApiPort: 6443,
+    kubeletPort: 10250,
+  };
+  if (wanted.apiPort) await requireFreePort(wanted.apiPort, 'choose another with --api-port');
+  fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  fs.writeFileSync(`${configFile(paths)}.tmp`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600, flush: true });
+  fs.renameSync(`${configFile(paths)}.tmp`, configFile(paths));
+  return config;
+}
+
+/** The configurations of all other clusters of this machine, running or not. */
+export function otherClusters(paths: ClusterPaths): ClusterConfig[] {
+  return clusterNames(paths).flatMap((name) => (name === paths.name ? [] : (readClusterConfig(siblingPaths(paths, name)) ?? [])));
+}
+
+/** Names of the clusters that have state on this machine. */
+export function clusterNames(paths: ClusterPaths): string[] {
+  const parent = path.dirname(paths.state);
+  if (!fs.existsSync(parent)) return [];
+  return fs.readdirSync(parent).filter((name) => fs.existsSync(path.join(parent, name, 'cluster.json')));
+}
+
+function siblingPaths(paths: ClusterPaths, name: string): ClusterPaths {
+  const sibling = clusterPaths(name);
+  return { ...sibling, state: path.join(path.dirname(paths.state), name) };
+}
+
+function configFile(paths: ClusterPaths): string {
+  return path.join(paths.state, 'cluster.json');
+}
+
+async function freePort(taken: number[]): Promise<number> {
+  for (let port = defaultApiPort; port < defaultApiPort + 1000; port++)
+    if (!taken.includes(port) && (await isFree(port))) return port;
+  throw new UserError(`no free port from ${defaultApiPort} on`, { hint: 'choose one with --api-port' });
+}
+
+async function requireFreePort(port: number, hint: string): Promise<void> {
+  if (!(await isFree(port))) throw new UserError(`port 127.0.0.1:${port} is taken by another program`, { hint });
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,97 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from './base/errors.ts';
+import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import { type Daemon, type DaemonReport, readPidFile, startDaemon, stopDaemon } from './linux/daemon.ts';
+import { type ClusterPaths, clusterPaths } from './paths.ts';
+
+/** The two long-lived processes of a cluster, by the name of their command. */
+export type ComponentName = 'server' | 'agent';
+
+export interface ClusterState {
+  paths: ClusterPaths;
+  /** Absent: no such cluster. */
+  config: ClusterConfig | undefined;
+  server: Daemon | undefined;
+  agent: Daemon | undefined;
+}
+
+export interface StartResult {
+  config: ClusterConfig;
+  alreadyRunning: boolean;
+  /** Milliseconds from the call until the API answered. */
+  apiMs: number;
+  /** Milliseconds from the call until the node was Ready. */
+  nodeMs: number;
+}
+
+/** What is known of a cluster without asking its API. */
+export function clusterState(name: string): ClusterState {
+  const paths = clusterPaths(name);
+  return {
+    paths,
+    config: readClusterConfig(paths),
+    server: readPidFile(pidFile(paths, 'server')),
+    agent: readPidFile(pidFile(paths, 'agent')),
+  };
+}
+
+/** Starts whichever of the two processes is not running, and waits until the API answers and the node is Ready. */
+export async function startCluster(name: string, options: { apiPort?: number } = {}): Promise<StartResult> {
+  const began = performance.now();
+  const { paths, server, agent } = clusterState(name);
+  const elapsed = () => performance.now() - began;
+  const extra = options.apiPort ? ['--api-port', String(options.apiPort)] : [];
+  const starting = {
+    server: server ? undefined : start(paths, 'server', extra),
+    agent: agent ? undefined : start(paths, 'agent', []),
+  };
+  try {
+    const api = Promise.resolve(starting.server?.report).then((report) => ({ report, ms: elapsed() }));
+    const node = Promise.resolve(starting.agent?.report).then((report) => ({ report, ms: elapsed() }));
+    const apiResult = await Promise.race([api, node.then(({ report }) => (report?.error ? { report, ms: 0 } : api))]);
+    requireReady('server', apiResult.report, paths);
+    const nodeResult = await node;
+    requireReady('agent', nodeResult.report, paths);
+    const config = readClusterConfig(paths) as ClusterConfig;
+    return { config, alreadyRunning: !starting.server && !starting.agent, apiMs: apiResult.ms, nodeMs: nodeResult.ms };
+  } catch (error) {
+    // What we started does not stay behind half-way.
+    for (const component of ['agent', 'server'] as const) {
+      const daemon = starting[component] && readPidFile(pidFile(paths, component));
+      if (daemon) await stopDaemon(daemon, 2000);
+    }
+    throw error;
+  }
+}
+
+/** Ends both processes; containers are not touched. */
+export async function stopProcesses(name: string): Promise<void> {
+  const { paths } = clusterState(name);
+  for (const component of ['agent', 'server'] as const) {
+    const daemon = readPidFile(pidFile(paths, component));
+    if (daemon) await stopDaemon(daemon, 5000);
+    fs.rmSync(pidFile(paths, component), { force: true });
+  }
+}
+
+export function pidFile(paths: ClusterPaths, component: ComponentName): string {
+  return path.join(paths.run, `${component}.pid`);
+}
+
+function start(paths: ClusterPaths, component: ComponentName, extra: string[]): { report: Promise<DaemonReport> } {
+  return startDaemon({
+    command: [process.execPath, ...process.execArgv, ...heapFlags, process.argv[1] as string, component, '--name', paths.name, ...extra],
+    logFile: path.join(paths.logs, `${component}.log`),
+  });
+}
+
+/** A small young generation keeps resident memory low; both processes hold little that lives long. */
+const heapFlags = ['--max-semi-space-size=4'];
+
+function requireReady(component: ComponentName, report: DaemonReport | undefined, paths: ClusterPaths): void {
+  if (!report || report.ready) return;
+  throw new UserError(report.error ?? `${component} did not start`, {
+    hint: report.hint ?? `see ${path.join(paths.logs, `${component}.log`)}`,
+  });
+}

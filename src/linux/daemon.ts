@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/** A long-lived process of ours that goes on after we end: its pid file holds 'PID STARTTIME', which names a process for good. */
+export interface Daemon {
+  pid: number;
+  /** Clock ticks since boot (proc_pid_stat(5), field 22). */
+  startTime: number;
+}
+
+export interface DaemonReport {
+  ready?: boolean;
+  error?: string;
+  hint?: string;
+  [detail: string]: unknown;
+}
+
+/**
+ * Starts a program in a session of its own, its output appended to `logFile`. Descriptor 3 is a pipe on which it
+ * reports one line of JSON; `report` resolves with it, or with an error when the program ends without one.
+ */
+export function startDaemon(options: { command: string[]; logFile: string; env?: NodeJS.ProcessEnv }): {
+  pid: number;
+  report: Promise<DaemonReport>;
+} {
+  fs.mkdirSync(path.dirname(options.logFile), { recursive: true });
+  const log = fs.openSync(options.logFile, 'a', 0o600);
+  const [program, ...args] = options.command as [string, ...string[]];
+  const child = spawn(program, args, {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log, log, 'pipe'],
+    env: { ...process.env, ...options.env, VITRINE_REPORT_FD: '3' },
+  });
+  fs.closeSync(log);
+  const pipe = child.stdio[3] as import('node:net').Socket;
+  const report = new Promise<DaemonReport>((resolve) => {
+    let text = '';
+    pipe.setEncoding('utf8');
+    pipe.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    pipe.on('close', () => resolve(parseReport(text)));
+    pipe.on('error', () => {});
+    child.on('error', (error) => resolve({ error: `cannot start ${program}: ${error.message}` }));
+  });
+  child.unref();
+  return { pid: child.pid ?? 0, report };
+}
+
+function parseReport(text: string): DaemonReport {
+  try {
+    return JSON.parse(text) as DaemonReport;
+  } catch {
+    return { error: 'the process ended before it was ready' };
+  }
+}
+
+/** The other end: tells whoever started us, once. Nothing happens when nobody did. */
+export function reportToParent(report: DaemonReport): void {
+  const fd = Number(process.env.VITRINE_REPORT_FD);
+  if (!fd) return;
+  delete process.env.VITRINE_REPORT_FD;
+  try {
+    fs.writeSync(fd, JSON.stringify(report));
+    fs.closeSync(fd);
+  } catch {
+    // The starter has gone; our log tells the same.
+  }
+}
+
+export function writePidFile(file: string, pid = process.pid): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(`${file}.tmp`, `${pid} ${startTimeOf(pid) ?? 0}\n`);
+  fs.renameSync(`${file}.tmp`, file);
+}
+
+/** The process of a pid file, if it is still the same one. */
+export function readPidFile(file: string): Daemon | undefined {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const [pid = 0, startTime = 0] = text.trim().split(' ').map(Number);
+  return pid > 0 && startTimeOf(pid) === startTime ? { pid, startTime } : undefined;
+}
+
+/** Field 22 of /proc/PID/stat; undefined when there is no such process. */
+export function startTimeOf(pid: number): number | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended: it only waits for its parent.
+    return fields[0] === 'Z' ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends `signal`, waits for the end, sends SIGKILL after `graceMs`. Resolves when the process is gone. */
+export async function stopDaemon(daemon: Daemon, graceMs: number): Promise<void> {
+  const alive = () => startTimeOf(daemon.pid) === daemon.startTime;
+  const deadline = Date.now() + graceMs;
+  if (alive()) process.kill(daemon.pid, 'SIGTERM');
+  while (alive()) {
+    if (Date.now() > deadline) process.kill(daemon.pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
