@@ -1,0 +1,35 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { UserError } from '../src/base/errors.ts';
+import type { Client } from '../src/client/client.ts';
+import { httpsTransport } from '../src/client/https-transport.ts';
+import { createClient } from '../src/client/rest.ts';
+import type { ClusterConfig } from '../src/cluster-config.ts';
+import { clusterState } from '../src/launch.ts';
+import type { ClusterPaths } from '../src/paths.ts';
+
+/** Name of cluster, user and context in the kubeconfig. */
+export function contextName(name: string): string {
+  return name === 'default' ? 'vitrine' : `vitrine-${name}`;
+}
+
+/** What an administrator of the cluster needs to reach it. */
+export function adminKubeconfig(paths: ClusterPaths, config: ClusterConfig) {
+  const pem = (file: string) => fs.readFileSync(path.join(paths.state, 'pki', file), 'utf8');
+  return {
+    name: contextName(config.name),
+    server: `https://127.0.0.1:${config.apiPort}`,
+    ca: pem('ca.crt'),
+    cert: pem('admin.crt'),
+    key: pem('admin.key'),
+  };
+}
+
+/** The running cluster's API, as its administrator. The command line has no other way in. */
+export function clusterClient(name: string): Client {
+  const { paths, config, server } = clusterState(name);
+  const option = name === 'default' ? '' : ` --name ${name}`;
+  if (!config) throw new UserError(`there is no cluster "${name}"`, { hint: `vitrine up${option} makes it` });
+  if (!server) throw new UserError(`cluster "${name}" is stopped`, { hint: `vitrine up${option} starts it` });
+  return createClient(httpsTransport(adminKubeconfig(paths, config)));
+}

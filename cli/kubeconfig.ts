@@ -1,0 +1,19 @@
+import { UserError } from '../src/base/errors.ts';
+import { renderKubeconfig } from '../src/client/kubeconfig.ts';
+import { clusterState } from '../src/launch.ts';
+import { adminKubeconfig } from './access.ts';
+import type { Command } from './command.ts';
+
+export const command: Command = {
+  help: `
+Prints a kubeconfig for the cluster's administrator, with certificate and key inside.
+
+example:
+  vitrine kubeconfig > vitrine.kubeconfig && KUBECONFIG=vitrine.kubeconfig kubectl get nodes`,
+  run: async ({ name, out }) => {
+    const { paths, config } = clusterState(name);
+    if (!config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
+    out.line(renderKubeconfig(adminKubeconfig(paths, config)).trimEnd());
+    return 0;
+  },
+};

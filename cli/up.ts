@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { mergeKubeconfig } from '../src/client/kubeconfig.ts';
+import { startCluster } from '../src/launch.ts';
+import { clusterPaths } from '../src/paths.ts';
+import { adminKubeconfig, contextName } from './access.ts';
+import { type Command, type Invocation, stringOption, UsageError } from './command.ts';
+import { formatDuration } from './output.ts';
+
+export const command: Command = {
+  options: { 'api-port': { type: 'string' }, 'no-kubeconfig': { type: 'boolean' } },
+  help: `
+Starts a cluster in the background, or resumes it, and returns when the API answers and the node is Ready.
+The context "vitrine" ("vitrine-NAME" for --name NAME) is merged into the kubeconfig and made the current one.
+
+  --api-port PORT    port of the API on 127.0.0.1, chosen at the first start (default: the first free one from 6443)
+  --no-kubeconfig    leave the kubeconfig alone
+
+examples:
+  vitrine up
+  vitrine up --name ci --no-kubeconfig && vitrine kubeconfig --name ci > ci.kubeconfig`,
+  run: async (invocation) => {
+    await up(invocation);
+    return 0;
+  },
+};
+
+/** Starts the cluster and tells how long it took. */
+export async function up(invocation: Invocation): Promise<void> {
+  const { name, out } = invocation;
+  const apiPort = portOption(invocation);
+  out.progress(`starting cluster "${name}" …`);
+  const result = await startCluster(name, { apiPort });
+  const server = `https://127.0.0.1:${result.config.apiPort}`;
+  if (result.alreadyRunning) out.line(`cluster "${name}" is running: ${server}`);
+  else
+    out.line(
+      `cluster "${name}" is ready: API in ${formatDuration(result.apiMs)}, node in ${formatDuration(result.nodeMs)}: ${server}`,
+    );
+  if (invocation.values['no-kubeconfig']) return;
+  const file = await mergeKubeconfig(undefined, adminKubeconfig(clusterPaths(name), result.config), true);
+  out.line(`kubectl's context is now "${contextName(name)}" (${path.resolve(file)})`);
+}
+
+function portOption(invocation: Invocation): number | undefined {
+  const text = stringOption(invocation, 'api-port');
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new UsageError(`--api-port "${text}": must be a number from 1 to 65535`);
+  return port;
+}

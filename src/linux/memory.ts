@@ -1,0 +1,11 @@
+import fs from 'node:fs';
+
+/** Proportional set size of a process in bytes (proc_pid_smaps_rollup(5)); undefined when it cannot be read. */
+export function memoryPss(pid: number): number | undefined {
+  try {
+    const match = /^Pss:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+    return match ? Number(match[1]) * 1024 : undefined;
+  } catch {
+    return undefined;
+  }
+}
