@@ -23,7 +23,8 @@ example:
     if (files.length === 0) throw new UsageError('nothing to apply: give -f FILE');
     const client = clusterClient(invocation.name);
     const namespace = typeof invocation.values.namespace === 'string' ? invocation.values.namespace : 'default';
-    for (const object of files.flatMap(readManifests)) invocation.out.line(await applyManifest(client, object, namespace));
+    for (const object of files.flatMap(readManifests))
+      invocation.out.line(await applyManifest(client, object, namespace));
     client.close();
     return 0;
   },
@@ -66,13 +67,21 @@ function spread(value: unknown, file: string): Manifest[] {
 export async function applyManifest(client: Client, manifest: Manifest, namespace: string): Promise<string> {
   const resource = resourceOf(manifest);
   const inNamespace = resource.namespaced ? (manifest.metadata.namespace ?? namespace) : undefined;
-  await client.patch(resource, manifest.metadata.name, inNamespace, { type: 'apply', body: manifest }, { fieldManager: 'vitrine' });
+  await client.patch(
+    resource,
+    manifest.metadata.name,
+    inNamespace,
+    { type: 'apply', body: manifest },
+    { fieldManager: 'vitrine' },
+  );
   const title = resource.group ? `${resource.kind.toLowerCase()}.${resource.group}` : resource.kind.toLowerCase();
   return `${title}/${manifest.metadata.name} serverside-applied`;
 }
 
 function resourceOf(manifest: Manifest): Resource<KubeObject> {
-  const found = builtinResources.find((info) => info.kind === manifest.kind && apiVersionOf(info) === manifest.apiVersion);
+  const found = builtinResources.find(
+    (info) => info.kind === manifest.kind && apiVersionOf(info) === manifest.apiVersion,
+  );
   if (!found)
     throw new UserError(`no matches for kind "${manifest.kind}" in version "${manifest.apiVersion}"`, {
       hint: 'custom resources: use kubectl apply',

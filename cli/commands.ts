@@ -18,6 +18,10 @@ export const commands: Record<string, CommandEntry> = {
   image: { usage: 'image COMMAND', summary: 'pull, load, build, ls, rm, tag, save', load: () => import('./image.ts') },
   ps: { usage: 'ps [OPTIONS]', summary: 'processes with their Pod and container', load: () => import('./ps.ts') },
   tree: { usage: 'tree [KIND/NAME]', summary: 'from Service to thread', load: () => import('./tree.ts') },
-  server: { usage: 'server', summary: 'the control-plane process, in the foreground', load: () => import('./server.ts') },
+  server: {
+    usage: 'server',
+    summary: 'the control-plane process, in the foreground',
+    load: () => import('./server.ts'),
+  },
   agent: { usage: 'agent', summary: 'the node process, in the foreground', load: () => import('./agent.ts') },
 };

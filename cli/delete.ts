@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { UserError } from '../src/base/errors.ts';
-import { clusterNames } from '../src/cluster-config.ts';
-import { stopCluster } from '../src/cluster.ts';
 import { removeFromKubeconfig } from '../src/client/kubeconfig.ts';
+import { stopCluster } from '../src/cluster.ts';
+import { clusterNames } from '../src/cluster-config.ts';
 import { clusterState } from '../src/launch.ts';
 import { contextName } from './access.ts';
 import type { Command } from './command.ts';

@@ -1,6 +1,6 @@
+import { UserError } from '../src/base/errors.ts';
 import { stopCluster } from '../src/cluster.ts';
 import { clusterState } from '../src/launch.ts';
-import { UserError } from '../src/base/errors.ts';
 import type { Command } from './command.ts';
 import { formatDuration } from './output.ts';
 
@@ -17,7 +17,9 @@ example:
     out.progress(`stopping cluster "${name}" …`);
     const stopped = await stopCluster(name, { onProgress: out.progress });
     const pods = stopped.sandboxes === 1 ? '1 Pod' : `${stopped.sandboxes} Pods`;
-    out.line(`cluster "${name}" is stopped (${pods}) in ${formatDuration(performance.now() - began)}; 'vitrine up' resumes it`);
+    out.line(
+      `cluster "${name}" is stopped (${pods}) in ${formatDuration(performance.now() - began)}; 'vitrine up' resumes it`,
+    );
     return 0;
   },
 };

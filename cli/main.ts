@@ -24,7 +24,8 @@ async function main(argv: string[]): Promise<number> {
   const { command } = await entry.load();
   try {
     const { values, positionals } = parse(rest, command.options);
-    if (values.help) return print(`usage: vitrine ${entry.usage} [--name NAME] [--no-color]\n\n${command.help.trim()}`, 0);
+    if (values.help)
+      return print(`usage: vitrine ${entry.usage} [--name NAME] [--no-color]\n\n${command.help.trim()}`, 0);
     const name = typeof values.name === 'string' ? values.name : 'default';
     checkName(name);
     const out = terminalOutput(values['no-color'] ? { colour: false } : {});
@@ -34,7 +35,12 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-function parse(args: string[], options: Parameters<typeof parseArgs>[0] extends infer C ? NonNullable<C extends { options?: infer O } ? O : never> | undefined : never) {
+function parse(
+  args: string[],
+  options: Parameters<typeof parseArgs>[0] extends infer C
+    ? NonNullable<C extends { options?: infer O } ? O : never> | undefined
+    : never,
+) {
   try {
     return parseArgs({
       args,

@@ -25,7 +25,14 @@ example:
       pssBytes: state[component] ? memoryPss(state[component].pid) : undefined,
     }));
     const api = state.server ? await apiStatus(name) : undefined;
-    const report = { name, version: vitrineVersion, running: !!(state.server && state.agent), ...state.config, components, api };
+    const report = {
+      name,
+      version: vitrineVersion,
+      running: !!(state.server && state.agent),
+      ...state.config,
+      components,
+      api,
+    };
     if (values.output === 'json') out.line(JSON.stringify(report, null, 2));
     else for (const line of render(report)) out.line(line);
     return report.running && api?.nodeReady ? 0 : 1;
@@ -35,7 +42,9 @@ example:
 async function apiStatus(name: string) {
   const client = clusterClient(name);
   try {
-    const version = (await (await client.request({ method: 'GET', path: '/version' })).json()) as { gitVersion: string };
+    const version = (await (await client.request({ method: 'GET', path: '/version' })).json()) as {
+      gitVersion: string;
+    };
     const [nodeList, podList] = await Promise.all([client.list(nodes), client.list(pods)]);
     const node = nodeList.items[0];
     return {
@@ -71,9 +80,15 @@ function render(report: Report): string[] {
     `cluster ${report.name}: Vitrine ${report.version}${report.api ? `, Kubernetes ${report.api.kubernetesVersion}` : ''}`,
     ...formatTable(rows).map((line) => `  ${line}`),
     ...formatTable([
-      ['node', `${report.nodeName} (${report.plan.nodeAddress})${report.api ? (report.api.nodeReady ? ', Ready' : ', not Ready') : ''}`],
+      [
+        'node',
+        `${report.nodeName} (${report.plan.nodeAddress})${report.api ? (report.api.nodeReady ? ', Ready' : ', not Ready') : ''}`,
+      ],
       ['API', `https://127.0.0.1:${report.apiPort}`],
-      ['addresses', `Pods ${report.plan.podCidr}, Services ${report.plan.serviceCidr}, load balancers ${report.plan.loadBalancerCidr}`],
+      [
+        'addresses',
+        `Pods ${report.plan.podCidr}, Services ${report.plan.serviceCidr}, load balancers ${report.plan.loadBalancerCidr}`,
+      ],
       ...(report.api ? [['Pods', `${report.api.podsRunning} running of ${report.api.pods}`]] : []),
     ]).map((line) => `  ${line}`),
   ];

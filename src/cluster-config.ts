@@ -34,7 +34,10 @@ export function readClusterConfig(paths: ClusterPaths): ClusterConfig | undefine
 }
 
 /** Reads the cluster's configuration, or decides it: addresses that clash with no route and no other cluster, a free port. */
-export async function ensureClusterConfig(paths: ClusterPaths, wanted: { apiPort?: number } = {}): Promise<ClusterConfig> {
+export async function ensureClusterConfig(
+  paths: ClusterPaths,
+  wanted: { apiPort?: number } = {},
+): Promise<ClusterConfig> {
   const existing = readClusterConfig(paths);
   if (existing) {
     await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
@@ -63,7 +66,9 @@ export async function ensureClusterConfig(paths: ClusterPaths, wanted: { apiPort
 
 /** The configurations of all other clusters of this machine, running or not. */
 export function otherClusters(paths: ClusterPaths): ClusterConfig[] {
-  return clusterNames(paths).flatMap((name) => (name === paths.name ? [] : (readClusterConfig(siblingPaths(paths, name)) ?? [])));
+  return clusterNames(paths).flatMap((name) =>
+    name === paths.name ? [] : (readClusterConfig(siblingPaths(paths, name)) ?? []),
+  );
 }
 
 /** Names of the clusters that have state on this machine. */

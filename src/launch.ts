@@ -81,7 +81,16 @@ export function pidFile(paths: ClusterPaths, component: ComponentName): string {
 
 function start(paths: ClusterPaths, component: ComponentName, extra: string[]): { report: Promise<DaemonReport> } {
   return startDaemon({
-    command: [process.execPath, ...process.execArgv, ...heapFlags, process.argv[1] as string, component, '--name', paths.name, ...extra],
+    command: [
+      process.execPath,
+      ...process.execArgv,
+      ...heapFlags,
+      process.argv[1] as string,
+      component,
+      '--name',
+      paths.name,
+      ...extra,
+    ],
     logFile: path.join(paths.logs, `${component}.log`),
   });
 }
