@@ -65,6 +65,8 @@ export interface Authorizer {
 export interface ObjectReader {
   get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string): T | undefined;
   list<T extends KubeObject>(resource: Resource<T>, namespace?: string): T[];
+  /** A number that differs after every change of the resource: what is computed from its objects holds until then. */
+  changes?(resource: ResourceInfo): number;
 }
 
 /** What admission sees (k8s.io/apiserver pkg/admission Attributes). */
