@@ -29,11 +29,15 @@ export interface Controller {
   watches?: Watch[];
   /** Reconciles at once. @default 5 */
   workers?: number;
+  /** At least so many milliseconds between two reconciles of one key; the changes in between share the second. @default 0 */
+  minIntervalMs?: number;
   reconcile(key: string): Promise<ReconcileResult | void>;
 }
 
 export interface Watch {
   resource: Resource<KubeObject>;
+  /** Only these objects are watched. @default all */
+  selection?: { namespace?: string; fieldSelector?: string; labelSelector?: string };
   // biome-ignore lint/suspicious/noExplicitAny: each mapping names its own type of object
   keys(object: any, previous?: any): string[];
 }

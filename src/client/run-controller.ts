@@ -1,5 +1,6 @@
 import { controllerOf, type KubeObject, keyOf } from '../api/object.ts';
 import { hasReason } from '../api/status-error.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Controller, ControllerContext, ControllerFactory } from './controller.ts';
 import type { Informer } from './informer.ts';
@@ -74,7 +75,7 @@ function enqueueChanges(controller: Controller, { informers }: ControllerContext
   }
 
   for (const watch of controller.watches ?? []) {
-    const informer = informers.informer(watch.resource);
+    const informer = informers.informer(watch.resource, watch.selection);
     used.push(informer);
     const add = (object: KubeObject, previous?: KubeObject) => {
       for (const key of watch.keys(object, previous)) queue.add(key);
@@ -102,6 +103,12 @@ const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? apiVersion.s
 /** `logged` holds the last failure that was logged, per key: one that repeats with every retry is logged once. */
 async function work(controller: Controller, queue: WorkQueue, log: Logger, logged: Map<string, string>): Promise<void> {
   for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
+    const waitMs = pace.waitMs(key);
+    if (waitMs > 0) {
+      queue.done(key);
+      queue.addAfter(key, waitMs);
+      continue;
+    }
     try {
       const result = await controller.reconcile(key);
       queue.forget(key);
@@ -116,7 +123,38 @@ async function work(controller: Controller, queue: WorkQueue, log: Logger, logge
         log.warn('reconcile failed, trying again', { key, error });
       }
     } finally {
+      pace.reconciled(key);
       queue.done(key);
+    }
+  }
+}
+
+/** Keeps reconciles of one key apart (Controller.minIntervalMs). */
+class Pace {
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  /** When each key was last reconciled, oldest first; only those within the interval. */
+  readonly #last = new Map<string, number>();
+
+  constructor(clock: Clock, intervalMs: number) {
+    this.#clock = clock;
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Milliseconds until this key may be reconciled again; 0 for now. */
+  waitMs(key: string): number {
+    const last = this.#last.get(key);
+    return last === undefined ? 0 : Math.max(0, last + this.#intervalMs - this.#clock.now());
+  }
+
+  reconciled(key: string): void {
+    if (this.#intervalMs === 0) return;
+    const now = this.#clock.now();
+    this.#last.delete(key);
+    this.#last.set(key, now);
+    for (const [old, at] of this.#last) {
+      if (at + this.#intervalMs > now) break;
+      this.#last.delete(old);
     }
   }
 }

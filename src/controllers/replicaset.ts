@@ -47,6 +47,7 @@ export function replicaSetController(context: ControllerContext): Controller {
     for: replicaSets,
     owns: [pods],
     watches: [{ resource: pods, keys: (pod: Pod) => (controllerOf(pod) ? [] : setsSelecting(pod)) }],
+    minIntervalMs: 25,
     reconcile: async (key) => {
       const set = sets.get(key);
       if (!set) {

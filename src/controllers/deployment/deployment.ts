@@ -39,6 +39,7 @@ export function deploymentController(context: ControllerContext): Controller {
     for: deployments,
     owns: [replicaSets],
     watches: [{ resource: pods, keys: () => [] }],
+    minIntervalMs: 25,
     reconcile: async (key) => {
       const deployment = all.get(key);
       if (!deployment) return;
