@@ -36,8 +36,13 @@ function runController(factory: ControllerFactory, context: ControllerContext) {
   let stopped = false;
   const ready = Promise.all(informers.map((informer) => informer.whenSynced())).then(() => {
     if (stopped) return;
-    const logged = new Map<string, string>();
-    workers = Array.from({ length: controller.workers ?? 5 }, () => work(controller, queue, log, logged));
+    const shared = {
+      queue,
+      log,
+      logged: new Map<string, string>(),
+      pace: new Pace(context.clock, controller.minIntervalMs ?? 0),
+    };
+    workers = Array.from({ length: controller.workers ?? 5 }, () => work(controller, shared));
   });
   return {
     ready,
@@ -101,7 +106,15 @@ function ownerKey(object: KubeObject, owners: Informer<KubeObject>): string | un
 const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '');
 
 /** `logged` holds the last failure that was logged, per key: one that repeats with every retry is logged once. */
-async function work(controller: Controller, queue: WorkQueue, log: Logger, logged: Map<string, string>): Promise<void> {
+interface Shared {
+  queue: WorkQueue;
+  log: Logger;
+  /** The last failure that was logged, per key: one that repeats with every retry is logged once. */
+  logged: Map<string, string>;
+  pace: Pace;
+}
+
+async function work(controller: Controller, { queue, log, logged, pace }: Shared): Promise<void> {
   for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
     const waitMs = pace.waitMs(key);
     if (waitMs > 0) {
