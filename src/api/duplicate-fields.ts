@@ -29,9 +29,11 @@ class Scanner {
     this.#skipSpace();
     switch (this.#text.charCodeAt(this.#at)) {
       case 0x7b:
-        return this.#object();
+        this.#object();
+        return;
       case 0x5b:
-        return this.#list();
+        this.#list();
+        return;
       case quote:
         this.#string();
         return;

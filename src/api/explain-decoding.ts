@@ -34,7 +34,10 @@ class Walk {
 
   struct(type: string, value: unknown, where: Where): void {
     if (value === null || value === undefined) return;
-    if (typeof value !== 'object' || Array.isArray(value)) return this.#wrongType(value, goTypeOf(type), where);
+    if (typeof value !== 'object' || Array.isArray(value)) {
+      this.#wrongType(value, goTypeOf(type), where);
+      return;
+    }
     const { fields } = mustTypeFacts(type);
     for (const [key, item] of Object.entries(value)) {
       const strict = where.strict ? `${where.strict}.${key}` : key;
@@ -54,14 +57,19 @@ class Walk {
         if (typeFacts(type.name)) this.struct(type.name, value, where);
         return;
       case 'list':
-        if (!Array.isArray(value)) return this.#wrongType(value, goType(type), where);
+        if (!Array.isArray(value)) {
+          this.#wrongType(value, goType(type), where);
+          return;
+        }
         value.forEach((item, i) => {
           if (item !== null) this.#value(type.of, item, { ...where, strict: `${where.strict}[${i}]` });
         });
         return;
       case 'map':
-        if (typeof value !== 'object' || value === null || Array.isArray(value))
-          return this.#wrongType(value, goType(type), where);
+        if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+          this.#wrongType(value, goType(type), where);
+          return;
+        }
         for (const [key, item] of Object.entries(value))
           if (item !== null)
             this.#value(type.of, item, { ...where, strict: `${where.strict}.${key}`, go: `${where.go}.${key}` });
