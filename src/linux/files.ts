@@ -96,8 +96,12 @@ function calls(): FileCalls {
   loaded = {
     mknod: libc.func('int mknod(const char *path, uint32_t mode, uint64_t dev)') as never,
     mkfifo: libc.func('int mkfifo(const char *path, uint32_t mode)') as never,
-    lsetxattr: libc.func('int lsetxattr(const char *path, const char *name, const uint8_t *value, size_t size, int flags)') as never,
-    lgetxattr: libc.func('long lgetxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)') as never,
+    lsetxattr: libc.func(
+      'int lsetxattr(const char *path, const char *name, const uint8_t *value, size_t size, int flags)',
+    ) as never,
+    lgetxattr: libc.func(
+      'long lgetxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)',
+    ) as never,
     llistxattr: libc.func('long llistxattr(const char *path, _Out_ uint8_t *list, size_t size)') as never,
     flock: libc.func('int flock(int fd, int operation)') as never,
     syncfs: libc.func('int syncfs(int fd)') as never,

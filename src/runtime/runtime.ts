@@ -251,6 +251,17 @@ export interface BuildSpec {
   expose?: string[];
   /** Files copied in: [path on this host, path in the image]. */
   copy?: [string, string][];
+  /** Files with the given content. Mode @default 0o644 */
+  files?: { path: string; content: string; mode?: number }[];
+  directories?: string[];
+  /** Symbolic links: [path, target]. */
+  links?: [string, string][];
+  /** Files and directories (with a trailing '/') of packages that get another place: [from, to]. */
+  moves?: [string, string][];
+  /** Packages of the closure that are left out; '*' stands for any characters. */
+  skip?: string[];
+  /** Only these files of the packages, and the libraries and link targets they need; '*' stands for any characters. */
+  keep?: string[];
   onProgress?(line: string): void;
 }
 

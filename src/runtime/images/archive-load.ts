@@ -5,7 +5,7 @@ import { ImageError, type ImageInfo } from '../runtime.ts';
 import type { Descriptor } from './blobs.ts';
 import { decompress, fileChunks } from './decompress.ts';
 import { installImage, type StoreParts } from './images.ts';
-import { choosePlatform, type ConfigFile, type Index, looksLikeIndex, type Manifest } from './manifest.ts';
+import { type ConfigFile, choosePlatform, type Index, looksLikeIndex, type Manifest } from './manifest.ts';
 import { mediaTypes } from './media-types.ts';
 import { normalizeName } from './reference.ts';
 import { readTar } from './tar-reader.ts';

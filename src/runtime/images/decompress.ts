@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { PassThrough, pipeline, Readable } from 'node:stream';
+import { type PassThrough, pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 
 /** The plain bytes of a stream that is gzip, zstd or plain, told by its magic number and not by its declared type. */
@@ -46,6 +46,7 @@ export async function* fileChunks(file: string, start = 0, length = Number.POSIT
 
 function decoderFor(head: Buffer): PassThrough | ReturnType<typeof createGunzip> | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize: 1 << 18 });
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress({ chunkSize: 1 << 18 }) as never;
+  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528)
+    return createZstdDecompress({ chunkSize: 1 << 18 }) as never;
   return undefined;
 }

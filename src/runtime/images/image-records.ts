@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { ImageInfo } from '../runtime.ts';
 import type { Blobs, Descriptor } from './blobs.ts';
 import type { Layers } from './layers.ts';
-import { choosePlatform, type ConfigFile, type Index, looksLikeIndex, type Manifest } from './manifest.ts';
+import { type ConfigFile, choosePlatform, type Index, looksLikeIndex, type Manifest } from './manifest.ts';
 import type { NameIndex } from './name-index.ts';
 import { normalizeName } from './reference.ts';
 

@@ -137,9 +137,7 @@ class ImageStore implements Images {
   async #mountedLayers(): Promise<(diffId: string) => boolean> {
     const mounts = await this.#parts.linux.mounts.list('/');
     const used = new Set(
-      mounts
-        .filter((mount) => mount.type === 'overlay')
-        .flatMap((mount) => mount.options.match(/[0-9a-f]{64}/g) ?? []),
+      mounts.filter((mount) => mount.type === 'overlay').flatMap((mount) => mount.options.match(/[0-9a-f]{64}/g) ?? []),
     );
     return (diffId) => used.has(diffId.replace(/^sha256:/, ''));
   }

@@ -27,7 +27,8 @@ export class Layers {
   /** Unpacks a layer that is not there yet, and refuses content whose diff id is another one. */
   ensure(diffId: string, source: () => AsyncIterable<Uint8Array>): Promise<string> {
     if (this.has(diffId)) return Promise.resolve(this.path(diffId));
-    const pending = this.#pending.get(diffId) ?? this.#unpack(diffId, source).finally(() => this.#pending.delete(diffId));
+    const pending =
+      this.#pending.get(diffId) ?? this.#unpack(diffId, source).finally(() => this.#pending.delete(diffId));
     this.#pending.set(diffId, pending);
     return pending;
   }

@@ -27,7 +27,13 @@ export interface ConfigFile {
   history?: { created?: string; created_by?: string; empty_layer?: boolean }[];
 }
 
-const architectures: Record<string, string> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ia32: '386', riscv64: 'riscv64' };
+const architectures: Record<string, string> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ia32: '386',
+  riscv64: 'riscv64',
+};
 
 /** Go's name of this machine's architecture. */
 export const hostArchitecture: string = architectures[process.arch] ?? process.arch;
@@ -47,5 +53,7 @@ export function choosePlatform(index: Index, architecture = hostArchitecture): D
 
 /** Tells an index from a manifest by what it holds when its media type is absent. */
 export function looksLikeIndex(document: { mediaType?: string; manifests?: unknown }, mediaType = ''): boolean {
-  return isIndex(document.mediaType ?? mediaType) || (document.mediaType === undefined && Array.isArray(document.manifests));
+  return (
+    isIndex(document.mediaType ?? mediaType) || (document.mediaType === undefined && Array.isArray(document.manifests))
+  );
 }

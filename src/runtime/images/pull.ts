@@ -4,7 +4,7 @@ import { installImage, type StoreParts } from './images.ts';
 import { choosePlatform, type Index, looksLikeIndex, type Manifest } from './manifest.ts';
 import { isIndex, isManifest, mediaTypes } from './media-types.ts';
 import { formatReference, parseReference, type Reference, repositoryOf } from './reference.ts';
-import { readBody, RegistryClient, RegistryError } from './registry.ts';
+import { RegistryClient, RegistryError, readBody } from './registry.ts';
 import type { Credential } from './registry-auth.ts';
 import { endpointsOf, type RegistryConfig, readRegistryConfig } from './registry-config.ts';
 
@@ -66,7 +66,9 @@ async function resolve(
       }
     }
   }
-  throw new Error(`failed to resolve reference "${full}": ${resolveFailure(failure, full, reference)}`, { cause: failure });
+  throw new Error(`failed to resolve reference "${full}": ${resolveFailure(failure, full, reference)}`, {
+    cause: failure,
+  });
 }
 
 function resolveFailure(failure: Error | undefined, full: string, reference: Reference): string {
@@ -94,11 +96,19 @@ async function fetchDocument(parts: StoreParts, client: RegistryClient, referenc
   const declared = (response.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
   const document = JSON.parse(body.toString()) as { mediaType?: string; schemaVersion?: number };
   const mediaType = document.mediaType ?? declared;
-  if (document.schemaVersion !== 2 || !(isIndex(mediaType) || isManifest(mediaType) || looksLikeIndex(document as Index))) {
+  if (
+    document.schemaVersion !== 2 ||
+    !(isIndex(mediaType) || isManifest(mediaType) || looksLikeIndex(document as Index))
+  ) {
     throw new Error(`media type "${mediaType}" is not supported`);
   }
   if (isDigest) {
-    await parts.blobs.putStream((async function* () { yield body; })(), reference);
+    await parts.blobs.putStream(
+      (async function* () {
+        yield body;
+      })(),
+      reference,
+    );
     return { mediaType, digest: reference, size: body.length };
   }
   return parts.blobs.put(body, mediaType);
@@ -127,9 +137,13 @@ async function fetchContent(
   await Promise.all(Array.from({ length: parallelLayers }, worker));
 }
 
-async function fetchBlob(parts: StoreParts, client: RegistryClient, blob: Descriptor, options: PullOptions): Promise<void> {
-  const report = (doneBytes: number) =>
-    options.onProgress?.({ layer: blob.digest, doneBytes, totalBytes: blob.size });
+async function fetchBlob(
+  parts: StoreParts,
+  client: RegistryClient,
+  blob: Descriptor,
+  options: PullOptions,
+): Promise<void> {
+  const report = (doneBytes: number) => options.onProgress?.({ layer: blob.digest, doneBytes, totalBytes: blob.size });
   if (!parts.blobs.has(blob.digest)) {
     await parts.blobs.putStream(download(client, blob, report), blob.digest).catch((error: Error) => {
       throw new Error(`failed to copy: ${blob.digest}: ${error.message}`, { cause: error });
@@ -155,7 +169,8 @@ async function* download(
         skip -= chunk.length - useful.length;
         if (useful.length === 0) continue;
         done += useful.length;
-        if (done > blob.size) throw new RegistryError(`blob is larger than the ${blob.size} bytes of its descriptor`, 0);
+        if (done > blob.size)
+          throw new RegistryError(`blob is larger than the ${blob.size} bytes of its descriptor`, 0);
         report(done);
         yield useful;
       }

@@ -17,7 +17,9 @@ const tagPattern = '[\\w][\\w.-]{0,127}';
 const digestPattern = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
 
 /** The grammar of github.com/distribution/reference regexp.go: [domain/]path[:tag][@digest]. */
-const referenceRegExp = new RegExp(`^((?:${domainPattern}/)?${remoteName})(?::(${tagPattern}))?(?:@(${digestPattern}))?$`);
+const referenceRegExp = new RegExp(
+  `^((?:${domainPattern}/)?${remoteName})(?::(${tagPattern}))?(?:@(${digestPattern}))?$`,
+);
 const anchoredName = new RegExp(`^(?:(${domainPattern})/)?(${remoteName})$`);
 const digestLengths: Record<string, number> = { sha256: 64, sha384: 96, sha512: 128 };
 

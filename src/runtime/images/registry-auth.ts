@@ -19,7 +19,10 @@ export function parseChallenge(header: string): Challenge {
 }
 
 /** User and password of a credential; `auth` is base64 of 'user:password' as in docker's config.json. */
-export function userAndPassword(credential: Credential, endpoint?: Endpoint): { user: string; password: string } | undefined {
+export function userAndPassword(
+  credential: Credential,
+  endpoint?: Endpoint,
+): { user: string; password: string } | undefined {
   if (credential.auth) {
     const [user = '', ...password] = Buffer.from(credential.auth, 'base64').toString().split(':');
     return { user, password: password.join(':').replace(/\0+$/, '') };

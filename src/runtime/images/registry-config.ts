@@ -60,7 +60,14 @@ export function endpointsOf(registry: string, config: RegistryConfig): Endpoint[
   const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
   const insecure = settings.insecure ?? false;
   const scheme = insecure || isLoopback(host) ? 'http' : 'https';
-  const self = { url: new URL(`${scheme}://${host}`), registry, mirror: false, insecure, ...ca, ...credentials(settings) };
+  const self = {
+    url: new URL(`${scheme}://${host}`),
+    registry,
+    mirror: false,
+    insecure,
+    ...ca,
+    ...credentials(settings),
+  };
   return [...mirrors, self];
 }
 

@@ -1,6 +1,13 @@
 import http from 'node:http';
 import https from 'node:https';
-import { type Challenge, type Credential, basicHeader, parseChallenge, tokenRequest, userAndPassword } from './registry-auth.ts';
+import {
+  basicHeader,
+  type Challenge,
+  type Credential,
+  parseChallenge,
+  tokenRequest,
+  userAndPassword,
+} from './registry-auth.ts';
 import type { Endpoint } from './registry-config.ts';
 
 /** A registry's refusal: HTTP status and what it says in its error document. */
@@ -94,12 +101,7 @@ export class RegistryClient {
     return found;
   }
 
-  #request(
-    url: URL,
-    method: string,
-    headers: Record<string, string>,
-    body?: string,
-  ): Promise<http.IncomingMessage> {
+  #request(url: URL, method: string, headers: Record<string, string>, body?: string): Promise<http.IncomingMessage> {
     const { insecure, ca } = this.#endpoint;
     const options: https.RequestOptions = {
       method,
@@ -136,7 +138,10 @@ export async function readBody(response: http.IncomingMessage, limit = 8 << 20):
 
 async function refusal(response: http.IncomingMessage, url: URL): Promise<RegistryError> {
   const text = await readText(response).catch(() => '');
-  return new RegistryError(`unexpected status from GET request to ${url}: ${statusText(response)}${detail(text)}`, response.statusCode ?? 0);
+  return new RegistryError(
+    `unexpected status from GET request to ${url}: ${statusText(response)}${detail(text)}`,
+    response.statusCode ?? 0,
+  );
 }
 
 /** ': denied: requested access to the resource is denied' from a distribution error document. */
@@ -172,14 +177,19 @@ const dialReasons: Record<string, string> = {
 };
 
 /** A connection error in the words of Go's net package, which is what users of Kubernetes search for. */
-function dialError(error: NodeJS.ErrnoException & { address?: string; port?: number; hostname?: string }, url: URL): Error {
+function dialError(
+  error: NodeJS.ErrnoException & { address?: string; port?: number; hostname?: string },
+  url: URL,
+): Error {
   const code = error.code ?? '';
   // Attempts on several addresses come as one AggregateError.
   const first = (error as unknown as { errors?: (typeof error)[] }).errors?.[0] ?? error;
   const reason = dialReasons[code];
   if (reason) {
     const address = first.address?.includes(':') ? `[${first.address}]` : first.address;
-    return new Error(`dial tcp ${address ?? url.hostname}:${first.port ?? (url.port || defaultPort(url))}: ${reason}`, { cause: error });
+    return new Error(`dial tcp ${address ?? url.hostname}:${first.port ?? (url.port || defaultPort(url))}: ${reason}`, {
+      cause: error,
+    });
   }
   if (code === 'ENOTFOUND') return new Error(`dial tcp: lookup ${url.hostname}: no such host`, { cause: error });
   if (code === 'EAI_AGAIN') {

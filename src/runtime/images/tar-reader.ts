@@ -159,7 +159,8 @@ function toEntry(
   for (const [key, data] of pax) if (key.startsWith('SCHILY.xattr.')) xattrs.set(key.slice(13), data);
   return {
     name,
-    type: type !== '0' && type !== '\0' && type !== '7' ? entryType(type, name) : name.endsWith('/') ? 'directory' : 'file',
+    type:
+      type !== '0' && type !== '\0' && type !== '7' ? entryType(type, name) : name.endsWith('/') ? 'directory' : 'file',
     mode: number(header, 100, 8) & 0o7777,
     uid: value('uid', number(header, 108, 8)),
     gid: value('gid', number(header, 116, 8)),

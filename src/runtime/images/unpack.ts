@@ -80,7 +80,8 @@ class LayerWriter {
   }
 
   async add(entry: TarEntry): Promise<void> {
-    if (++this.#entries > this.#limits.maxEntries) throw new Error(`layer has more than ${this.#limits.maxEntries} members`);
+    if (++this.#entries > this.#limits.maxEntries)
+      throw new Error(`layer has more than ${this.#limits.maxEntries} members`);
     const parts = cleanName(entry.name);
     const base = parts.pop();
     if (base === undefined) {
@@ -96,7 +97,8 @@ class LayerWriter {
   }
 
   finish(): void {
-    for (const [directory, mtime] of this.#times) if (lstat(directory)?.isDirectory()) lutimesSync(directory, mtime, mtime);
+    for (const [directory, mtime] of this.#times)
+      if (lstat(directory)?.isDirectory()) lutimesSync(directory, mtime, mtime);
   }
 
   async #create(target: string, entry: TarEntry): Promise<void> {
@@ -145,13 +147,18 @@ class LayerWriter {
     if (base === undefined) throw new Error(`layer member '${entry.name}' is a hard link to the root`);
     const existing = `${this.#directory(parts)}/${base}`;
     if (!lstat(existing) || lstat(existing)?.isDirectory()) {
-      throw new Error(`layer member '${entry.name}' is a hard link to '${entry.linkName}', which is no file of the layer`);
+      throw new Error(
+        `layer member '${entry.name}' is a hard link to '${entry.linkName}', which is no file of the layer`,
+      );
     }
     linkSync(existing, target);
   }
 
   #whiteout(parent: string, base: string): void {
-    if (base === opaqueMarker) return setAttribute(parent, 'trusted.overlay.opaque', Buffer.from('y'));
+    if (base === opaqueMarker) {
+      setAttribute(parent, 'trusted.overlay.opaque', Buffer.from('y'));
+      return;
+    }
     if (base.startsWith('.wh..wh.')) return; // aufs bookkeeping
     const name = base.slice(whiteoutPrefix.length);
     if (name === '' || name === '.' || name === '..') throw new Error(`layer has an invalid whiteout '${base}'`);
@@ -211,7 +218,8 @@ class LayerWriter {
         continue;
       }
       if (!stats) mkdirSync(place, 0o755);
-      else if (!stats.isDirectory()) throw new Error(`layer path '${key}' passes through '${part}', which is no directory`);
+      else if (!stats.isDirectory())
+        throw new Error(`layer path '${key}' passes through '${part}', which is no directory`);
       resolved.push(part);
     }
     const place = [this.#root, ...resolved].join('/');
