@@ -10,6 +10,8 @@ export interface Linux {
   cgroups: Cgroups;
   processes: Processes;
   nft: Nftables;
+  sockets: Sockets;
+  sysctl: Sysctls;
   close(): Promise<void>;
 }
 
@@ -126,6 +128,10 @@ export interface Cgroups {
   /** Moves a process. */
   enter(path: string, pid: number): Promise<void>;
   exists(path: string): boolean;
+  /** The files to write a pid to, one a hierarchy, to move a process into this cgroup. */
+  procsFiles(path: string): string[];
+  /** Undoes what opening did to a hybrid layout, once no cgroup of ours is left in it. */
+  release(): Promise<void>;
 }
 
 export interface CgroupLayout {
@@ -191,7 +197,7 @@ export interface SpawnOptions {
   cwd?: string;
   /** Files or descriptors for 0, 1, 2 and further ones. @default /dev/null */
   stdio?: (string | number | 'ignore')[];
-  /** Cgroup that the process is put in before it runs. */
+  /** Cgroup that the process is put in before it runs (a shell moves itself and becomes the program); free if we are in it already. */
   cgroup?: string;
 }
 
@@ -202,4 +208,22 @@ export interface Nftables {
   apply(script: string): Promise<void>;
   /** The output of a list command. */
   list(command: string): Promise<string>;
+}
+
+// ---- sockets
+
+export interface Sockets {
+  /** Connects to an AF_UNIX SOCK_SEQPACKET socket (which net.connect cannot). */
+  connectSeqpacket(path: string): Promise<PacketStream>;
+}
+
+/** One chunk read is one packet (a Uint8Array), one chunk written is sent as one packet. Ends when the peer closes. */
+export type PacketStream = import('node:stream').Duplex;
+
+// ---- sysctls of the host
+
+export interface Sysctls {
+  /** 'net.ipv4.ip_forward'; undefined when the kernel has none of that name. */
+  get(name: string): string | undefined;
+  set(name: string, value: string): void;
 }

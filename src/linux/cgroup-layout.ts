@@ -1,0 +1,46 @@
+import type { CgroupLayout } from './linux.ts';
+import { type MountInfoEntry, parseMountInfo } from './mountinfo.ts';
+
+/** CgroupLayout and what is needed to act on it. */
+export interface CgroupTree extends CgroupLayout {
+  /** Mount points of the hierarchies in use, each once; the v2 one, if any, last. */
+  roots: string[];
+  /** Mount point of the v2 hierarchy. */
+  unified?: string;
+}
+
+/** Source field of the hierarchies that we mounted, by which they are known again. */
+export const ownMountSource = 'vitrine';
+
+const v1Controllers = new Set(
+  'cpu cpuacct cpuset memory devices freezer blkio pids hugetlb net_cls net_prio perf_event rdma misc'.split(' '),
+);
+
+/** Which cgroup hierarchies this host has, from /proc/self/mountinfo and the controllers that v2 has. */
+export function detectCgroups(mountinfo: string, readControllers: (directory: string) => string): CgroupTree {
+  const mounts = parseMountInfo(mountinfo);
+  const v1 = mounts.filter(({ type }) => type === 'cgroup');
+  const unified = mounts.find(({ type }) => type === 'cgroup2')?.target;
+  const controllers: Record<string, string> = {};
+  const roots = new Set<string>();
+  for (const mount of v1) {
+    for (const name of hierarchyControllers(mount)) controllers[name] ??= mount.target;
+    if (hierarchyControllers(mount).some((name) => controllers[name] === mount.target)) roots.add(mount.target);
+  }
+  if (unified) {
+    for (const name of readControllers(unified).split(/\s+/).filter(Boolean)) controllers[name] ??= unified;
+    roots.add(unified);
+  }
+  const version = v1.length === 0 ? 'v2' : unified ? 'hybrid' : 'v1';
+  return { version, controllers, roots: [...roots], ...(unified && { unified }) };
+}
+
+function hierarchyControllers(mount: MountInfoEntry): string[] {
+  return mount.superOptions.split(',').filter((option) => v1Controllers.has(option) || option.startsWith('name='));
+}
+
+/** Controllers that a hybrid layout left in v2: crun 1.8 refuses to work with any ('drop all controllers from cgroupv2'). */
+export function leftoverControllers(tree: CgroupTree): string[] {
+  if (tree.version !== 'hybrid') return [];
+  return Object.keys(tree.controllers).filter((name) => tree.controllers[name] === tree.unified);
+}

@@ -1,0 +1,28 @@
+import * as koffi from 'koffi';
+
+/** libnftables(3) by FFI: what nft(8) is a thin shell around, without starting it (Debian: libnftables1). */
+export type NftRun = (script: string) => string;
+
+/** Loads the library at the first use. A context keeps no ruleset between runs, so what others change is seen. */
+export function openNftables(): NftRun {
+  const library = koffi.load('libnftables.so.1');
+  const context = library.func('void *nft_ctx_new(uint32_t flags)')(0);
+  library.func('int nft_ctx_buffer_output(void *context)')(context);
+  library.func('int nft_ctx_buffer_error(void *context)')(context);
+  const run = library.func('int nft_run_cmd_from_buffer(void *context, const char *commands)');
+  const output = library.func('const char *nft_ctx_get_output_buffer(void *context)');
+  const errors = library.func('const char *nft_ctx_get_error_buffer(void *context)');
+  return (script) => {
+    const failed = run(context, script) !== 0;
+    const text = output(context) as string;
+    const message = errors(context) as string;
+    if (failed) throw new Error(`nft: ${firstLine(message) || 'unknown error'}`);
+    return text;
+  };
+}
+
+/** '/dev/stdin:1:1-3: Error: …' and a copy of the line with a marker below it: keep both, on one line. */
+function firstLine(message: string): string {
+  const [head = '', source = ''] = message.split('\n');
+  return [head.replace(/^.*?: Error: /, ''), source.trim().slice(0, 200)].filter(Boolean).join(' in: ');
+}

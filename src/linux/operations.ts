@@ -1,0 +1,74 @@
+import type { CgroupTree } from './cgroup-layout.ts';
+import * as cgroups from './cgroups.ts';
+import { ExitWatches } from './exit-watch.ts';
+import { type ErrorMessage, packError } from './kernel-messages.ts';
+import type { CgroupLimits, PodAttachment, Route } from './linux.ts';
+import * as mounts from './mounts.ts';
+import * as namespaces from './namespaces.ts';
+import * as net from './net-devices.ts';
+import { type NftRun, openNftables } from './nftables.ts';
+import { SeqpacketConnections } from './seqpacket.ts';
+
+/** What the kernel thread tells without being asked. */
+export type KernelEvent =
+  | { event: 'exit'; watch: number }
+  | { event: 'packet'; connection: number; data: Uint8Array }
+  | { event: 'drained'; connection: number }
+  | { event: 'closed'; connection: number; error?: ErrorMessage };
+
+export type Operations = ReturnType<typeof createOperations>;
+
+/** Everything that can be asked of the kernel thread, by name. Runs in that thread only. */
+export function createOperations(emit: (event: KernelEvent) => void) {
+  const watches = new ExitWatches((watch) => emit({ event: 'exit', watch }));
+  const sockets = new SeqpacketConnections({
+    packet: (connection, data) => emit({ event: 'packet', connection, data }),
+    drained: (connection) => emit({ event: 'drained', connection }),
+    closed: (connection, error) => emit({ event: 'closed', connection, error: error && packError(error) }),
+  });
+  let tree: CgroupTree;
+  let nft: NftRun | undefined;
+  return {
+    'cgroups.open': () => {
+      tree = cgroups.mountLeftovers(cgroups.detect());
+      return tree;
+    },
+    'cgroups.create': (path: string, limits?: CgroupLimits) => cgroups.createCgroup(tree, path, limits),
+    'cgroups.update': (path: string, limits: CgroupLimits) => cgroups.updateCgroup(tree, path, limits),
+    'cgroups.remove': (path: string) => cgroups.removeCgroup(tree, path),
+    'cgroups.processes': (path: string) => cgroups.cgroupProcesses(tree, path),
+    'cgroups.usage': (path: string) => cgroups.cgroupUsage(tree, path),
+    'cgroups.enter': (path: string, pid: number) => cgroups.enterCgroup(tree, path, pid),
+    'cgroups.release': () => cgroups.unmountLeftovers(),
+    'mounts.mount': mounts.mount,
+    'mounts.overlay': mounts.overlay,
+    'mounts.unmount': mounts.unmount,
+    'mounts.list': mounts.listMounts,
+    'namespaces.create': namespaces.createNamespaces,
+    'namespaces.remove': namespaces.removeNamespaces,
+    'net.attachPod': (pod: PodAttachment) => net.attachPod(pod),
+    'net.deleteLink': net.deleteLink,
+    'net.ensureDummy': net.ensureDummy,
+    'net.addAddress': net.addAddress,
+    'net.deleteAddress': net.deleteAddress,
+    'net.replaceRoute': (route: Route) => net.replaceRoute(route),
+    'net.deleteRoute': (route: Route) => net.deleteRoute(route),
+    'net.links': net.links,
+    'net.addresses': net.addresses,
+    'net.routes': net.routes,
+    'nft.run': (script: string) => {
+      nft ??= openNftables();
+      return nft(script);
+    },
+    'exit.watch': (watch: number, pid: number) => watches.add(watch, pid),
+    'exit.cancel': (watch: number) => void watches.cancel(watch),
+    'seqpacket.open': (id: number, path: string) => sockets.open(id, path),
+    'seqpacket.write': (id: number, data: Uint8Array) => sockets.write(id, data),
+    'seqpacket.pause': (id: number, paused: boolean) => sockets.pause(id, paused),
+    close: () => {
+      watches.closeAll();
+      sockets.closeAll();
+    },
+    'seqpacket.close': (id: number) => sockets.close(id),
+  };
+}

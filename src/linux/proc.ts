@@ -1,0 +1,211 @@
+import fs from 'node:fs';
+
+/** Parsers of /proc made for speed: every file is read into one reused buffer, and only what is asked for is read. */
+
+export interface ProcessInfo extends TaskStat {
+  pid: number;
+  /** Arguments; empty for kernel threads. */
+  cmdline: string[];
+  uid: number;
+  /** Proportional sharing is too slow to read for all: resident pages in bytes. */
+  rssBytes: number;
+  /** Lines of /proc/PID/cgroup: hierarchy controllers ('' for v2) to path. */
+  cgroups: Record<string, string>;
+  /** Inode numbers of its namespaces: 'net' to 4026531840. */
+  namespaces: Record<string, number>;
+  /** Pid in its innermost PID namespace (NSpid). */
+  innerPid: number;
+  /** Only with `fds`. */
+  fdCount?: number;
+  /** Only with `threads`. */
+  threads?: ThreadInfo[];
+}
+
+export interface ThreadInfo extends TaskStat {
+  tid: number;
+}
+
+/** From /proc/PID/stat (proc_pid_stat(5)). */
+export interface TaskStat {
+  comm: string;
+  state: string;
+  ppid: number;
+  pgid: number;
+  sid: number;
+  tty: number;
+  /** Clock ticks (100 a second). */
+  userTicks: number;
+  systemTicks: number;
+  nice: number;
+  threadCount: number;
+  /** Clock ticks since boot. */
+  startTicks: number;
+  /** The processor it ran on last. */
+  processor: number;
+}
+
+export interface ReadProcessesOptions {
+  /** Reads every thread's stat too. */
+  threads?: boolean;
+  /** Counts open descriptors. */
+  fds?: boolean;
+  /** @default all */
+  pids?: number[];
+}
+
+const namespaceNames = ['mnt', 'net', 'pid', 'ipc', 'uts', 'user', 'cgroup'];
+const pageSize = 4096;
+/** Content of the file read last; every parser copies out what it keeps. */
+let buffer = Buffer.allocUnsafe(16 * 1024);
+
+/** All processes, by pid. Those that end meanwhile are left out. */
+export function readProcesses(options: ReadProcessesOptions = {}): ProcessInfo[] {
+  const processes: ProcessInfo[] = [];
+  for (const pid of options.pids ?? listPids()) {
+    const info = readProcess(pid, options);
+    if (info) processes.push(info);
+  }
+  return processes;
+}
+
+export function listPids(): number[] {
+  return numericNames('/proc');
+}
+
+export function readProcess(pid: number, options: ReadProcessesOptions = {}): ProcessInfo | undefined {
+  const directory = `/proc/${pid}`;
+  const stat = readStat(`${directory}/stat`);
+  if (!stat) return undefined;
+  const status = readText(`${directory}/status`) ?? '';
+  const info: ProcessInfo = {
+    pid,
+    ...stat.task,
+    rssBytes: stat.rssPages * pageSize,
+    cmdline: readCmdline(pid),
+    uid: Number(statusField(status, 'Uid').split('\t')[0]),
+    innerPid: Number(statusField(status, 'NSpid').split('\t').at(-1)) || pid,
+    cgroups: parseCgroups(readText(`${directory}/cgroup`) ?? ''),
+    namespaces: readNamespaces(pid),
+  };
+  if (options.threads) info.threads = readThreads(pid, stat.task);
+  if (options.fds) info.fdCount = numericNames(`${directory}/fd`).length;
+  return info;
+}
+
+/** Threads of one process; a lone one is its process, whose stat need not be read again. */
+function readThreads(pid: number, leader: TaskStat): ThreadInfo[] {
+  if (leader.threadCount === 1) return [{ tid: pid, ...leader }];
+  const threads: ThreadInfo[] = [];
+  for (const tid of numericNames(`/proc/${pid}/task`)) {
+    const stat = readStat(`/proc/${pid}/task/${tid}/stat`);
+    if (stat) threads.push({ tid, ...stat.task });
+  }
+  return threads;
+}
+
+/** Field 22 of /proc/PID/stat: with the pid, a process's identity. undefined if gone. */
+export function startTime(pid: number): number | undefined {
+  return readStat(`/proc/${pid}/stat`)?.task.startTicks;
+}
+
+function readStat(file: string): { task: TaskStat; rssPages: number } | undefined {
+  const text = readText(file);
+  return text ? parseStat(text) : undefined;
+}
+
+/** The name in parentheses may itself contain blanks and parentheses: the last ')' ends it. */
+export function parseStat(text: string): { task: TaskStat; rssPages: number } {
+  const end = text.lastIndexOf(')');
+  const fields = text.slice(end + 2).split(' ');
+  const number = (field: number) => Number(fields[field - 3]);
+  const task = {
+    comm: text.slice(text.indexOf('(') + 1, end),
+    state: fields[0]!,
+    ppid: number(4),
+    pgid: number(5),
+    sid: number(6),
+    tty: number(7),
+    userTicks: number(14),
+    systemTicks: number(15),
+    nice: number(19),
+    threadCount: number(20),
+    startTicks: number(22),
+    processor: number(39),
+  };
+  return { task, rssPages: number(24) };
+}
+
+export function readCmdline(pid: number): string[] {
+  const text = readText(`/proc/${pid}/cmdline`);
+  if (!text) return [];
+  // A process that rewrote its title leaves padding.
+  return text.replace(/\0+$/, '').split('\0');
+}
+
+export function parseCgroups(text: string): Record<string, string> {
+  const cgroups: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    const first = line.indexOf(':');
+    const second = line.indexOf(':', first + 1);
+    if (second > 0) cgroups[line.slice(first + 1, second)] = line.slice(second + 1);
+  }
+  return cgroups;
+}
+
+function readNamespaces(pid: number): Record<string, number> {
+  const namespaces: Record<string, number> = {};
+  for (const name of namespaceNames) {
+    try {
+      const link = fs.readlinkSync(`/proc/${pid}/ns/${name}`); // 'net:[4026531840]'
+      namespaces[name] = Number(link.slice(name.length + 2, -1));
+    } catch {
+      return namespaces; // gone, or not ours to see
+    }
+  }
+  return namespaces;
+}
+
+function statusField(status: string, name: string): string {
+  const at = status.indexOf(`\n${name}:\t`);
+  if (at < 0) return '';
+  const start = at + name.length + 3;
+  return status.slice(start, status.indexOf('\n', start));
+}
+
+function numericNames(directory: string): number[] {
+  try {
+    const numbers: number[] = [];
+    for (const name of fs.readdirSync(directory)) {
+      const first = name.charCodeAt(0);
+      if (first >= 48 && first <= 57) numbers.push(Number(name));
+    }
+    return numbers;
+  } catch {
+    return [];
+  }
+}
+
+/** undefined when the file, mostly with its process, is gone. */
+function readText(file: string): string | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    let length = 0;
+    for (;;) {
+      const read = fs.readSync(fd, buffer, length, buffer.length - length, null);
+      length += read;
+      // Files of /proc that fit come in one piece.
+      if (read === 0 || length < buffer.length) break;
+      buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
+    }
+    return buffer.toString('utf8', 0, length);
+  } catch {
+    return undefined;
+  } finally {
+    fs.closeSync(fd);
+  }
+}

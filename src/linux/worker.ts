@@ -1,0 +1,51 @@
+import { parentPort } from 'node:worker_threads';
+import { type CallMessage, packError, type ReplyMessage } from './kernel-messages.ts';
+import { createOperations, type KernelEvent } from './operations.ts';
+
+/**
+ * The kernel thread: takes calls, makes them one after the other, answers in batches. It may be in another namespace in
+ * the middle of a call, never between two.
+ */
+const port = parentPort!;
+const operations = createOperations(post) as unknown as Record<string, (...args: unknown[]) => unknown>;
+
+/** Answers and events not yet sent, in order. */
+let outbox: (ReplyMessage | KernelEvent)[] = [];
+let scheduled = false;
+
+function post(message: ReplyMessage | KernelEvent): void {
+  outbox.push(message);
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(flush);
+}
+
+function flush(): void {
+  scheduled = false;
+  if (outbox.length === 0) return;
+  port.postMessage(outbox);
+  outbox = [];
+}
+
+port.on('message', (calls: CallMessage[]) => {
+  let sentAt = performance.now();
+  for (const call of calls) {
+    perform(call);
+    // A long batch must not keep its first answers waiting.
+    if (performance.now() - sentAt > 2) {
+      flush();
+      sentAt = performance.now();
+    }
+  }
+});
+
+function perform({ id, name, args }: CallMessage): void {
+  const fail = (error: unknown) => post({ id, error: packError(error) });
+  try {
+    const result = operations[name]!(...args);
+    if (result instanceof Promise) result.then((value) => post({ id, result: value }), fail);
+    else post({ id, result });
+  } catch (error) {
+    fail(error);
+  }
+}
