@@ -1,0 +1,46 @@
+import type { StoreEvent, Watcher } from './store.ts';
+
+/** One caller of watch: what it wants to see and what it has seen. */
+export class Watch {
+  readonly start: string;
+  readonly end: string;
+  readonly #watcher: Watcher;
+  /** Every change up to this revision has been delivered, or was not asked for. */
+  #delivered: number;
+  /** Set once; nothing is delivered afterwards. */
+  #ended = false;
+
+  constructor(start: string, end: string, afterRevision: number, watcher: Watcher) {
+    this.start = start;
+    this.end = end;
+    this.#delivered = afterRevision;
+    this.#watcher = watcher;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** Delivers those of `events` that are in the range and newer than what was delivered. */
+  deliver(events: readonly StoreEvent[]): void {
+    if (this.#ended || events.length === 0) return;
+    const { start, end } = this;
+    const wanted = events.filter(({ key, revision }) => revision > this.#delivered && key >= start && key < end);
+    this.#delivered = Math.max(this.#delivered, events.at(-1)!.revision);
+    if (wanted.length > 0) this.#watcher.onEvents(wanted);
+  }
+
+  fail(error: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#watcher.onError(error);
+  }
+
+  cancel(): void {
+    this.#ended = true;
+  }
+}
