@@ -23,7 +23,7 @@ export function rootCaController(ca: string): ControllerFactory {
       ],
       reconcile: async (key) => {
         const namespace = all.get(key);
-        if (!namespace || namespace.status?.phase !== 'Active') return;
+        if (namespace?.status?.phase !== 'Active') return;
         const current = published.get(`${key}/${name}`);
         if (current?.data?.['ca.crt'] === ca && Object.keys(current.data).length === 1) return;
         const annotations = {

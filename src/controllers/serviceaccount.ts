@@ -14,7 +14,7 @@ export function serviceAccountController({ client, informers }: ControllerContex
     ],
     reconcile: async (name) => {
       const namespace = all.get(name);
-      if (!namespace || namespace.status?.phase !== 'Active' || accounts.get(`${name}/default`)) return;
+      if (namespace?.status?.phase !== 'Active' || accounts.get(`${name}/default`)) return;
       try {
         await client.create(serviceAccounts, { metadata: { name: 'default', namespace: name } });
       } catch (error) {
