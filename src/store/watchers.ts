@@ -25,12 +25,15 @@ export class Watch {
     return this.#delivered;
   }
 
-  /** Delivers those of `events` that are in the range and newer than what was delivered. */
-  deliver(events: readonly StoreEvent[]): void {
-    if (this.#ended || events.length === 0) return;
+  /**
+   * Delivers those of `events` that are in the range and newer than what was delivered. They are all there are up to
+   * `through`.
+   */
+  deliver(events: readonly StoreEvent[], through = events.at(-1)?.revision ?? 0): void {
+    if (this.#ended) return;
     const { start, end } = this;
     const wanted = events.filter(({ key, revision }) => revision > this.#delivered && key >= start && key < end);
-    this.#delivered = Math.max(this.#delivered, events.at(-1)!.revision);
+    this.#delivered = Math.max(this.#delivered, through);
     if (wanted.length > 0) this.#watcher.onEvents(wanted);
   }
 

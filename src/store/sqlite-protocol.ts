@@ -1,0 +1,109 @@
+/**
+ * What the store and its thread say to each other: one message per batch and direction, values packed end to end into
+ * one buffer that is transferred, so that neither side copies more than once or clones many small buffers.
+ */
+
+export interface RequestBatch {
+  requests: Request[];
+  /** The values of all puts, in order. */
+  bytes: ArrayBuffer;
+}
+
+export type Request =
+  | { op: 'put'; key: string; length: number; expected: number; ttlMs: number }
+  | { op: 'delete'; key: string; expected: number }
+  | { op: 'get'; key: string }
+  | { op: 'range'; start: string; end: string; revision: number | undefined; limit: number }
+  | { op: 'revision' }
+  | { op: 'replay'; start: string; end: string; after: number }
+  | { op: 'compact'; revision: number }
+  | { op: 'close' };
+
+export interface ReplyBatch {
+  /** In the order of the requests, over all batches. */
+  replies: Reply[];
+  /** Changes that nobody asked for: expired keys. */
+  expired: PackedChange[];
+  /** The newest durable revision. */
+  revision: number;
+  /** The values of all replies, then of `expired`, in order. */
+  bytes: ArrayBuffer;
+}
+
+export type Reply =
+  | { kind: 'written'; change: PackedChange }
+  | { kind: 'conflict'; current: PackedVersion | undefined }
+  | { kind: 'found'; found: PackedVersion | undefined }
+  | { kind: 'range'; items: PackedVersion[]; revision: number; more: boolean; count: number }
+  | { kind: 'replayed'; changes: PackedChange[]; through: number; complete: boolean }
+  | { kind: 'done' }
+  | { kind: 'failed'; error: PackedError };
+
+export interface PackedVersion {
+  key: string;
+  createRevision: number;
+  modRevision: number;
+  /** Of its value in `bytes`. */
+  length: number;
+}
+
+export interface PackedChange {
+  key: string;
+  revision: number;
+  createRevision: number;
+  deleted: boolean;
+  /** Of its value in `bytes`, followed by that of `previous`; 0 for a reply to a put, whose caller has the value. */
+  length: number;
+  previous: PackedVersion | undefined;
+}
+
+export interface PackedError {
+  name: string;
+  message: string;
+  /** For CompactedError and FutureRevisionError: the arguments of their constructors. */
+  revisions?: [number, number];
+}
+
+/** Collects bytes end to end. */
+export class Packer {
+  #buffer: Uint8Array<ArrayBuffer>;
+  #length = 0;
+
+  constructor(capacity = 16 * 1024) {
+    this.#buffer = new Uint8Array(capacity);
+  }
+
+  add(bytes: Uint8Array): number {
+    const end = this.#length + bytes.length;
+    if (end > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(end, 2 * this.#buffer.length));
+      grown.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = grown;
+    }
+    this.#buffer.set(bytes, this.#length);
+    this.#length = end;
+    return bytes.length;
+  }
+
+  /** What was added, in a buffer of just that size. */
+  finish(): ArrayBuffer {
+    return this.#buffer.buffer.slice(0, this.#length);
+  }
+}
+
+/** Reads back in the same order. */
+export class Unpacker {
+  readonly #buffer: ArrayBuffer;
+  #offset = 0;
+
+  constructor(buffer: ArrayBuffer) {
+    this.#buffer = buffer;
+  }
+
+  /** The next bytes, as a view: it keeps the whole batch alive as long as it lives. */
+  take(length: number): Uint8Array {
+    const view = new Uint8Array(this.#buffer, this.#offset, length);
+    this.#offset += length;
+    return view;
+  }
+}

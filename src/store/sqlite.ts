@@ -1,0 +1,266 @@
+import { Worker } from 'node:worker_threads';
+import { type Logger, silentLogger } from '../base/log.ts';
+import {
+  type PackedChange,
+  type PackedError,
+  type PackedVersion,
+  Packer,
+  type Reply,
+  type ReplyBatch,
+  type Request,
+  type RequestBatch,
+  Unpacker,
+} from './sqlite-protocol.ts';
+import {
+  CompactedError,
+  FutureRevisionError,
+  type KeyValue,
+  type PutOptions,
+  type RangeOptions,
+  type RangeResult,
+  type Store,
+  type StoreEvent,
+  type Watcher,
+  type WriteResult,
+} from './store.ts';
+import { Watch } from './watchers.ts';
+
+/**
+ * A store in one SQLite file, written by one thread of its own. Values given to put belong to the store from then on:
+ * watchers are handed the same bytes.
+ */
+export async function openSqliteStore(options: { file: string; log?: Logger }): Promise<Store> {
+  const store = new SqliteStore(options.file, options.log ?? silentLogger);
+  await store.currentRevision();
+  return store;
+}
+
+/** The bundle holds sqlite-worker.js beside the file that this code ends up in. */
+function startWorker(file: string): Worker {
+  const url = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js';
+  return new Worker(new URL(url, import.meta.url), {
+    name: 'store',
+    workerData: { file },
+    execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  });
+}
+
+/** A request that the thread has not answered yet. */
+interface Pending {
+  request: Request;
+  /** The value of a put. */
+  value: Uint8Array | undefined;
+  resolve(reply: Answer): void;
+  reject(error: Error): void;
+}
+
+/** A reply with its values unpacked. */
+type Answer =
+  | { kind: 'written'; event: StoreEvent }
+  | { kind: 'conflict' | 'found'; version: KeyValue | undefined }
+  | { kind: 'range'; result: RangeResult }
+  | { kind: 'replayed'; events: StoreEvent[]; through: number; complete: boolean }
+  | { kind: 'done' }
+  | { kind: 'failed'; error: Error };
+
+class SqliteStore implements Store {
+  readonly #worker: Worker;
+  readonly #file: string;
+  /** Requests of this turn of the event loop, sent together at its end. */
+  #unsent: Pending[] = [];
+  /** Sent and not answered, oldest first: the thread answers in order. */
+  #sent: Pending[] = [];
+  /** The newest revision of which the events have been delivered; all of them are durable. */
+  #durable = 0;
+  /** Watches that have seen everything up to #durable and get the events of each batch. */
+  readonly #live = new Set<Watch>();
+  /** Why nothing works any more: closed, or the thread has died. */
+  #broken: Error | undefined;
+
+  constructor(file: string, log: Logger) {
+    this.#file = file;
+    this.#worker = startWorker(file);
+    this.#worker.on('message', (batch: ReplyBatch) => this.#receive(batch));
+    this.#worker.on('error', (error) => {
+      log.error('store thread failed', { file, error });
+      this.#break(new Error(`store ${file} failed`, { cause: error }));
+    });
+    this.#worker.on('exit', () => this.#break(new Error(`store ${file} is closed`)));
+  }
+
+  async currentRevision(): Promise<number> {
+    // In order with the writes: it counts those that were sent before.
+    await this.#send({ op: 'revision' });
+    return this.#durable;
+  }
+
+  async get(key: string): Promise<KeyValue | undefined> {
+    const answer = await this.#send({ op: 'get', key });
+    return answer.kind === 'found' ? answer.version : unexpected(answer);
+  }
+
+  async range(start: string, end: string, options: RangeOptions = {}): Promise<RangeResult> {
+    const { revision, limit = 0 } = options;
+    const answer = await this.#send({ op: 'range', start, end, revision, limit });
+    return answer.kind === 'range' ? answer.result : unexpected(answer);
+  }
+
+  async put(key: string, value: Uint8Array, expected: number, options: PutOptions = {}): Promise<WriteResult> {
+    const ttlMs = Math.ceil((options.ttlSeconds ?? 0) * 1000);
+    return toResult(await this.#send({ op: 'put', key, length: value.length, expected, ttlMs }, value));
+  }
+
+  async delete(key: string, expected: number): Promise<WriteResult> {
+    return toResult(await this.#send({ op: 'delete', key, expected }));
+  }
+
+  watch(start: string, end: string, afterRevision: number, watcher: Watcher): () => void {
+    const watch = new Watch(start, end, afterRevision, watcher);
+    if (afterRevision >= this.#durable) this.#live.add(watch);
+    else this.#replay(watch);
+    return () => {
+      watch.cancel();
+      this.#live.delete(watch);
+    };
+  }
+
+  async compact(revision: number): Promise<void> {
+    await this.#send({ op: 'compact', revision });
+  }
+
+  async close(): Promise<void> {
+    if (this.#broken) return;
+    const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
+    await this.#send({ op: 'close' });
+    this.#live.clear();
+    this.#broken ??= new Error(`store ${this.#file} is closed`);
+    await exited;
+  }
+
+  #send(request: Request, value?: Uint8Array): Promise<Answer> {
+    if (this.#broken) return Promise.reject(this.#broken);
+    return new Promise((resolve, reject) => this.#enqueue({ request, value, resolve, reject }));
+  }
+
+  #enqueue(pending: Pending): void {
+    // A microtask runs after all callers of this turn, but before the event loop goes on.
+    if (this.#unsent.length === 0) queueMicrotask(() => this.#flush());
+    this.#unsent.push(pending);
+  }
+
+  #flush(): void {
+    const batch = this.#unsent;
+    this.#unsent = [];
+    const packer = new Packer();
+    for (const { value } of batch) if (value) packer.add(value);
+    const bytes = packer.finish();
+    for (const pending of batch) this.#sent.push(pending);
+    const message: RequestBatch = { requests: batch.map(({ request }) => request), bytes };
+    this.#worker.postMessage(message, [bytes]);
+  }
+
+  /**
+   * One batch that is on disk. Order matters: replays first, so that a watch that has caught up gets this batch's own
+   * events; then the events, so that a writer whose put resolves finds watchers informed; then the writers.
+   */
+  #receive({ replies, expired, revision, bytes }: ReplyBatch): void {
+    const values = new Unpacker(bytes);
+    const answered = this.#sent.splice(0, replies.length);
+    const answers = replies.map((reply, index) => unpackReply(reply, values, answered[index]!.value));
+    const events = answers.flatMap((answer) => (answer.kind === 'written' ? answer.event : []));
+    for (const change of expired) events.push(unpackChange(change, values, undefined));
+    answered.forEach((pending, index) => {
+      if (pending.request.op === 'replay') pending.resolve(answers[index]!);
+    });
+    this.#durable = revision;
+    if (events.length > 0) for (const watch of [...this.#live]) watch.deliver(events);
+    answered.forEach((pending, index) => {
+      const answer = answers[index]!;
+      if (pending.request.op === 'replay') return;
+      if (answer.kind === 'failed') pending.reject(answer.error);
+      else pending.resolve(answer);
+    });
+  }
+
+  /** Fetches what the watch has missed, page by page, until it can go live. */
+  #replay(watch: Watch): void {
+    if (this.#broken || watch.ended) return;
+    const { start, end, delivered: after } = watch;
+    const resolve = (answer: Answer) => {
+      if (watch.ended) return;
+      if (answer.kind === 'failed') return watch.fail(answer.error);
+      if (answer.kind !== 'replayed') return unexpected(answer);
+      if (answer.complete) this.#live.add(watch);
+      watch.deliver(answer.events, answer.through);
+      if (!answer.complete) this.#replay(watch);
+    };
+    this.#enqueue({
+      request: { op: 'replay', start, end, after },
+      value: undefined,
+      resolve,
+      reject: (error) => watch.fail(error),
+    });
+  }
+
+  /** Ends everything that waits. */
+  #break(error: Error): void {
+    this.#broken ??= error;
+    for (const pending of [...this.#sent.splice(0), ...this.#unsent.splice(0)]) pending.reject(this.#broken);
+    for (const watch of this.#live) watch.fail(this.#broken);
+    this.#live.clear();
+  }
+}
+
+function unpackReply(reply: Reply, values: Unpacker, written: Uint8Array | undefined): Answer {
+  switch (reply.kind) {
+    case 'written':
+      return { kind: 'written', event: unpackChange(reply.change, values, written) };
+    case 'conflict':
+      return { kind: 'conflict', version: reply.current && unpackVersion(reply.current, values) };
+    case 'found':
+      return { kind: 'found', version: reply.found && unpackVersion(reply.found, values) };
+    case 'range': {
+      const { revision, more, count } = reply;
+      const items = reply.items.map((item) => unpackVersion(item, values));
+      return { kind: 'range', result: { items, revision, more, count } };
+    }
+    case 'replayed': {
+      const events = reply.changes.map((change) => unpackChange(change, values, undefined));
+      return { kind: 'replayed', events, through: reply.through, complete: reply.complete };
+    }
+    case 'done':
+      return reply;
+    case 'failed':
+      return { kind: 'failed', error: unpackError(reply.error) };
+  }
+}
+
+/** `written` is the value of the put that this change answers: it was not sent back. */
+function unpackChange(change: PackedChange, values: Unpacker, written: Uint8Array | undefined): StoreEvent {
+  const { key, revision, createRevision, deleted, length } = change;
+  const sent = values.take(length);
+  const previous = change.previous && unpackVersion(change.previous, values);
+  const value = deleted ? undefined : (written ?? sent);
+  return { type: deleted ? 'delete' : 'put', key, revision, value, previous, createRevision };
+}
+
+function unpackVersion({ key, createRevision, modRevision, length }: PackedVersion, values: Unpacker): KeyValue {
+  return { key, value: values.take(length), createRevision, modRevision };
+}
+
+function unpackError({ name, message, revisions }: PackedError): Error {
+  if (revisions && name === 'CompactedError') return new CompactedError(...revisions);
+  if (revisions && name === 'FutureRevisionError') return new FutureRevisionError(...revisions);
+  return new Error(message);
+}
+
+function toResult(answer: Answer): WriteResult {
+  if (answer.kind === 'written') return { ok: true, revision: answer.event.revision };
+  if (answer.kind === 'conflict') return { ok: false, current: answer.version };
+  return unexpected(answer);
+}
+
+function unexpected(answer: Answer): never {
+  throw new Error(`store thread answered ${answer.kind} to another question`);
+}
