@@ -27,6 +27,7 @@ const send = library.func('long send(int fd, const void *data, size_t length, in
 const recv = library.func('long recv(int fd, void *data, size_t length, int flags)');
 
 const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+errnoNames.set(constants.errno.EAGAIN, 'EAGAIN'); // not EWOULDBLOCK, its other name
 
 /** The name of an errno: 2 is 'ENOENT'. */
 export function errnoName(errno: number): string {

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../base/errors.ts';
+import type { AddressPlan } from './address-plan.ts';
+import { overlaps } from './cidr.ts';
+
+/**
+ * Two /16 of 10.64.0.0–10.255.255.255 for one cluster, the first pair that no route of the host and no other cluster
+ * reaches into. 10.N: Pods. 10.N+1: Services in the lower half, load balancers in the third quarter, nodes in the fourth.
+ */
+export function chooseAddresses(
+  name: string,
+  routes: { destination: string }[],
+  existing: Pick<AddressPlan, 'podCidr' | 'serviceCidr' | 'loadBalancerCidr' | 'nodeAddress'>[],
+): AddressPlan {
+  const taken = [
+    ...routes.map((route) => route.destination).filter((destination) => !destination.endsWith('/0')),
+    ...existing.flatMap((plan) => [plan.podCidr, plan.serviceCidr, plan.loadBalancerCidr, `${plan.nodeAddress}/32`]),
+  ];
+  for (let n = 64; n < 256; n += 2) {
+    const pair = `10.${n}.0.0/15`;
+    if (!taken.some((cidr) => overlaps(cidr, pair))) return planOf(name, n);
+  }
+  throw new UserError('no free address range between 10.64.0.0 and 10.255.255.255', {
+    hint: 'delete a cluster, or remove routes of this host that are too wide',
+  });
+}
+
+function planOf(name: string, n: number): AddressPlan {
+  const services = `10.${n + 1}`;
+  return {
+    podCidr: `10.${n}.0.0/16`,
+    serviceCidr: `${services}.0.0/17`,
+    loadBalancerCidr: `${services}.128.0/18`,
+    nodeAddress: `${services}.192.1`,
+    dnsServiceIp: `${services}.0.10`,
+    hostLink: hostLinkName(name),
+    nftTable: `vitrine-${name}`,
+  };
+}
+
+/** Link names have at most 15 characters: a long cluster name is cut and told apart by a hash. */
+export function hostLinkName(cluster: string): string {
+  const plain = `vt-${cluster}`;
+  if (plain.length <= 15 && /^[a-z0-9-]+$/.test(cluster)) return plain;
+  return `vt-${cluster.replace(/[^a-z0-9]/g, '').slice(0, 5)}-${shortHash(cluster)}`;
+}
+
+/** Six hexadecimal digits that tell names apart. */
+export function shortHash(text: string, digits = 6): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+}
