@@ -10,13 +10,14 @@ const known = new WeakMap<Pod, References>();
 export function podReferences(pod: Pod): References {
   let references = known.get(pod);
   if (!references) {
-    references = collect(pod);
+    references = collectPodReferences(pod);
     known.set(pod, references);
   }
   return references;
 }
 
-function collect(pod: Pod): References {
+/** The same without remembering, for a Pod that is still being changed. */
+export function collectPodReferences(pod: Pod): References {
   const found = new Set<string>();
   const add = (resource: string, name: string | undefined) => {
     if (name) found.add(`${resource}/${name}`);
