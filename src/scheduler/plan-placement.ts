@@ -1,0 +1,81 @@
+import type { Pod } from '../api/generated/core-v1.ts';
+import type { NodeInfo } from './cluster-snapshot.ts';
+import type { Plugin, SchedulingContext } from './plugin.ts';
+
+export type Placement =
+  | { node: string }
+  | { node: undefined; message: string; reasons: Map<string, string[]>; preemptable: NodeInfo[] };
+
+/** Chooses the node for a Pod: filter, score, pick (kubernetes pkg/scheduler/schedule_one.go schedulePod). Pure. */
+export function planPlacement(
+  pod: Pod,
+  context: SchedulingContext,
+  plugins: Plugin[],
+  random: () => number,
+): Placement {
+  if (context.nodes.length === 0)
+    return { node: undefined, message: 'no nodes available to schedule pods', reasons: new Map(), preemptable: [] };
+  const states = plugins.map((plugin) => plugin.prepare?.(pod, context));
+  const feasible: NodeInfo[] = [];
+  const reasons = new Map<string, string[]>();
+  const preemptable: NodeInfo[] = [];
+  for (const info of context.nodes) {
+    const refusal = firstRefusal(pod, info, plugins, states);
+    if (!refusal) feasible.push(info);
+    else {
+      reasons.set(info.node.metadata.name, refusal.reasons);
+      if (refusal.plugin.preemptionHelps !== false) preemptable.push(info);
+    }
+  }
+  const [only] = feasible;
+  if (!only) return { node: undefined, message: fitError(context.nodes.length, reasons), reasons, preemptable };
+  if (feasible.length === 1) return { node: only.node.metadata.name };
+  return { node: best(pod, feasible, plugins, states, random) };
+}
+
+/** Whether the Pod fits on this one node. */
+export function fits(pod: Pod, info: NodeInfo, context: SchedulingContext, plugins: Plugin[]): boolean {
+  const states = plugins.map((plugin) => plugin.prepare?.(pod, context));
+  return !firstRefusal(pod, info, plugins, states);
+}
+
+function firstRefusal(pod: Pod, info: NodeInfo, plugins: Plugin[], states: unknown[]) {
+  for (const [i, plugin] of plugins.entries()) {
+    const reasons = plugin.filter?.(pod, info, states[i]) ?? [];
+    if (reasons.length > 0) return { plugin, reasons };
+  }
+  return undefined;
+}
+
+function best(pod: Pod, feasible: NodeInfo[], plugins: Plugin[], states: unknown[], random: () => number): string {
+  const totals = new Array<number>(feasible.length).fill(0);
+  for (const [i, plugin] of plugins.entries()) {
+    if (!plugin.score) continue;
+    const scores = feasible.map((info) => plugin.score?.(pod, info, states[i]) ?? 0);
+    for (const [j, score] of normalised(scores, plugin.normalise).entries())
+      totals[j] = (totals[j] ?? 0) + score * (plugin.weight ?? 1);
+  }
+  const highest = Math.max(...totals);
+  const winners = feasible.filter((_, i) => totals[i] === highest);
+  const winner = winners[Math.floor(random() * winners.length)] as NodeInfo;
+  return winner.node.metadata.name;
+}
+
+function normalised(scores: number[], how: Plugin['normalise'] = 'max'): number[] {
+  if (how === 'absolute') return scores;
+  const min = Math.min(0, ...scores);
+  const max = Math.max(...scores);
+  if (max === min) return scores.map(() => (how === 'reverse' ? 100 : 0));
+  return scores.map((score) => {
+    const share = ((score - min) * 100) / (max - min);
+    return how === 'reverse' ? 100 - share : share;
+  });
+}
+
+/** '0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.' (framework/types.go FitError). */
+export function fitError(total: number, reasons: Map<string, string[]>): string {
+  const counts = new Map<string, number>();
+  for (const list of reasons.values()) for (const reason of list) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const texts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
+  return `0/${total} nodes are available: ${texts.join(', ')}.`;
+}

@@ -1,0 +1,11 @@
+import type { Plugin } from '../plugin.ts';
+import { tolerates } from '../tolerations.ts';
+
+const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' as const };
+
+export const nodeUnschedulable: Plugin = {
+  name: 'NodeUnschedulable',
+  preemptionHelps: false,
+  filter: (pod, { node }) =>
+    !node.spec.unschedulable || tolerates(pod.spec.tolerations, taint) ? [] : ['node(s) were unschedulable'],
+};

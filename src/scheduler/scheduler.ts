@@ -1,0 +1,250 @@
+import type { Node, Pod, PodCondition } from '../api/generated/core-v1.ts';
+import { keyOf } from '../api/object.ts';
+import { namespaces, nodes, pods } from '../api/resource.ts';
+import { hasReason } from '../api/status-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
+import type { InformerFactory } from '../client/informer.ts';
+import { pathOf } from '../client/rest.ts';
+import { ClusterSnapshot } from './cluster-snapshot.ts';
+import { planPlacement } from './plan-placement.ts';
+import { planPreemption, priorityOf } from './plan-preemption.ts';
+import type { SchedulingContext } from './plugin.ts';
+import { allPlugins } from './plugins/all.ts';
+import { SchedulingQueue } from './scheduling-queue.ts';
+
+export const schedulerName = 'default-scheduler';
+
+export interface SchedulerOptions {
+  client: Client;
+  informers: InformerFactory;
+  events: EventRecorder;
+  clock: Clock;
+  log: Logger;
+  /** @default Math.random */
+  random?: () => number;
+}
+
+export interface Scheduler {
+  stop(): Promise<void>;
+}
+
+/** Gives every Pod without a node the best one (kubernetes pkg/scheduler). Talks to nobody but the API server. */
+export function startScheduler(options: SchedulerOptions): Scheduler {
+  const { client, informers, events, clock, log, random = Math.random } = options;
+  const queue = new SchedulingQueue(clock);
+  const snapshot = new ClusterSnapshot();
+  const allPods = informers.informer(pods);
+  const allNamespaces = informers.informer(namespaces);
+  followPods();
+  followNodes();
+  /** Bindings under way; awaited at the end. */
+  const binding = new Set<Promise<void>>();
+  const loop = run();
+  return {
+    stop: async () => {
+      queue.close();
+      await loop;
+      await Promise.allSettled(binding);
+    },
+  };
+
+  function followPods(): void {
+    allPods.on({
+      added: (pod) => see(pod),
+      updated: (pod, previous) => {
+        see(pod, previous);
+        if (ended(pod) && !ended(previous)) queue.moveAll();
+      },
+      deleted: (pod) => {
+        queue.forget(keyOf(pod));
+        snapshot.removePod(keyOf(pod));
+        if (pod.spec.nodeName) queue.moveAll();
+      },
+    });
+  }
+
+  function see(pod: Pod, previous?: Pod): void {
+    const key = keyOf(pod);
+    if (pod.spec.nodeName) {
+      snapshot.setPod(pod);
+      if (!previous?.spec.nodeName) queue.forget(key);
+      return;
+    }
+    const ours = (pod.spec.schedulerName ?? schedulerName) === schedulerName;
+    if (!ours || pod.metadata.deletionTimestamp || ended(pod) || (pod.spec.schedulingGates ?? []).length > 0) return;
+    // Our own writes of its status are no reason to try again.
+    if (previous && previous.metadata.generation === pod.metadata.generation && sameLabels(pod, previous)) return;
+    queue.add(key, priorityOf(pod));
+  }
+
+  function followNodes(): void {
+    informers.informer(nodes).on({
+      added: (node) => {
+        snapshot.setNode(node);
+        queue.moveAll();
+      },
+      updated: (node, previous) => {
+        snapshot.setNode(node);
+        if (schedulingChanged(node, previous)) queue.moveAll();
+      },
+      deleted: (node) => snapshot.removeNode(node.metadata.name),
+    });
+  }
+
+  async function run(): Promise<void> {
+    await Promise.all([allPods.whenSynced(), informers.informer(nodes).whenSynced(), allNamespaces.whenSynced()]);
+    for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
+      const pod = allPods.get(key);
+      if (!pod || pod.spec.nodeName || pod.metadata.deletionTimestamp) continue;
+      scheduleOne(key, pod);
+    }
+  }
+
+  /**
+   * 1. choose a node; 2. count the Pod there at once, so that the next Pod sees it; 3. bind without waiting; 4. if it
+   * fits nowhere, say why and see whether less important Pods can make room.
+   */
+  function scheduleOne(key: string, pod: Pod): void {
+    const { moves } = queue;
+    const context: SchedulingContext = {
+      nodes: snapshot.nodes(),
+      namespaceLabels: (namespace) => allNamespaces.get(namespace)?.metadata.labels ?? {},
+    };
+    const placement = planPlacement(pod, context, allPlugins, random);
+    if (placement.node !== undefined) {
+      const { node } = placement;
+      snapshot.setPod({ ...pod, spec: { ...pod.spec, nodeName: node } });
+      return track(bind(key, pod, node));
+    }
+    const preemption = planPreemption(pod, placement.preemptable, context, allPlugins);
+    queue.addUnschedulable(key, priorityOf(pod), moves);
+    track(explain(pod, placement.message, placement.preemptable.length, context.nodes.length, preemption));
+  }
+
+  function track(work: Promise<void>): void {
+    binding.add(work);
+    void work.finally(() => binding.delete(work));
+  }
+
+  async function bind(key: string, pod: Pod, node: string): Promise<void> {
+    const { name, namespace, uid } = pod.metadata;
+    try {
+      const response = await client.request({
+        method: 'POST',
+        path: pathOf(pods, namespace, name, 'binding'),
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          apiVersion: 'v1',
+          kind: 'Binding',
+          metadata: { name, namespace, uid },
+          target: { kind: 'Node', name: node },
+        }),
+      });
+      if (response.status >= 400) throw new Error(`bind pod ${key} to node ${node}: ${await response.text()}`);
+      events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`);
+    } catch (error) {
+      const current = allPods.get(key);
+      if (current?.spec.nodeName) return;
+      snapshot.removePod(key);
+      if (!current) return;
+      log.warn('binding failed', { pod: key, node, error });
+      queue.addBackoff(key, priorityOf(pod));
+    }
+  }
+
+  async function explain(
+    pod: Pod,
+    reason: string,
+    preemptable: number,
+    total: number,
+    preemption: ReturnType<typeof planPreemption>,
+  ): Promise<void> {
+    const message = total === 0 || preemption ? reason : `${reason} ${preemptionMessage(preemptable, total)}`;
+    events.event(pod, 'Warning', 'FailedScheduling', message);
+    try {
+      await writeUnschedulable(pod, message, preemption?.node);
+      for (const victim of preemption?.victims ?? []) {
+        const about = `Preempted by pod ${pod.metadata.uid} on node ${preemption?.node}`;
+        events.event(victim, 'Normal', 'Preempted', about);
+        await markDisrupted(victim);
+        await client.delete(pods, victim.metadata.name, victim.metadata.namespace);
+      }
+    } catch (error) {
+      if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict'))
+        log.warn('cannot tell why a Pod is not scheduled', { pod: keyOf(pod), error });
+    }
+  }
+
+  async function writeUnschedulable(pod: Pod, message: string, nominatedNodeName: string | undefined): Promise<void> {
+    const current = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
+    const nominated = nominatedNodeName ?? pod.status?.nominatedNodeName;
+    if (current?.status === 'False' && current.message === message && nominated === pod.status?.nominatedNodeName)
+      return;
+    const condition: PodCondition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      observedGeneration: pod.metadata.generation,
+      lastTransitionTime:
+        current?.status === 'False'
+          ? current.lastTransitionTime
+          : `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+    };
+    const body = { status: { conditions: [condition], ...(nominated ? { nominatedNodeName: nominated } : {}) } };
+    await client.patch(
+      pods,
+      pod.metadata.name,
+      pod.metadata.namespace,
+      { type: 'strategic', body },
+      { subresource: 'status' },
+    );
+  }
+
+  /** The condition that tells a deletion by preemption from others (KEP-3329). */
+  async function markDisrupted(victim: Pod): Promise<void> {
+    const condition: PodCondition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: `${schedulerName}: preempting to accommodate a higher priority pod`,
+      lastTransitionTime: `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+    };
+    const { name, namespace } = victim.metadata;
+    await client.patch(
+      pods,
+      name,
+      namespace,
+      { type: 'strategic', body: { status: { conditions: [condition] } } },
+      { subresource: 'status' },
+    );
+  }
+}
+
+function preemptionMessage(preemptable: number, total: number): string {
+  const helpless = total - preemptable;
+  const reasons = [
+    ...(preemptable > 0 ? [`${preemptable} No preemption victims found for incoming pod`] : []),
+    ...(helpless > 0 ? [`${helpless} Preemption is not helpful for scheduling`] : []),
+  ];
+  return `preemption: 0/${total} nodes are available: ${reasons.join(', ')}.`;
+}
+
+const ended = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+const sameLabels = (a: Pod, b: Pod) => JSON.stringify(a.metadata.labels) === JSON.stringify(b.metadata.labels);
+
+/** Heartbeats change no more than times: they are no reason to try Pods again. */
+function schedulingChanged(node: Node, previous: Node): boolean {
+  const relevant = ({ metadata, spec, status }: Node) =>
+    JSON.stringify([
+      metadata.labels,
+      spec.taints,
+      spec.unschedulable,
+      status?.allocatable,
+      status?.conditions?.map(({ type, status: value }) => [type, value]),
+    ]);
+  return relevant(node) !== relevant(previous);
+}
