@@ -117,7 +117,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (placement.node !== undefined) {
       const { node } = placement;
       snapshot.setPod({ ...pod, spec: { ...pod.spec, nodeName: node } });
-      return track(bind(key, pod, node));
+      track(bind(key, pod, node));
+      return;
     }
     const preemption = planPreemption(pod, placement.preemptable, context, allPlugins);
     queue.addUnschedulable(key, priorityOf(pod), moves);

@@ -44,7 +44,10 @@ export class SchedulingQueue {
   addUnschedulable(key: string, priority: number, moves: number): void {
     const entry = { key, priority, sinceMs: this.#clock.now() };
     const delayMs = this.#backoff.next(key);
-    if (moves !== this.#moves) return this.#backOff(entry, delayMs);
+    if (moves !== this.#moves) {
+      this.#backOff(entry, delayMs);
+      return;
+    }
     const cancel = this.#clock.after(flushAfterMs, () => this.#activate(key));
     this.#unschedulable.set(key, { entry, cancel });
   }
@@ -100,7 +103,8 @@ export class SchedulingQueue {
   #backOff(entry: Entry, delayMs: number): void {
     if (delayMs === 0) {
       this.#active.set(entry.key, entry);
-      return this.#notify();
+      this.#notify();
+      return;
     }
     const cancel = this.#clock.after(delayMs, () => this.#activate(entry.key));
     this.#backingOff.set(entry.key, { entry, cancel });
