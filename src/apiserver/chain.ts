@@ -1,0 +1,39 @@
+import type { Logger } from '../base/log.ts';
+import type { RequestMetrics } from './endpoints/request-metrics.ts';
+import { authentication } from './filters/authentication.ts';
+import { authorization } from './filters/authorization.ts';
+import { headers } from './filters/headers.ts';
+import { impersonation } from './filters/impersonation.ts';
+import { measure } from './filters/measure.ts';
+import { recover } from './filters/recover.ts';
+import type { ServerHandler } from './http/exchange.ts';
+import type { Authenticator, Authorizer } from './request.ts';
+
+export interface ChainOptions {
+  log: Logger;
+  metrics: RequestMetrics;
+  authenticators: readonly Authenticator[];
+  authorizers: readonly Authorizer[];
+}
+
+/**
+ * What every request passes, outermost first (apiserver pkg/server/config.go DefaultBuildHandlerChain). Request info
+ * and the limit of the body's size are there before: whoever makes a ServerRequest parses the one and enforces the other.
+ */
+const filters: ((next: ServerHandler, options: ChainOptions) => ServerHandler)[] = [
+  // Sees the final status of every request, failures among them.
+  (next, { metrics }) => measure(next, metrics),
+  // Failures carry the headers too.
+  (next) => headers(next),
+  // Everything further in may throw.
+  (next, { log }) => recover(next, log),
+  (next, { authenticators }) => authentication(next, authenticators),
+  // Needs to know who asks, and decides as whom: so between these two.
+  (next, { authorizers }) => impersonation(next, authorizers),
+  (next, { authorizers }) => authorization(next, authorizers),
+];
+
+/** The chain in front of the router. */
+export function buildChain(router: ServerHandler, options: ChainOptions): ServerHandler {
+  return filters.reduceRight((next, filter) => filter(next, options), router);
+}

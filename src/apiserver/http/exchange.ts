@@ -1,0 +1,78 @@
+import type { Duplex, Readable } from 'node:stream';
+import { badRequest, StatusError } from '../../api/status-error.ts';
+import type { ApiRequest, ApiResponse, UserInfo } from '../request.ts';
+
+/** The largest body of a request (apiserver DefaultMaxRequestSizeBytes). */
+export const maxBodyBytes = 3 * 1024 * 1024;
+
+/** A request as the server passes it on: the contract's, with what only HTTP/1.1 upgrades need. */
+export interface ServerRequest extends ApiRequest {
+  /** The path with its query, as it came. */
+  target: string;
+  /** A certificate came that our CA did not sign: an answer of 401, not an anonymous user. */
+  badCertificate?: boolean;
+  /** Set if the client asks to leave HTTP behind (exec, attach, port-forward). */
+  upgrade?: Upgrade;
+  /** Set by calls from within the process, which have proved who they are: authentication believes it. */
+  trustedUser?: UserInfo;
+  /** Warnings for the client, collected on the way. */
+  warnings: Set<string>;
+}
+
+/** The connection of an upgrade request, to be tunnelled. */
+export interface Upgrade {
+  socket: Duplex;
+  /** What came after the request's head. */
+  head: Buffer;
+  /** Header names and values in turn, as they came. */
+  rawHeaders: string[];
+}
+
+/** Like ApiResponse, or `hijacked`: the handler answers on the upgrade's socket itself. */
+export interface ServerResponse extends ApiResponse {
+  hijacked?: boolean;
+}
+
+export type ServerHandler = (request: ServerRequest) => Promise<ServerResponse>;
+
+/** Collects a body, refusing what is too large. Not by iteration, which would destroy the stream that has to carry the answer. */
+export function readBody(stream: Readable): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) reject(tooLarge());
+      else chunks.push(chunk);
+    });
+    stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    stream.on('error', reject);
+    stream.on('close', () => reject(badRequest('unexpected end of the request body')));
+  });
+}
+
+function tooLarge(): StatusError {
+  return new StatusError({
+    code: 413,
+    reason: 'RequestEntityTooLarge',
+    message: `Request entity too large: limit is ${maxBodyBytes}`,
+  });
+}
+
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** Nobody yet: authentication says who. */
+export const nobody: UserInfo = Object.freeze({ name: '', groups: [] });
+
+/** Path and query of a request target. */
+export function splitTarget(target: string): { path: string; query: URLSearchParams } {
+  const mark = target.indexOf('?');
+  if (mark < 0) return { path: target, query: new URLSearchParams() };
+  return { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
+}

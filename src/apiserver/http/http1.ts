@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
+import type { Http2SecureServer } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { parseRequestInfo } from '../request-info.ts';
+import {
+  nobody,
+  once,
+  readBody,
+  type ServerHandler,
+  type ServerRequest,
+  type ServerResponse,
+  splitTarget,
+} from './exchange.ts';
+import { peerOf } from './peer-certificate.ts';
+import { PushStream } from './push-stream.ts';
+import { sendBody } from './send-body.ts';
+
+/** Serves HTTP/1.1, and the upgrades that only it knows (WebSocket, SPDY). */
+export function serveHttp1(server: Http2SecureServer, handle: ServerHandler): void {
+  // http2 would wrap its streams in request objects for this listener; serveHttp2 takes the streams themselves.
+  server.on('request', (message, response) => {
+    void answer(message as unknown as IncomingMessage, response as unknown as NodeResponse, handle);
+  });
+  server.removeAllListeners('stream');
+  server.on('upgrade' as never, (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => {});
+    const request = requestOf(message, message.socket as TLSSocket);
+    socket.once('close', () => request.abort());
+    request.upgrade = { socket, head, rawHeaders: message.rawHeaders };
+    void answerUpgrade(request, socket, handle);
+  });
+}
+
+async function answer(message: IncomingMessage, response: NodeResponse, handle: ServerHandler): Promise<void> {
+  const request = requestOf(message, message.socket as TLSSocket);
+  response.once('close', () => request.abort());
+  const { status, headers, body } = await handle(request);
+  const fixed = body instanceof Uint8Array;
+  response.writeHead(status, fixed ? { ...headers, 'content-length': body.length } : headers);
+  if (message.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  // Clients wait for the head of a watch before its first event.
+  if (body instanceof PushStream) response.flushHeaders();
+  await sendBody(response, body, () => response.destroy());
+}
+
+/** An upgrade that was refused, or is none, is answered as plain HTTP and closed. */
+async function answerUpgrade(request: ServerRequest, socket: Duplex, handle: ServerHandler): Promise<void> {
+  const response: ServerResponse = await handle(request);
+  if (response.hijacked) return;
+  const lines = [`HTTP/1.1 ${response.status} ${reasonPhrase(response.status)}`, 'connection: close'];
+  for (const [name, value] of Object.entries(response.headers)) lines.push(`${name}: ${value}`);
+  if (response.body instanceof Uint8Array) lines.push(`content-length: ${response.body.length}`);
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  await sendBody(socket, response.body, () => socket.destroy());
+}
+
+function reasonPhrase(status: number): string {
+  return status === 200 ? 'OK' : status === 404 ? 'Not Found' : status === 403 ? 'Forbidden' : 'Status';
+}
+
+function requestOf(message: IncomingMessage, socket: TLSSocket): ServerRequest & { abort(): void } {
+  const method = message.method ?? 'GET';
+  const target = message.url ?? '/';
+  const { path, query } = splitTarget(target);
+  const controller = new AbortController();
+  return {
+    method,
+    target,
+    path,
+    query,
+    headers: message.headers as Record<string, string | undefined>,
+    body: once(() => readBody(message)),
+    ...peerOf(socket),
+    user: nobody,
+    info: parseRequestInfo(method, path, query),
+    signal: controller.signal,
+    warnings: new Set(),
+    abort: () => controller.abort(),
+  };
+}

@@ -1,0 +1,87 @@
+import type { ApiResponse, UserInfo } from '../request.ts';
+import { parseRequestInfo } from '../request-info.ts';
+import { nobody, type ServerHandler, type ServerRequest, splitTarget } from './exchange.ts';
+
+/** A request as client/client.ts has it (RawRequest); written down again because the server does not import its clients. */
+export interface LocalRequest {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: Uint8Array | string;
+  signal?: AbortSignal;
+}
+
+export interface LocalResponse {
+  status: number;
+  headers: Record<string, string>;
+  body: AsyncIterable<Uint8Array>;
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+}
+
+/** Structurally a Transport of client/client.ts. */
+export interface LocalTransport {
+  request(request: LocalRequest): Promise<LocalResponse>;
+  close(): void;
+}
+
+/** Calls into this server from the same process, as `user`: the same chain, without TLS, HTTP or copies. */
+export function localTransport(handle: ServerHandler, user: UserInfo): LocalTransport {
+  return {
+    async request(request) {
+      const { status, headers, body } = await handle(requestOf(request, user));
+      return responseOf(status, headers, body);
+    },
+    close() {},
+  };
+}
+
+function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
+  const { path, query } = splitTarget(request.path);
+  const body = typeof request.body === 'string' ? Buffer.from(request.body) : (request.body ?? new Uint8Array());
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
+  return {
+    method: request.method,
+    target: request.path,
+    path,
+    query,
+    headers,
+    body: () => Promise.resolve(body),
+    certificate: undefined,
+    remoteAddress: '127.0.0.1',
+    user: nobody,
+    trustedUser: user,
+    info: parseRequestInfo(request.method, path, query),
+    signal: request.signal ?? new AbortController().signal,
+    warnings: new Set(),
+  };
+}
+
+function responseOf(status: number, headers: Record<string, string>, body: ApiResponse['body']): LocalResponse {
+  return {
+    status,
+    headers,
+    body: iterate(body),
+    text: async () => (await whole(body)).toString('utf8'),
+    json: async () => JSON.parse((await whole(body)).toString('utf8')),
+  };
+}
+
+function iterate(body: ApiResponse['body']): AsyncIterable<Uint8Array> {
+  if (!(body instanceof Uint8Array) && !Array.isArray(body)) return body;
+  return {
+    async *[Symbol.asyncIterator]() {
+      if (body instanceof Uint8Array) yield body;
+      else yield* body;
+    },
+  };
+}
+
+async function whole(body: ApiResponse['body']): Promise<Buffer> {
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (Array.isArray(body)) return Buffer.concat(body);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

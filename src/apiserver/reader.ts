@@ -1,0 +1,28 @@
+import type { KubeObject } from '../api/object.ts';
+import type { Resource } from '../api/resource.ts';
+import type { ObjectReader } from './request.ts';
+import type { ServedResources } from './resources.ts';
+import { storageKey } from './storage/storage-key.ts';
+import type { WatchCache } from './storage/watch-cache.ts';
+import { viewOf } from './views.ts';
+
+/** Current objects for authorizers, admission and the like, straight from the cache. */
+export function cacheReader(cache: WatchCache, resources: ServedResources): ObjectReader {
+  const served = (resource: Resource<KubeObject>) => {
+    const found = resources.get(resource);
+    if (!found) throw new Error(`${resource.resource}.${resource.group} is not served`);
+    return found;
+  };
+  return {
+    get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string) {
+      const from = served(resource);
+      const entry = cache.resource(from.prefix).get(storageKey(from.prefix, namespace, name));
+      return entry && (viewOf(entry, from).object as T);
+    },
+    list<T extends KubeObject>(resource: Resource<T>, namespace?: string) {
+      const from = served(resource);
+      const entries = cache.resource(from.prefix).list(namespace ? `${from.prefix}${namespace}/` : from.prefix);
+      return entries.map((entry) => viewOf(entry, from).object as T);
+    },
+  };
+}

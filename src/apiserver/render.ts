@@ -1,0 +1,70 @@
+import type { KubeObject, ListMetadata } from '../api/object.ts';
+import { apiVersionOf } from '../api/resource.ts';
+import type { Call } from './backend.ts';
+import type { Accepted } from './http/media-type.ts';
+import { contentTypes } from './http/media-type.ts';
+import type { ApiResponse } from './request.ts';
+import type { CacheEntry } from './storage/cache-entry.ts';
+import { viewOf } from './views.ts';
+
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']}\n');
+
+/** An object from the cache: as bytes without decoding or encoding, if the client takes plain JSON. */
+export async function renderEntry(call: Call, entry: CacheEntry, status = 200): Promise<ApiResponse> {
+  const view = viewOf(entry, call.resource);
+  if (!isPlain(call.accepted)) return renderObject(call, view.object, status);
+  return { status, headers: { 'content-type': contentTypes.json }, body: view.bytes };
+}
+
+/** Any object or Status, in the negotiated format. */
+export async function renderObject(
+  call: Pick<Call, 'accepted' | 'resource' | 'request'>,
+  object: object,
+  status = 200,
+): Promise<ApiResponse> {
+  const { accepted } = call;
+  if (accepted.as === undefined) return encode(accepted, object, status);
+  const { transformObject } = await import('./render-as.ts');
+  return encode(accepted, await transformObject(call, object as KubeObject), status);
+}
+
+/** A list: cached bytes between a head and commas, written in few large pieces. */
+export async function renderList(call: Call, entries: CacheEntry[], metadata: ListMetadata): Promise<ApiResponse> {
+  const { resource, accepted } = call;
+  const head = { kind: `${resource.info.kind}List`, apiVersion: apiVersionOf(resource.info), metadata };
+  if (!isPlain(accepted)) {
+    const items = entries.map((entry) => viewOf(entry, resource).object);
+    const list = { ...head, items };
+    if (accepted.as === undefined) return encode(accepted, list, 200);
+    const { transformList } = await import('./render-as.ts');
+    return encode(accepted, await transformList(call, items, metadata), 200);
+  }
+  const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  for (let i = 0; i < entries.length; i++) {
+    if (i > 0) chunks.push(comma);
+    chunks.push(viewOf(entries[i]!, resource).bytes);
+  }
+  chunks.push(listEnd);
+  return { status: 200, headers: { 'content-type': contentTypes.json }, body: chunks };
+}
+
+export function isPlain(accepted: Accepted): boolean {
+  return accepted.format === 'json' && accepted.as === undefined && !accepted.pretty;
+}
+
+/** A value in the format that was asked for. */
+export async function encode(accepted: Accepted, value: object, status: number): Promise<ApiResponse> {
+  const body = (await loadEncoder(accepted))(value);
+  return { status, headers: { 'content-type': contentTypes[accepted.format] }, body };
+}
+
+/** The encoder of a format; the rarer ones are loaded when first asked for. */
+export async function loadEncoder({ format, pretty }: Accepted): Promise<(value: object) => Uint8Array> {
+  if (format === 'yaml') {
+    const { stringify } = await import('yaml');
+    return (value) => Buffer.from(stringify(value));
+  }
+  if (pretty) return (value) => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  return (value) => Buffer.from(`${JSON.stringify(value)}\n`);
+}

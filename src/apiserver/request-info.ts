@@ -1,0 +1,86 @@
+import type { RequestInfo } from './request.ts';
+
+/** Verbs of the methods on a resource (apiserver pkg/endpoints/request/requestinfo.go). */
+const verbs: Record<string, string> = {
+  POST: 'create',
+  GET: 'get',
+  HEAD: 'get',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+/** Subresources of a namespace; any other third segment is a resource inside it. */
+const namespaceSubresources = new Set(['status', 'finalize']);
+
+/** What a request is about, read off its method, path and query: the rules of RequestInfoFactory.NewRequestInfo. */
+export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const info = nonResource(method, path);
+  const segments = path.split('/').filter((segment) => segment !== '');
+  const isCore = segments[0] === 'api';
+  if ((!isCore && segments[0] !== 'apis') || segments.length < (isCore ? 3 : 4)) return info;
+  info.isResourceRequest = true;
+  info.verb = verbs[method] ?? '';
+  info.group = isCore ? '' : decode(segments[1]!);
+  info.version = decode(segments[isCore ? 1 : 2]!);
+  let rest = segments.slice(isCore ? 2 : 3).map(decode);
+  const legacyWatch = rest[0] === 'watch' && rest.length > 1;
+  if (legacyWatch) rest = rest.slice(1);
+  readResource(info, rest);
+  readVerb(info, query, legacyWatch);
+  return info;
+}
+
+function nonResource(method: string, path: string): RequestInfo {
+  return {
+    isResourceRequest: false,
+    verb: method.toLowerCase(),
+    path,
+    group: '',
+    version: '',
+    resource: '',
+    subresource: '',
+    namespace: '',
+    name: '',
+  };
+}
+
+function readResource(info: RequestInfo, segments: string[]): void {
+  let rest = segments;
+  if (rest[0] === 'namespaces') {
+    info.namespace = rest[1] ?? '';
+    // /namespaces/x/status is the namespace's; /namespaces/x/pods is in it.
+    if (rest.length > 2 && !namespaceSubresources.has(rest[2]!)) rest = rest.slice(2);
+  }
+  info.resource = rest[0] ?? '';
+  info.name = rest[1] ?? '';
+  info.subresource = rest[2] ?? '';
+}
+
+function readVerb(info: RequestInfo, query: URLSearchParams, legacyWatch: boolean): void {
+  if (legacyWatch) info.verb = 'watch';
+  if (info.name === '' && info.verb === 'get') info.verb = isWatch(query) ? 'watch' : 'list';
+  if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
+  if (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection') {
+    // Lets authorization by resource name allow a watch of one object.
+    if (info.name === '') info.name = selectedName(query);
+  }
+}
+
+function isWatch(query: URLSearchParams): boolean {
+  const watch = query.get('watch');
+  return watch !== null && watch !== '0' && watch.toLowerCase() !== 'false';
+}
+
+function selectedName(query: URLSearchParams): string {
+  const selector = query.get('fieldSelector');
+  return selector ? (/(?:^|,)metadata\.name==?([^,]+)/.exec(selector)?.[1] ?? '') : '';
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,43 @@
+import { builtinResources, type ResourceInfo } from '../api/resource.ts';
+import { builtinStrategy } from './builtin-strategy.ts';
+import { conversionOf } from './conversion.ts';
+import { type ServedResource, servedResource } from './strategy.ts';
+
+/** The resources that are served: the built-in ones, made at their first use, and custom ones, which come and go. */
+export class ServedResources {
+  readonly #infos = new Map(builtinResources.map((info) => [idOf(info), info]));
+  /** By group, version and plural. */
+  readonly #served = new Map<string, ServedResource>();
+
+  get(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): ServedResource | undefined {
+    const id = idOf(info);
+    const served = this.#served.get(id);
+    if (served) return served;
+    const builtin = this.#infos.get(id);
+    if (!builtin) return undefined;
+    const made = servedResource(builtin, builtinStrategy(builtin), conversionOf(builtin));
+    this.#served.set(id, made);
+    return made;
+  }
+
+  /** Serves a custom resource, or a new state of one. */
+  set(resource: ServedResource): void {
+    this.#served.set(idOf(resource.info), resource);
+  }
+
+  /** Ends a custom resource. */
+  delete(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): void {
+    this.#served.delete(idOf(info));
+  }
+
+  hasGroupVersion(group: string, version: string): boolean {
+    const prefix = `${group}/${version}/`;
+    for (const id of this.#infos.keys()) if (id.startsWith(prefix)) return true;
+    for (const id of this.#served.keys()) if (id.startsWith(prefix)) return true;
+    return false;
+  }
+}
+
+function idOf({ group, version, resource }: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): string {
+  return `${group}/${version}/${resource}`;
+}

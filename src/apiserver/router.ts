@@ -1,0 +1,61 @@
+import { methodNotSupported } from '../api/status-error.ts';
+import type { Backend, Call } from './backend.ts';
+import type { ServerHandler, ServerRequest, ServerResponse } from './http/exchange.ts';
+import { negotiate } from './http/media-type.ts';
+import { pathNotFound, resourceNotFound } from './http/response.ts';
+import { findSubresource } from './subresources/all.ts';
+import { create } from './verbs/create.ts';
+import { remove } from './verbs/delete.ts';
+import { deleteCollection } from './verbs/deletecollection.ts';
+import { get } from './verbs/get.ts';
+import { list } from './verbs/list.ts';
+import { patch } from './verbs/patch.ts';
+import { update } from './verbs/update.ts';
+import { watch } from './verbs/watch.ts';
+
+export type VerbHandler = (call: Call) => Promise<ServerResponse>;
+
+const verbs: Record<string, VerbHandler> = {
+  get,
+  list,
+  watch,
+  create,
+  update: (call) => update(call),
+  patch: (call) => patch(call),
+  delete: remove,
+  deletecollection: deleteCollection,
+};
+
+/** Answers a request that is not about a resource, or undefined if the path is not its own. */
+export type PathHandler = (request: ServerRequest) => Promise<ServerResponse | undefined>;
+
+/** Finds who answers: a resource's verb or subresource, or one of the other paths. */
+export function router(backend: Backend, paths: readonly PathHandler[]): ServerHandler {
+  return async (request) => {
+    const { info } = request;
+    if (info.isResourceRequest && info.resource) {
+      const resource = backend.served(info);
+      if (resource) return route({ backend, resource, request, accepted: negotiate(request.headers.accept) });
+    }
+    for (const handle of paths) {
+      const response = await handle(request);
+      if (response) return response;
+    }
+    if (info.isResourceRequest) throw resourceNotFound();
+    return pathNotFound();
+  };
+}
+
+function route(call: Call): Promise<ServerResponse> {
+  const { info } = call.request;
+  const { info: served } = call.resource;
+  if (info.subresource) {
+    const subresource = findSubresource(call);
+    if (!subresource) throw resourceNotFound();
+    return subresource(call);
+  }
+  const handle = verbs[info.verb];
+  if (!handle || !served.verbs.includes(info.verb)) throw methodNotSupported(served, info.verb);
+  if (served.namespaced && !info.namespace && info.verb !== 'list' && info.verb !== 'watch') throw resourceNotFound();
+  return handle(call);
+}

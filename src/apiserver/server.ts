@@ -1,0 +1,176 @@
+import http2, { type Http2SecureServer } from 'node:http2';
+import type { ResourceInfo } from '../api/resource.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Store } from '../store/store.ts';
+import { Admission } from './admission-chain.ts';
+import type { Backend } from './backend.ts';
+import { buildChain } from './chain.ts';
+import type { HealthCheck } from './endpoints/health.ts';
+import { builtinPaths } from './endpoints/paths.ts';
+import { RequestMetrics } from './endpoints/request-metrics.ts';
+import type { ServerHandler } from './http/exchange.ts';
+import { serveHttp1 } from './http/http1.ts';
+import { serveHttp2 } from './http/http2.ts';
+import { type LocalTransport, localTransport } from './http/in-process.ts';
+import { cacheReader } from './reader.ts';
+import type { AdmissionPlugin, Authenticator, Authorizer, ObjectReader, UserInfo } from './request.ts';
+import { ServedResources } from './resources.ts';
+import { type PathHandler, router } from './router.ts';
+import { ServiceAllocation } from './services/service-allocation.ts';
+import { ObjectWriter } from './storage/object-writer.ts';
+import { WatchCache } from './storage/watch-cache.ts';
+
+export interface ApiServerOptions {
+  store: Store;
+  log: Logger;
+  clock: Clock;
+  /** Where to serve HTTPS. */
+  listen: { host: string; port: number }[];
+  tls: { key: string; cert: string; clientCa: string };
+  /** ClusterIPs are taken from here. */
+  serviceCidr: string;
+  /** @default { from: 30000, to: 32767 } */
+  nodePortRange?: { from: number; to: number };
+  /** Who may do what, and what else there is: made once there is something to read from. */
+  plugins(core: ApiServerCore): ApiServerPlugins;
+}
+
+/** What plugins may use of the server that they become part of. */
+export interface ApiServerCore {
+  reader: ObjectReader;
+  resources: ServedResources;
+  /** Calls into the server; only once it has started. */
+  transport(user: UserInfo): LocalTransport;
+}
+
+export interface ApiServerPlugins {
+  authenticators: Authenticator[];
+  authorizers: Authorizer[];
+  admission: AdmissionPlugin[];
+  /** Paths beyond those of resources: discovery, OpenAPI, the JWKS. Asked in order. */
+  paths?: PathHandler[];
+  /** What must be well for /readyz, beyond the store. */
+  checks?: HealthCheck[];
+}
+
+export interface ApiServer {
+  readonly reader: ObjectReader;
+  readonly resources: ServedResources;
+  /** Fills the cache and listens. */
+  start(): Promise<void>;
+  /** Where it listens: the ports are real ones even if 0 was asked for. */
+  addresses(): { host: string; port: number }[];
+  /** Calls from within the process, as this user: the same chain, without TLS and copies. */
+  transport(user: UserInfo): LocalTransport;
+  /** Ends watches, lets other requests finish, stops listening. The store stays open: it is the caller's. */
+  stop(): Promise<void>;
+}
+
+/** Requests get this long to finish when the server stops. */
+const graceMs = 2000;
+
+/** Puts the server together; nothing happens before start(). */
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, clock } = options;
+  const log = options.log;
+  const cache = new WatchCache({ store, clock, log });
+  const resources = new ServedResources();
+  const reader = cacheReader(cache, resources);
+  const shutdown = new AbortController();
+  const transport = (user: UserInfo) => localTransport((request) => handle(request), user);
+  const plugins = options.plugins({ reader, resources, transport });
+  const metrics = new RequestMetrics();
+  const backend: Backend = {
+    cache,
+    writer: new ObjectWriter(store, cache),
+    history: store,
+    admission: new Admission(plugins.admission),
+    allocation: new ServiceAllocation(),
+    clock,
+    log,
+    served: (info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>) => resources.get(info),
+  };
+  const checks: HealthCheck[] = [
+    { name: 'ping', check: async () => {} },
+    { name: 'etcd', check: async () => void (await store.currentRevision()) },
+    ...(plugins.checks ?? []),
+  ];
+  const paths = [...(plugins.paths ?? []), builtinPaths({ checks, metrics, shutdown: shutdown.signal })];
+  const handle = buildChain(router(backend, paths), { log, metrics, ...plugins });
+  const listeners: Listener[] = [];
+  return {
+    reader,
+    resources,
+    transport,
+    async start() {
+      await cache.start();
+      for (const address of options.listen) listeners.push(await listen(address, options.tls, handle));
+    },
+    addresses: () => listeners.map(({ host, port }) => ({ host, port })),
+    async stop() {
+      shutdown.abort();
+      cache.stop();
+      await Promise.all(listeners.map((listener) => listener.close()));
+    },
+  };
+}
+
+interface Listener {
+  host: string;
+  port: number;
+  close(): Promise<void>;
+}
+
+async function listen(
+  address: { host: string; port: number },
+  tls: ApiServerOptions['tls'],
+  handle: ServerHandler,
+): Promise<Listener> {
+  const server = http2.createSecureServer({
+    key: tls.key,
+    cert: tls.cert,
+    ca: tls.clientCa,
+    requestCert: true,
+    // An unknown certificate is answered with 401, which says more than a broken handshake.
+    rejectUnauthorized: false,
+    allowHTTP1: true,
+    minVersion: 'TLSv1.2',
+    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
+  });
+  serveHttp1(server, handle);
+  serveHttp2(server, handle);
+  const close = closer(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound ? bound.port : address.port;
+  return { host: address.host, port, close };
+}
+
+/** Stops accepting, tells HTTP/2 clients to go, and cuts what is left after a while: watches, and clients that linger. */
+function closer(server: Http2SecureServer): () => Promise<void> {
+  const sockets = new Set<{ destroy(): void; once(event: 'close', fn: () => void): unknown }>();
+  const sessions = new Set<http2.ServerHttp2Session>();
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  return () =>
+    new Promise((resolve) => {
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      server.close(() => {
+        clearTimeout(cut);
+        resolve();
+      });
+      for (const session of sessions) session.close();
+    });
+}

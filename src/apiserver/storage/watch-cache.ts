@@ -1,0 +1,108 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import { prefixEnd, type Store, type StoreEvent } from '../../store/store.ts';
+import { entryOf } from './cache-entry.ts';
+import { PendingWrites } from './pending-writes.ts';
+import { ResourceCache } from './resource-cache.ts';
+import { registryRoot, storagePrefixOf } from './storage-key.ts';
+
+/** History older than this is compacted (kube-apiserver --etcd-compaction-interval). */
+const compactionIntervalMs = 5 * 60_000;
+
+/**
+ * Everything that is stored, in memory: one range to fill it, one watch to keep it fresh. Because a single watch feeds
+ * all resources, one revision says how fresh they all are.
+ */
+export class WatchCache {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly pending = new PendingWrites();
+  /** One per storage prefix, made when its first key or its first reader appears. */
+  readonly #resources = new Map<string, ResourceCache>();
+  /** Every change up to this revision is in memory. */
+  #seen = 0;
+  /** The revision of the first fill: no events before it. */
+  #filledAt = 0;
+  /** Those who wait for a revision, unordered. */
+  #waiting: { revision: number; resolve: () => void }[] = [];
+  #stopWatch: () => void = () => {};
+  #stopCompaction: () => void = () => {};
+  #stopped = false;
+
+  constructor(options: { store: Store; clock: Clock; log: Logger }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  get seen(): number {
+    return this.#seen;
+  }
+
+  async start(): Promise<void> {
+    const all = await this.#store.range(registryRoot, prefixEnd(registryRoot));
+    this.#filledAt = all.revision;
+    this.#seen = all.revision;
+    for (const { key, value, modRevision } of all.items) {
+      this.resource(storagePrefixOf(key)).load(entryOf(key, value, modRevision));
+    }
+    this.#watch();
+    this.#scheduleCompaction(all.revision);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopWatch();
+    this.#stopCompaction();
+  }
+
+  resource(prefix: string): ResourceCache {
+    let cache = this.#resources.get(prefix);
+    if (!cache) {
+      cache = new ResourceCache(prefix, this.#filledAt);
+      this.#resources.set(prefix, cache);
+    }
+    return cache;
+  }
+
+  /** Resolves when every change up to `revision` is in memory: what one has written, one can read. */
+  whenSeen(revision: number): Promise<void> {
+    if (revision <= this.#seen) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ revision, resolve }));
+  }
+
+  #watch(): void {
+    this.#stopWatch = this.#store.watch(registryRoot, prefixEnd(registryRoot), this.#seen, {
+      onEvents: (events) => this.#apply(events),
+      onError: (error) => {
+        // Nothing compacts past what we have seen, so this is the store failing: reads would be stale from here on.
+        if (!this.#stopped) this.#log.error('watch of the store ended', { error });
+      },
+    });
+  }
+
+  #apply(events: StoreEvent[]): void {
+    for (const event of events) {
+      this.#seen = event.revision;
+      this.resource(storagePrefixOf(event.key)).apply(event, this.pending);
+    }
+    if (this.#waiting.length > 0) this.#wake();
+  }
+
+  #wake(): void {
+    const still: { revision: number; resolve: () => void }[] = [];
+    for (const waiter of this.#waiting) {
+      if (waiter.revision <= this.#seen) waiter.resolve();
+      else still.push(waiter);
+    }
+    this.#waiting = still;
+  }
+
+  #scheduleCompaction(revision: number): void {
+    this.#stopCompaction = this.#clock.after(compactionIntervalMs, () => {
+      this.#store.compact(revision).catch((error) => this.#log.warn('cannot compact the store', { revision, error }));
+      this.#scheduleCompaction(this.#seen);
+    });
+  }
+}

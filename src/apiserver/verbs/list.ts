@@ -1,0 +1,145 @@
+import type { ListMetadata } from '../../api/object.ts';
+import { badRequest, expired, type StatusError } from '../../api/status-error.ts';
+import { CompactedError, FutureRevisionError, prefixEnd } from '../../store/store.ts';
+import { type Call, cacheOf } from '../backend.ts';
+import { renderList } from '../render.ts';
+import type { ApiResponse } from '../request.ts';
+import { type Selection, selectionOf } from '../selection.ts';
+import { type CacheEntry, entryOf } from '../storage/cache-entry.ts';
+import { storageKey } from '../storage/storage-key.ts';
+import { viewOf } from '../views.ts';
+import { decodeContinue, encodeContinue, expiredContinue } from './continue-token.ts';
+import { parseRevision, tooLargeRevision, waitForRevision } from './resource-version.ts';
+
+/**
+ * GET of a collection. The newest state comes from memory; a page that goes on where another ended, and an exact
+ * resourceVersion, are read from the store's history.
+ */
+export async function list(call: Call): Promise<ApiResponse> {
+  const { query } = call.request;
+  const limit = Number(query.get('limit') ?? 0) || 0;
+  const token = query.get('continue');
+  const version = query.get('resourceVersion') ?? '';
+  const match = query.get('resourceVersionMatch') ?? '';
+  checkMatch(version, match, token ?? '');
+  const page: Page = { limit, after: '', revision: undefined, selection: selectionOf(call.resource, query) };
+  if (token) {
+    if (version && version !== '0') throw badRequest('specifying resource version is not allowed when using continue');
+    const { revision, start } = decodeContinue(token);
+    page.after = start;
+    if (revision > 0) page.revision = revision;
+  } else if (version && version !== '0') {
+    if (match === 'Exact' || (match === '' && limit > 0)) page.revision = parseRevision(version);
+    else await waitForRevision(call.backend, version);
+  }
+  const found = page.revision === undefined ? fromCache(call, page) : await fromStore(call, page);
+  return renderList(call, found.entries, found.metadata);
+}
+
+/** What one answer is to contain. */
+interface Page {
+  /** 0: all. */
+  limit: number;
+  /** The part of the last key behind the prefix, after which this page begins. */
+  after: string;
+  /** Read from history, as of then. */
+  revision: number | undefined;
+  selection: Selection;
+}
+
+interface Found {
+  entries: CacheEntry[];
+  metadata: ListMetadata;
+}
+
+/** Objects of the request's namespace, or of all. */
+export function listPrefix({ resource, request }: Call): string {
+  const { namespace } = request.info;
+  return resource.info.namespaced && namespace ? `${resource.prefix}${namespace}/` : resource.prefix;
+}
+
+/** Current objects that match, in order. */
+export function selected(call: Call, selection: Selection): CacheEntry[] {
+  const name = onlyName(call);
+  if (name !== undefined) {
+    const entry = cacheOf(call).get(name);
+    return entry && (!selection || selection(viewOf(entry, call.resource).object)) ? [entry] : [];
+  }
+  const all = cacheOf(call).list(listPrefix(call));
+  return selection ? all.filter((entry) => selection(viewOf(entry, call.resource).object)) : all;
+}
+
+/** The key, if the field selector names exactly one object: a look-up instead of a scan. */
+function onlyName(call: Call): string | undefined {
+  const { name, namespace } = call.request.info;
+  if (!name || (call.resource.info.namespaced && !namespace)) return undefined;
+  return storageKey(call.resource.prefix, call.resource.info.namespaced ? namespace : '', name);
+}
+
+function fromCache(call: Call, page: Page): Found {
+  const prefix = listPrefix(call);
+  const revision = call.backend.cache.seen;
+  let entries: CacheEntry[];
+  if (page.after) {
+    entries = cacheOf(call).list(prefix, prefix + page.after);
+    const { selection } = page;
+    if (selection) entries = entries.filter((entry) => selection(viewOf(entry, call.resource).object));
+  } else {
+    entries = selected(call, page.selection);
+  }
+  return cut(entries, page, prefix, revision, entries.length);
+}
+
+async function fromStore(call: Call, page: Page): Promise<Found> {
+  const prefix = listPrefix(call);
+  const start = page.after ? `${prefix}${page.after}\0` : prefix;
+  const revision = page.revision!;
+  // A selector must see them all: there is no telling how many match.
+  const limit = page.limit > 0 && !page.selection ? { limit: page.limit } : {};
+  const range = await call.backend.history
+    .range(start, prefixEnd(prefix), { revision, ...limit })
+    .catch((error) => Promise.reject(historyError(error, page)));
+  const entries = range.items.map(({ key, value, modRevision }) => entryOf(key, value, modRevision));
+  const { selection } = page;
+  if (!selection) return cut(entries, page, prefix, revision, range.count);
+  const matching = entries.filter((entry) => selection(viewOf(entry, call.resource).object));
+  return cut(matching, page, prefix, revision, matching.length);
+}
+
+function cut(entries: CacheEntry[], page: Page, prefix: string, revision: number, total: number): Found {
+  const metadata: ListMetadata = { resourceVersion: String(revision) };
+  if (page.limit === 0 || total <= page.limit) return { entries, metadata };
+  const kept = entries.slice(0, page.limit);
+  metadata.continue = encodeContinue({ revision, start: kept.at(-1)!.key.slice(prefix.length) });
+  // With a selector the rest is not counted (KEP-365).
+  if (!page.selection) metadata.remainingItemCount = total - kept.length;
+  return { entries: kept, metadata };
+}
+
+function historyError(error: unknown, page: Page): unknown {
+  if (error instanceof CompactedError) {
+    if (page.after) return expiredContinue(page.after);
+    return compacted();
+  }
+  if (error instanceof FutureRevisionError) return tooLargeRevision(page.revision!, error.currentRevision);
+  return error;
+}
+
+/** apiserver pkg/storage/etcd3/errors.go interpretListError. */
+function compacted(): StatusError {
+  return expired('The resourceVersion for the provided list is too old.');
+}
+
+/** apimachinery pkg/apis/meta/internalversion/validation ValidateListOptions. */
+function checkMatch(version: string, match: string, token: string): void {
+  if (match === '') return;
+  const forbid = (why: string) => badRequest(`resourceVersionMatch: Forbidden: ${why}`);
+  if (version === '') throw forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (token) throw forbid('resourceVersionMatch is forbidden when continue is provided');
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    throw badRequest(`resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan"`);
+  }
+  if (match === 'Exact' && version === '0') {
+    throw forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+}

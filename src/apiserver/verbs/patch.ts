@@ -1,0 +1,48 @@
+import type { KubeObject } from '../../api/object.ts';
+import { applyJsonPatch } from '../../api/patch/json-patch.ts';
+import type { JsonObject } from '../../api/patch/json-value.ts';
+import { applyMergePatch } from '../../api/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
+import type { Call } from '../backend.ts';
+import { parseJson } from '../body.ts';
+import { mediaType, unsupportedMediaType } from '../http/media-type.ts';
+import { renderEntry } from '../render.ts';
+import type { ApiResponse } from '../request.ts';
+import { apply } from './apply.ts';
+import { decodeValue } from './create.ts';
+import { checkName } from './update.ts';
+import { updateObject } from './update-object.ts';
+import { mainRules, type UpdateRules } from './update-rules.ts';
+import { writeOf } from './write.ts';
+
+type Patcher = (type: string, object: JsonObject, body: unknown) => JsonObject;
+
+const patchers: Record<string, Patcher> = {
+  'application/json-patch+json': (_type, object, body) => applyJsonPatch(object, body),
+  'application/merge-patch+json': (_type, object, body) => applyMergePatch(object, body),
+  'application/strategic-merge-patch+json': applyStrategicMergePatch,
+};
+
+/** PATCH of one object, in one of the four ways that its Content-Type names. */
+export async function patch(call: Call, rules: UpdateRules = mainRules(call.resource.strategy)): Promise<ApiResponse> {
+  const type = mediaType(call.request.headers['content-type'] ?? '');
+  if (type === 'application/apply-patch+yaml') return apply(call, rules);
+  const patcher = supported(call)[type];
+  if (!patcher) throw unsupportedMediaType([...Object.keys(supported(call)), 'application/apply-patch+yaml']);
+  const write = writeOf(call, 'PatchOptions');
+  const body = parseJson(Buffer.from(await call.request.body()).toString('utf8'));
+  const change = (current: KubeObject) => {
+    const patched = patcher(call.resource.info.type, current as unknown as JsonObject, body);
+    const object = decodeValue(call, patched);
+    checkName(call, object);
+    return object;
+  };
+  return renderEntry(call, await updateObject(call, rules, change, write));
+}
+
+/** Custom resources know no strategic merge: their lists have no merge keys. */
+function supported(call: Call): Record<string, Patcher> {
+  if (call.resource.strategy.mergePatch === 'strategic') return patchers;
+  const { 'application/strategic-merge-patch+json': _strategic, ...others } = patchers;
+  return others;
+}

@@ -1,0 +1,59 @@
+import type { KubeObject } from '../../api/object.ts';
+import { equalJson } from '../../api/patch/json-value.ts';
+import type { Cause } from '../../api/status-error.ts';
+import type { Strategy } from '../strategy.ts';
+
+/** What an update through one door may change: the object itself, its status, or another part of it. */
+export interface UpdateRules {
+  /** '' for the object itself. */
+  readonly subresource: string;
+  /** Brings back from the old object what this door may not change. */
+  combine(object: KubeObject, old: KubeObject): void;
+  validate(object: KubeObject, old: KubeObject): Cause[];
+  warnings(object: KubeObject, old: KubeObject): string[];
+}
+
+type Fields = Record<string, unknown>;
+
+/** PUT and PATCH of the object: everything but its status; a new spec is a new generation. */
+export function mainRules(strategy: Strategy): UpdateRules {
+  return {
+    subresource: '',
+    combine(object, old) {
+      if (strategy.hasStatus) copyField(object, old, 'status');
+      strategy.kind.prepareForUpdate?.(object, old);
+      raiseGeneration(strategy, object, old);
+    },
+    validate: (object, old) => strategy.validateUpdate(object, old),
+    warnings: (object, old) => strategy.kind.warnings?.(object, old) ?? [],
+  };
+}
+
+/** PUT and PATCH of /status: nothing but the status, and metadata as the kind allows. */
+export function statusRules(strategy: Strategy): UpdateRules {
+  return {
+    subresource: 'status',
+    combine(object, old) {
+      for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+        if (field !== 'metadata' && field !== 'status') copyField(object, old, field);
+      }
+      strategy.kind.prepareForStatusUpdate?.(object, old);
+    },
+    validate: (object, old) => strategy.validateStatusUpdate(object, old),
+    warnings: () => [],
+  };
+}
+
+/** The field as the old object has it. */
+export function copyField(object: object, old: object, field: string): void {
+  const value = (old as Fields)[field];
+  if (value === undefined) delete (object as Fields)[field];
+  else (object as Fields)[field] = value;
+}
+
+export function raiseGeneration(strategy: Strategy, object: KubeObject, old: KubeObject): void {
+  if (!strategy.hasGeneration || old.metadata.generation === undefined) return;
+  if (!equalJson((object as unknown as Fields).spec, (old as unknown as Fields).spec)) {
+    object.metadata.generation = old.metadata.generation + 1;
+  }
+}

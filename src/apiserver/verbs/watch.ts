@@ -1,0 +1,163 @@
+import { badRequest, invalid, StatusError } from '../../api/status-error.ts';
+import { type Call, cacheOf } from '../backend.ts';
+import { contentTypes } from '../http/media-type.ts';
+import { PushStream } from '../http/push-stream.ts';
+import { statusOf } from '../http/response.ts';
+import type { ApiResponse } from '../request.ts';
+import { type Selection, selectionOf } from '../selection.ts';
+import { type CacheEntry, deletedEntry } from '../storage/cache-entry.ts';
+import type { CacheEvent } from '../storage/resource-cache.ts';
+import { viewOf } from '../views.ts';
+import { listPrefix, selected } from './list.ts';
+import { parseRevision } from './resource-version.ts';
+import { type FrameEncoder, frameEncoder } from './watch-frame.ts';
+
+/** A watch ends after 30 to 60 minutes (kube-apiserver --min-request-timeout), so that clients spread anew. */
+const minTimeoutSeconds = 1800;
+const bookmarkIntervalMs = 60_000;
+
+/** GET with watch=true: changes as they happen, each as one JSON line (or one length-prefixed protobuf frame). */
+export async function watch(call: Call): Promise<ApiResponse> {
+  const { query } = call.request;
+  const version = query.get('resourceVersion') ?? '';
+  const initial = sendInitialEvents(query, version);
+  const watcher = new Watcher(call, selectionOf(call.resource, query), await frameEncoder(call));
+  try {
+    watcher.start(version, initial);
+  } catch (error) {
+    // Once the request itself is right, failures are events (apiserver pkg/storage/cacher/cacher.go newErrWatcher).
+    if (!(error instanceof StatusError)) throw error;
+    watcher.fail(error);
+  }
+  const type = contentTypes[call.accepted.format];
+  const headers = { 'content-type': call.accepted.format === 'json' ? type : `${type};stream=watch` };
+  return { status: 200, headers, body: watcher.stream };
+}
+
+/** KEP-3157: whether the watch begins with all current objects and a bookmark behind them. */
+function sendInitialEvents(query: URLSearchParams, version: string): boolean | undefined {
+  const text = query.get('sendInitialEvents');
+  const match = query.get('resourceVersionMatch') ?? '';
+  const refuse = (field: string, message: string) =>
+    invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ reason: 'FieldValueForbidden', field, message }]);
+  if (text === null) {
+    if (match)
+      throw refuse(
+        'resourceVersionMatch',
+        'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
+    return undefined;
+  }
+  if (match !== 'NotOlderThan') {
+    throw refuse(
+      'resourceVersionMatch',
+      'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
+  }
+  if (text === 'true' && query.get('allowWatchBookmarks') !== 'true') {
+    throw refuse('allowWatchBookmarks', 'Forbidden: sendInitialEvents requires setting allowWatchBookmarks to true');
+  }
+  if (version) parseRevision(version);
+  return text === 'true';
+}
+
+/** One watch: listens to a resource's cache and pushes what its client asked for. */
+class Watcher {
+  readonly stream: PushStream;
+  readonly #call: Call;
+  readonly #selection: Selection;
+  readonly #encode: FrameEncoder;
+  readonly #prefix: string;
+  readonly #wantsBookmarks: boolean;
+  /** Undone when the watch ends: the listener and the timers. */
+  readonly #undo: (() => void)[] = [];
+  /** Events up to this revision are in the initial ones already. */
+  #after = 0;
+
+  constructor(call: Call, selection: Selection, encode: FrameEncoder) {
+    this.#call = call;
+    this.#selection = selection;
+    this.#encode = encode;
+    this.#prefix = listPrefix(call);
+    this.#wantsBookmarks = call.request.query.get('allowWatchBookmarks') === 'true';
+    this.stream = new PushStream(() => {
+      for (const undo of this.#undo) undo();
+    });
+  }
+
+  start(version: string, sendInitialEvents: boolean | undefined): void {
+    const { cache, clock } = this.#call.backend;
+    const resource = cacheOf(this.#call);
+    const current = cache.seen;
+    const fromNow = version === '' || version === '0';
+    if (sendInitialEvents === true || (fromNow && sendInitialEvents === undefined)) {
+      for (const entry of selected(this.#call, this.#selection)) this.#send('ADDED', entry);
+      this.#after = current;
+      if (sendInitialEvents) this.#bookmark(true);
+    } else if (fromNow) {
+      this.#after = current;
+    } else {
+      this.#after = parseWatchRevision(version);
+      for (const event of resource.eventsAfter(this.#after)) this.#deliver(event);
+    }
+    this.#undo.push(resource.listen((event) => this.#deliver(event)));
+    const { signal } = this.#call.request;
+    signal.addEventListener('abort', () => this.stream.cancel(), { once: true });
+    this.#undo.push(clock.after(this.#timeoutMs(), () => this.#finish()));
+    if (this.#wantsBookmarks) this.#scheduleBookmark();
+  }
+
+  fail(error: StatusError): void {
+    this.stream.push(this.#encode.error(statusOf(error)));
+    this.stream.end();
+  }
+
+  #deliver(event: CacheEvent): void {
+    if (event.revision <= this.#after || !event.entry.key.startsWith(this.#prefix)) return;
+    if (!this.#selection) {
+      this.stream.push(this.#encode.event(event));
+      return;
+    }
+    const { resource } = this.#call;
+    const matched = event.previous !== undefined && this.#selection(viewOf(event.previous, resource).object);
+    const matches = event.type !== 'DELETED' && this.#selection(viewOf(event.entry, resource).object);
+    if (matches && matched === (event.type === 'MODIFIED')) this.stream.push(this.#encode.event(event));
+    else if (matches) this.#send('ADDED', event.entry);
+    else if (matched && event.type === 'DELETED') this.stream.push(this.#encode.event(event));
+    // The object left the selection: its last selected state, at this revision.
+    else if (matched) this.#send('DELETED', deletedEntry(event.previous!, event.revision));
+  }
+
+  #send(type: 'ADDED' | 'DELETED', entry: CacheEntry): void {
+    this.stream.push(this.#encode.entry(type, entry));
+  }
+
+  #bookmark(initialEnd = false): void {
+    this.stream.push(this.#encode.bookmark(Math.max(this.#call.backend.cache.seen, this.#after), initialEnd));
+  }
+
+  #scheduleBookmark(): void {
+    let cancel = () => {};
+    const tick = () => {
+      this.#bookmark();
+      cancel = this.#call.backend.clock.after(bookmarkIntervalMs, tick);
+    };
+    cancel = this.#call.backend.clock.after(bookmarkIntervalMs, tick);
+    this.#undo.push(() => cancel());
+  }
+
+  #finish(): void {
+    if (this.#wantsBookmarks) this.#bookmark();
+    this.stream.end();
+  }
+
+  #timeoutMs(): number {
+    const asked = Number(this.#call.request.query.get('timeoutSeconds') ?? 0);
+    return 1000 * (asked > 0 ? asked : minTimeoutSeconds * (1 + Math.random()));
+  }
+}
+
+function parseWatchRevision(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw badRequest(`invalid resource version "${text}"`);
+}
