@@ -133,6 +133,7 @@ class SqliteStore implements Store {
     if (this.#broken) return;
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
     await this.#send({ op: 'close' });
+    this.#worker.ref();
     this.#live.clear();
     this.#broken ??= new Error(`store ${this.#file} is closed`);
     await exited;
@@ -155,6 +156,8 @@ class SqliteStore implements Store {
     const packer = new Packer();
     for (const { value } of batch) if (value) packer.add(value);
     const bytes = packer.finish();
+    // The thread keeps the process alive only while there is something to wait for.
+    if (this.#sent.length === 0) this.#worker.ref();
     for (const pending of batch) this.#sent.push(pending);
     const message: RequestBatch = { requests: batch.map(({ request }) => request), bytes };
     this.#worker.postMessage(message, [bytes]);
@@ -167,6 +170,7 @@ class SqliteStore implements Store {
   #receive({ replies, expired, revision, bytes }: ReplyBatch): void {
     const values = new Unpacker(bytes);
     const answered = this.#sent.splice(0, replies.length);
+    if (this.#sent.length === 0) this.#worker.unref();
     const answers = replies.map((reply, index) => unpackReply(reply, values, answered[index]!.value));
     const events = answers.flatMap((answer) => (answer.kind === 'written' ? answer.event : []));
     for (const change of expired) events.push(unpackChange(change, values, undefined));

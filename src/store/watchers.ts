@@ -34,7 +34,13 @@ export class Watch {
     const { start, end } = this;
     const wanted = events.filter(({ key, revision }) => revision > this.#delivered && key >= start && key < end);
     this.#delivered = Math.max(this.#delivered, through);
-    if (wanted.length > 0) this.#watcher.onEvents(wanted);
+    if (wanted.length === 0) return;
+    try {
+      this.#watcher.onEvents(wanted);
+    } catch (error) {
+      // One watcher's fault must not keep the others, or the writer, from hearing of the change.
+      this.fail(error as Error);
+    }
   }
 
   fail(error: Error): void {
