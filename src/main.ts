@@ -1,0 +1,73 @@
+import { UserError } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import { createLogger, errorChain } from './base/log.ts';
+import { type ComponentName, pidFile } from './launch.ts';
+import { readPidFile, reportToParent, writePidFile } from './linux/daemon.ts';
+import { type ClusterPaths, clusterPaths } from './paths.ts';
+
+/** A started process of the cluster. */
+export interface RunningProcess {
+  /** Resolves when it does its work: the API answers, the node is Ready. */
+  ready: Promise<void>;
+  stop(): Promise<void>;
+}
+
+const titles: Record<ComponentName, string> = { server: 'control plane', agent: 'node' };
+
+/** Entry of the two processes: starts one, reports to whoever started us, and runs until a signal. The exit code. */
+export async function runProcess(
+  component: ComponentName,
+  name: string,
+  options: { apiPort?: number },
+): Promise<number> {
+  process.title = `vitrine: ${titles[component]} ${name}`;
+  const level = process.env.VITRINE_LOG === 'debug' ? 'debug' : 'info';
+  const log = createLogger(component, { level });
+  const paths = clusterPaths(name);
+  const file = pidFile(paths, component);
+  const other = readPidFile(file);
+  if (other) throw new UserError(`${titles[component]} of cluster "${name}" is already running: pid ${other.pid}`);
+  writePidFile(file);
+  logStrayErrors(log);
+  try {
+    const running = await start(component, paths, log, options);
+    const stopped = untilSignal();
+    await Promise.race([running.ready, stopped]);
+    reportToParent({ ready: true });
+    log.info('ready', { sinceStartMs: Math.round(performance.now()) });
+    await stopped;
+    log.info('stopping');
+    await running.stop();
+    return 0;
+  } catch (error) {
+    reportToParent({ error: errorChain(error), hint: error instanceof UserError ? error.hint : undefined });
+    log.error('cannot start', { error });
+    return 1;
+  } finally {
+    // Handles that are still open (a worker, a socket) must not keep a stopped process.
+    setTimeout(() => process.exit(), 1000).unref();
+  }
+}
+
+async function start(component: ComponentName, paths: ClusterPaths, log: Logger, options: { apiPort?: number }) {
+  if (component === 'server') {
+    const { startControlPlane } = await import('./control-plane.ts');
+    return startControlPlane(paths, log, options);
+  }
+  const { startNode } = await import('./node.ts');
+  return startNode(paths, log);
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+}
+
+/** A bug in one reconcile must not take the cluster down: it is logged, and the rest goes on. */
+function logStrayErrors(log: Logger): void {
+  process.on('unhandledRejection', (error) =>
+    log.error('unhandled rejection', { error, stack: (error as Error)?.stack }),
+  );
+  process.on('uncaughtException', (error) => log.error('uncaught exception', { error, stack: error.stack }));
+}
