@@ -1,3 +1,4 @@
+import { factsSchema } from '../api/apply/facts-schema.ts';
 import { decodeObject, undecodable, zeroValue } from '../api/decode.ts';
 import { applyDefaults } from '../api/defaults.ts';
 import { typeFacts } from '../api/facts.ts';
@@ -92,6 +93,9 @@ export function builtinStrategy(info: ResourceInfo): Strategy {
     validateCreate: (object) => validateCreate(type, object),
     validateUpdate: (object, old) => validateUpdate(type, object, old),
     validateStatusUpdate: (object, old) => validateStatusUpdate(type, object, old),
+    get schema() {
+      return factsSchema(type);
+    },
     kind,
     hasStatus,
     hasGeneration: kind.hasGeneration ?? (Boolean(fields?.has('spec')) && Boolean(fields?.has('status'))),

@@ -1,3 +1,4 @@
+import type { Schema } from '../api/apply/schema.ts';
 import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { ResourceInfo } from '../api/resource.ts';
@@ -17,6 +18,8 @@ export interface Strategy {
   validateCreate(object: KubeObject): Cause[];
   validateUpdate(object: KubeObject, old: KubeObject): Cause[];
   validateStatusUpdate(object: KubeObject, old: KubeObject): Cause[];
+  /** What server-side apply must know of the type. */
+  readonly schema: Schema;
   /** The rules of this kind alone. */
   readonly kind: Kind;
   /** Whether there is a status that only /status may write. */

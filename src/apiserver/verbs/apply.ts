@@ -1,9 +1,85 @@
-import type { Call } from '../backend.ts';
-import { unsupportedMediaType } from '../http/media-type.ts';
+import { applyObject } from '../../api/apply/apply-object.ts';
+import type { ManagedFieldsEntry } from '../../api/generated/meta-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { isObject, type JsonObject } from '../../api/patch/json-value.ts';
+import { apiVersionOf } from '../../api/resource.ts';
+import { badRequest, conflict, invalid, notFound } from '../../api/status-error.ts';
+import { formatTime } from '../../api/time.ts';
+import { type Call, cacheOf } from '../backend.ts';
+import { checkKind, fieldValidationOf, parseBody } from '../body.ts';
+import { renderEntry } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
+import { decodeValue } from './create.ts';
+import { createObject } from './create-object.ts';
+import { resetFields } from './field-management.ts';
+import { keyOfCall } from './get.ts';
+import { checkName } from './update.ts';
+import { updateObject } from './update-object.ts';
 import type { UpdateRules } from './update-rules.ts';
+import { type Write, writeOf } from './write.ts';
 
-/** Server-side apply (KEP-555). */
-export async function apply(_call: Call, _rules: UpdateRules): Promise<ApiResponse> {
-  throw unsupportedMediaType([]);
+/** Server-side apply (KEP-555): the configuration is merged into the live object, or creates it. */
+export async function apply(call: Call, rules: UpdateRules): Promise<ApiResponse> {
+  const write: Write = { ...writeOf(call, 'PatchOptions'), operation: 'Apply' };
+  const configuration = await readConfiguration(call);
+  const merge = (live: KubeObject | undefined) => merged(call, rules, configuration, live, write);
+  if (!cacheOf(call).get(keyOfCall(call))) {
+    if (rules.subresource) throw notFound(call.resource.info, call.request.info.name);
+    requireNoUid(call, configuration);
+    return renderEntry(call, await createObject(call, merge(undefined), write), 201);
+  }
+  return renderEntry(call, await updateObject(call, rules, merge, write));
+}
+
+/** The applied configuration: YAML, of which JSON is a part. */
+async function readConfiguration(call: Call): Promise<JsonObject> {
+  const { request, resource } = call;
+  if (!request.query.get('fieldManager')) {
+    throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
+      { reason: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' },
+    ]);
+  }
+  const bytes = await request.body();
+  const { value, text } = await parseBody(bytes, bytes[0] === 0x7b ? 'json' : 'yaml');
+  if (!isObject(value)) throw badRequest('error decoding YAML: the applied configuration is not an object');
+  const expected = { apiVersion: apiVersionOf(resource.info), kind: resource.info.kind };
+  // Checks unknown fields of what was sent; what is stored is decoded after the merge.
+  const { warnings } = resource.strategy.decode(checkKind(value, expected), fieldValidationOf(request), text);
+  for (const warning of warnings) request.warnings.add(warning);
+  return value;
+}
+
+function merged(
+  call: Call,
+  rules: UpdateRules,
+  applied: JsonObject,
+  live: KubeObject | undefined,
+  write: Write,
+): KubeObject {
+  const { object, managedFields } = applyObject({
+    schema: call.resource.strategy.schema,
+    live: live as JsonObject | undefined,
+    applied,
+    manager: write.fieldManager,
+    force: call.request.query.get('force') === 'true',
+    apiVersion: apiVersionOf(call.resource.info),
+    subresource: rules.subresource,
+    now: formatTime(new Date(call.backend.clock.now())),
+    resetFields: resetFields(call, rules.subresource),
+  });
+  const decoded = decodeValue(call, object);
+  checkName(call, decoded);
+  if (managedFields.length > 0) decoded.metadata.managedFields = managedFields as ManagedFieldsEntry[];
+  else delete decoded.metadata.managedFields;
+  return decoded;
+}
+
+function requireNoUid(call: Call, configuration: JsonObject): void {
+  const { uid } = (configuration.metadata ?? {}) as { uid?: string };
+  if (!uid) return;
+  throw conflict(
+    call.resource.info,
+    call.request.info.name,
+    `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+  );
 }

@@ -3,6 +3,7 @@ import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import type { JsonObject } from '../../api/patch/json-value.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
+import { invalid } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
 import { parseJson } from '../body.ts';
 import { mediaType, unsupportedMediaType } from '../http/media-type.ts';
@@ -29,6 +30,7 @@ export async function patch(call: Call, rules: UpdateRules = mainRules(call.reso
   if (type === 'application/apply-patch+yaml') return apply(call, rules);
   const patcher = supported(call)[type];
   if (!patcher) throw unsupportedMediaType([...Object.keys(supported(call)), 'application/apply-patch+yaml']);
+  refuseForce(call);
   const write = writeOf(call, 'PatchOptions');
   const body = parseJson(Buffer.from(await call.request.body()).toString('utf8'));
   const change = (current: KubeObject) => {
@@ -45,4 +47,12 @@ function supported(call: Call): Record<string, Patcher> {
   if (call.resource.strategy.mergePatch === 'strategic') return patchers;
   const { 'application/strategic-merge-patch+json': _strategic, ...others } = patchers;
   return others;
+}
+
+/** Only an apply can take over fields (apimachinery pkg/apis/meta/v1/validation ValidatePatchOptions). */
+function refuseForce({ request }: Call): void {
+  if (!request.query.has('force')) return;
+  throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
+    { reason: 'FieldValueForbidden', field: 'force', message: 'Forbidden: may not be specified for non-apply patch' },
+  ]);
 }
