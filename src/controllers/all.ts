@@ -17,18 +17,24 @@ export interface ControllerOptions {
   loadBalancerCidr: string;
 }
 
+/** A controller, and the ServiceAccount in kube-system as which it acts; its rights are its role's (bootstrappolicy/controller_policy.go). */
+export interface ControllerEntry {
+  account: string;
+  make: ControllerFactory;
+}
+
 /** Every controller. The order is of no account: they meet only in API objects. */
-export function allControllers(options: ControllerOptions): ControllerFactory[] {
+export function allControllers(options: ControllerOptions): ControllerEntry[] {
   return [
-    namespaceController,
-    serviceAccountController,
-    rootCaController(options.ca),
-    deploymentController,
-    replicaSetController,
-    endpointSliceController,
-    endpointsController,
-    serviceLoadBalancerController(options.loadBalancerCidr),
-    nodeLifecycleController,
-    podGcController,
+    { account: 'namespace-controller', make: namespaceController },
+    { account: 'service-account-controller', make: serviceAccountController },
+    { account: 'root-ca-cert-publisher', make: rootCaController(options.ca) },
+    { account: 'deployment-controller', make: deploymentController },
+    { account: 'replicaset-controller', make: replicaSetController },
+    { account: 'endpointslice-controller', make: endpointSliceController },
+    { account: 'endpoint-controller', make: endpointsController },
+    { account: 'service-controller', make: serviceLoadBalancerController(options.loadBalancerCidr) },
+    { account: 'node-controller', make: nodeLifecycleController },
+    { account: 'pod-garbage-collector', make: podGcController },
   ];
 }

@@ -1,0 +1,83 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { systemClock } from './base/clock.ts';
+import { silentLogger } from './base/log.ts';
+import { clusterState, stopProcesses } from './launch.ts';
+import type { Linux } from './linux/linux.ts';
+import { openLinux } from './linux/open.ts';
+import { checkLinux } from './linux/preflight.ts';
+import { createPodNetwork } from './network/pod-network.ts';
+import { clusterPaths } from './paths.ts';
+import { createRuntime } from './runtime/create-runtime.ts';
+import { openImages } from './runtime/images/images.ts';
+import type { Images } from './runtime/runtime.ts';
+
+/** Containers get this long to end by themselves when the cluster is stopped, in milliseconds. */
+const stopGraceMs = 10_000;
+
+/**
+ * Stops a cluster so that nothing of it is left in the kernel. It works without the help of the two processes, so also
+ * after they were killed. With `force`, containers get no time to end.
+ */
+export async function stopCluster(
+  name: string,
+  options: { force?: boolean; onProgress?(text: string): void } = {},
+): Promise<{ sandboxes: number }> {
+  const { paths, config } = clusterState(name);
+  await stopProcesses(name);
+  if (!config) return { sandboxes: 0 };
+  return withLinux(async (linux) => {
+    const log = silentLogger;
+    const images = await openImages({ dir: paths.images, linux, log });
+    const runtime = createRuntime({
+      linux,
+      images,
+      stateDir: path.join(paths.state, 'runtime'),
+      runDir: path.join(paths.run, 'runtime'),
+      log,
+      clock: systemClock,
+    });
+    await runtime.open();
+    const sandboxes = runtime.sandboxes();
+    options.onProgress?.(`stopping ${sandboxes.length} Pods …`);
+    const graceMs = options.force ? 0 : stopGraceMs;
+    await Promise.all(runtime.containers().map((container) => runtime.stopContainer(container.id, { graceMs })));
+    await Promise.all(sandboxes.map((sandbox) => runtime.removeSandbox(sandbox.spec.id)));
+    await runtime.close();
+    const network = createPodNetwork({
+      linux,
+      plan: config.plan,
+      stateDir: path.join(paths.run, 'network'),
+      clusterName: name,
+      log,
+    });
+    await network.removeAll();
+    await unmountBelow(linux, [paths.run, paths.state]);
+    await linux.cgroups.remove(`/vitrine-${name}`);
+    fs.rmSync(paths.run, { recursive: true, force: true });
+    return { sandboxes: sandboxes.length };
+  });
+}
+
+/** Volumes of Pods and whatever else is still mounted in the cluster's folders. */
+async function unmountBelow(linux: Linux, folders: string[]): Promise<void> {
+  for (const folder of folders)
+    for (const mount of await linux.mounts.list(folder)) await linux.mounts.unmount(mount.target);
+}
+
+/** Gives `use` the image store of this machine. */
+export async function withImageStore(name: string, use: (images: Images) => Promise<void>): Promise<void> {
+  await withLinux(async (linux) => {
+    await use(await openImages({ dir: clusterPaths(name).images, linux, log: silentLogger }));
+  });
+}
+
+async function withLinux<T>(use: (linux: Linux) => Promise<T>): Promise<T> {
+  await checkLinux();
+  const linux = await openLinux({ log: silentLogger });
+  try {
+    return await use(linux);
+  } finally {
+    await linux.close();
+  }
+}

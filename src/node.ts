@@ -1,0 +1,129 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { systemClock } from './base/clock.ts';
+import { UserError } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import { httpsTransport } from './client/https-transport.ts';
+import { createInformerFactory } from './client/informers.ts';
+import { createEventRecorder } from './client/recorder.ts';
+import { createClient } from './client/rest.ts';
+import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import { createKubelet } from './kubelet/kubelet.ts';
+import { openLinux } from './linux/open.ts';
+import { checkLinux } from './linux/preflight.ts';
+import type { RunningProcess } from './main.ts';
+import { createDnsServer } from './network/dns.ts';
+import { createPodNetwork } from './network/pod-network.ts';
+import { createServiceProxy } from './network/service-proxy.ts';
+import type { ClusterPaths } from './paths.ts';
+import { createRuntime } from './runtime/create-runtime.ts';
+import { openImages } from './runtime/images/images.ts';
+
+const clock = systemClock;
+
+/**
+ * The node process:
+ * 1. the kernel; 2. configuration and keys, which the control plane writes at the first start; 3. images, what still
+ * runs, the network; 4. service proxy and DNS; 5. the kubelet.
+ */
+export async function startNode(paths: ClusterPaths, log: Logger): Promise<RunningProcess> {
+  await checkLinux();
+  const [linux, access] = await Promise.all([openLinux({ log: log.child('linux') }), untilAccess(paths)]);
+  const { config } = access;
+  const { plan } = config;
+  const images = await openImages({ dir: paths.images, linux, log: log.child('images') });
+  const runtime = createRuntime({
+    linux,
+    images,
+    stateDir: path.join(paths.state, 'runtime'),
+    runDir: path.join(paths.run, 'runtime'),
+    log: log.child('runtime'),
+    clock,
+  });
+  const network = createPodNetwork({
+    linux,
+    plan,
+    stateDir: path.join(paths.run, 'network'),
+    clusterName: paths.name,
+    log: log.child('network'),
+  });
+  await Promise.all([runtime.open(), network.open()]);
+  await network.retain(runtime.sandboxes().map((sandbox) => sandbox.spec.id));
+
+  const transport = (file: string) => httpsTransport({ server: access.server, ca: access.ca, ...keyPair(paths, file) });
+  const kubeletClient = createClient(transport('kubelet-client'), { userAgent: 'kubelet' });
+  const proxyClient = createClient(transport('kube-proxy'), { userAgent: 'kube-proxy' });
+  const proxyInformers = createInformerFactory(proxyClient, { log: log.child('proxy'), clock });
+  const kubeletInformers = createInformerFactory(kubeletClient, { log: log.child('kubelet'), clock });
+  const proxy = createServiceProxy({
+    informers: proxyInformers,
+    linux,
+    plan,
+    nodeName: config.nodeName,
+    log: log.child('proxy'),
+  });
+  const dns = createDnsServer({ informers: proxyInformers, plan, log: log.child('dns') });
+  const kubelet = createKubelet({
+    client: kubeletClient,
+    informers: kubeletInformers,
+    events: createEventRecorder(kubeletClient, { component: 'kubelet', host: config.nodeName, log, clock }),
+    runtime,
+    network,
+    linux,
+    clock,
+    log: log.child('kubelet'),
+    nodeName: config.nodeName,
+    nodeAddress: plan.nodeAddress,
+    plan,
+    paths,
+    tls: { ...keyPair(paths, 'kubelet'), clientCa: access.ca },
+    port: config.kubeletPort,
+  });
+  const started = Promise.all([proxy.start(), dns.start(), kubelet.start()]);
+  proxyInformers.start();
+  await started;
+  return {
+    ready: kubelet.whenReady(),
+    stop: async () => {
+      await kubelet.stop();
+      await Promise.all([proxy.stop(), dns.stop()]);
+      proxyInformers.stop();
+      kubeletInformers.stop();
+      await runtime.close();
+      kubeletClient.close();
+      proxyClient.close();
+      await linux.close();
+    },
+  };
+}
+
+interface Access {
+  config: ClusterConfig;
+  server: string;
+  ca: string;
+}
+
+/** At the first start the control plane is a few milliseconds ahead of us: wait for what it writes. */
+async function untilAccess(paths: ClusterPaths): Promise<Access> {
+  const deadline = clock.now() + 30_000;
+  const last = path.join(paths.state, 'pki', 'kube-proxy.crt');
+  for (;;) {
+    const config = readClusterConfig(paths);
+    if (config && fs.existsSync(last))
+      return {
+        config,
+        server: `https://127.0.0.1:${config.apiPort}`,
+        ca: fs.readFileSync(path.join(paths.state, 'pki', 'ca.crt'), 'utf8'),
+      };
+    if (clock.now() > deadline)
+      throw new UserError(`no control plane has set up cluster "${paths.name}" (${last} is missing)`, {
+        hint: `start it with: vitrine server --name ${paths.name}`,
+      });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function keyPair(paths: ClusterPaths, file: string): { cert: string; key: string } {
+  const read = (extension: string) => fs.readFileSync(path.join(paths.state, 'pki', `${file}.${extension}`), 'utf8');
+  return { cert: read('crt'), key: read('key') };
+}
