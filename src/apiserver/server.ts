@@ -81,12 +81,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const transport = (user: UserInfo) => localTransport((request) => handle(request), user);
   const plugins = options.plugins({ reader, resources, transport });
   const metrics = new RequestMetrics();
+  const allocation = new ServiceAllocation({
+    serviceCidr: options.serviceCidr,
+    nodePorts: options.nodePortRange ?? { from: 30000, to: 32767 },
+  });
   const backend: Backend = {
     cache,
     writer: new ObjectWriter(store, cache),
     history: store,
     admission: new Admission(plugins.admission),
-    allocation: new ServiceAllocation(),
+    allocation,
     clock,
     log,
     served: (info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>) => resources.get(info),
@@ -105,6 +109,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     transport,
     async start() {
       await cache.start();
+      allocation.follow(cache);
       for (const address of options.listen) listeners.push(await listen(address, options.tls, handle));
     },
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
