@@ -62,7 +62,7 @@ async function serve(
 test('a request carries token, path and body; a large answer arrives whole', async () => {
   const { url } = await serve((stream, headers) => {
     const chunks: Buffer[] = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
+    stream.on('data', (chunk) => chunks.push(Buffer.from(chunk)));
     stream.on('end', () => {
       stream.respond({ ':status': 200 });
       const { ':path': path, authorization } = headers;

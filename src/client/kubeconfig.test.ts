@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { loadKubeconfig, readKubeconfig } from './kubeconfig.ts';
-import { mergeKubeconfig, removeFromKubeconfig } from './kubeconfig-edit.ts';
+import { loadKubeconfig, mergeKubeconfig, removeFromKubeconfig, renderKubeconfig } from './kubeconfig.ts';
+import { readKubeconfig } from './kubeconfig-file.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'kubeconfig-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -24,12 +24,7 @@ contexts: [{name: other, context: {cluster: other, user: other, namespace: team}
     { mode: 0o600 },
   );
   writeFileSync(path.join(directory, 'token'), 'secret\n');
-  const data = Buffer.from('PEM').toString('base64');
-  const entry = {
-    name: 'vitrine',
-    cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority-data': data },
-    user: { 'client-certificate-data': data, 'client-key-data': data },
-  };
+  const entry = { name: 'vitrine', server: 'https://127.0.0.1:6443', ca: 'PEM', cert: 'PEM', key: 'PEM' };
   await mergeKubeconfig(file, entry, true);
   await mergeKubeconfig(file, entry, true);
   const loaded = loadKubeconfig(file);
@@ -50,6 +45,14 @@ contexts: [{name: other, context: {cluster: other, user: other, namespace: team}
   );
   assert.deepEqual(left.clusters[0]?.cluster, { server: 'https://other:1', extra: 'kept' });
   assert.equal(left['current-context'], '');
+});
+
+test('a rendered kubeconfig holds its one context, and nothing that is undefined', () => {
+  const text = renderKubeconfig({ name: 'v', server: 'https://h:1', token: 'secret' });
+  assert.doesNotMatch(text, /null|undefined|certificate/);
+  const file = path.join(directory, 'rendered');
+  writeFileSync(file, text);
+  assert.deepEqual([loadKubeconfig(file).context, loadKubeconfig(file).token], ['v', 'secret']);
 });
 
 test('a missing file or context is an error that says so', () => {

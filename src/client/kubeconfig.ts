@@ -1,35 +1,29 @@
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parse } from 'yaml';
+import { stringify } from 'yaml';
 import { UserError } from '../base/errors.ts';
 import type { HttpsOptions } from './https-transport.ts';
+import {
+  type ClusterEntry,
+  editKubeconfig,
+  emptyKubeconfig,
+  type Kubeconfig,
+  kubeconfigFiles,
+  readKubeconfig,
+  type UserEntry,
+} from './kubeconfig-file.ts';
 
-/** The parts of a kubeconfig that are used here; unknown fields are kept when it is written (client-go tools/clientcmd/api/v1). */
-export interface Kubeconfig {
-  apiVersion: 'v1';
-  kind: 'Config';
-  clusters: { name: string; cluster: ClusterEntry }[];
-  users: { name: string; user: UserEntry }[];
-  contexts: { name: string; context: { cluster: string; user: string; namespace?: string } }[];
-  'current-context'?: string;
-}
-
-export interface ClusterEntry {
+/** What leads to one cluster as one user. */
+export interface KubeconfigAccess {
+  /** Name of context, cluster and user alike, as kind does. */
+  name: string;
   server: string;
-  'certificate-authority'?: string;
-  'certificate-authority-data'?: string;
-  'insecure-skip-tls-verify'?: boolean;
-  'tls-server-name'?: string;
-}
-
-export interface UserEntry {
-  'client-certificate'?: string;
-  'client-certificate-data'?: string;
-  'client-key'?: string;
-  'client-key-data'?: string;
+  /** PEM. */
+  ca?: string;
+  cert?: string;
+  key?: string;
   token?: string;
-  tokenFile?: string;
+  namespace?: string;
 }
 
 /** Where a context leads: what httpsTransport needs, and its namespace. */
@@ -71,34 +65,62 @@ export function loadKubeconfig(file?: string, context?: string): LoadedContext {
   };
 }
 
-/** The files that kubectl would read, first to last. */
-export function kubeconfigFiles(env: NodeJS.ProcessEnv = process.env): string[] {
-  const listed = (env.KUBECONFIG ?? '').split(':').filter(Boolean);
-  return listed.length > 0 ? listed : [path.join(env.HOME ?? homedir(), '.kube/config')];
+/**
+ * Adds or replaces a context, keeping all others; `file` defaults to the first of $KUBECONFIG that exists (else the
+ * last), then ~/.kube/config. Returns the file that was written (kind pkg/cluster/internal/kubeconfig).
+ */
+export async function mergeKubeconfig(
+  file: string | undefined,
+  access: KubeconfigAccess,
+  setCurrent: boolean,
+): Promise<string> {
+  const files = file ? [file] : kubeconfigFiles();
+  const target = files.find((one) => existsSync(one)) ?? files.at(-1)!;
+  await editKubeconfig(target, (config) => {
+    add(config, access, setCurrent);
+    return true;
+  });
+  return target;
 }
 
-/** The parsed file; undefined if it does not exist. */
-export function readKubeconfig(file: string): Kubeconfig | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new UserError(`read kubeconfig ${file}`, { cause: error });
+/** Removes context, cluster and user of that name from every file; forgets it as the current context. */
+export async function removeFromKubeconfig(file: string | undefined, name: string): Promise<void> {
+  for (const target of file ? [file] : kubeconfigFiles()) {
+    if (!existsSync(target)) continue;
+    await editKubeconfig(target, (config) => {
+      const before = JSON.stringify(config);
+      config.clusters = config.clusters.filter((one) => one.name !== name);
+      config.users = config.users.filter((one) => one.name !== name);
+      config.contexts = config.contexts.filter((one) => one.name !== name);
+      if (config['current-context'] === name) config['current-context'] = '';
+      return JSON.stringify(config) !== before;
+    });
   }
-  try {
-    const config = (parse(text) ?? {}) as Partial<Kubeconfig>;
-    return {
-      ...config,
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: config.clusters ?? [],
-      contexts: config.contexts ?? [],
-      users: config.users ?? [],
-    };
-  } catch (error) {
-    throw new UserError(`parse kubeconfig ${file}`, { cause: error });
-  }
+}
+
+/** A kubeconfig with this context alone, as YAML. */
+export function renderKubeconfig(access: KubeconfigAccess): string {
+  const config = emptyKubeconfig();
+  add(config, access, true);
+  return stringify(config);
+}
+
+function add(config: Kubeconfig, access: KubeconfigAccess, setCurrent: boolean): void {
+  const { name, server, ca, cert, key, token, namespace } = access;
+  const cluster: ClusterEntry = { server, 'certificate-authority-data': base64(ca) };
+  const user: UserEntry = { 'client-certificate-data': base64(cert), 'client-key-data': base64(key), token };
+  config.clusters = upsert(config.clusters, { name, cluster });
+  config.users = upsert(config.users, { name, user });
+  config.contexts = upsert(config.contexts, { name, context: { cluster: name, user: name, namespace } });
+  if (setCurrent) config['current-context'] = name;
+}
+
+const base64 = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text).toString('base64'));
+
+function upsert<T extends { name: string }>(list: T[], entry: T): T[] {
+  return list.some((one) => one.name === entry.name)
+    ? list.map((one) => (one.name === entry.name ? entry : one))
+    : [...list, entry];
 }
 
 function clusterOptions(cluster: ClusterEntry, directory: string) {

@@ -1,8 +1,6 @@
 import { type KubeObject, keyOf } from '../api/object.ts';
 import type { IndexFunctions, InformerHandler, Lister } from './informer.ts';
 
-const none: ReadonlyMap<string, never> = new Map();
-
 /** Objects by key, with indexes that are kept up to date change by change. */
 export class ObjectCache<T extends KubeObject> implements Lister<T> {
   readonly #objects = new Map<string, T>();
@@ -28,7 +26,7 @@ export class ObjectCache<T extends KubeObject> implements Lister<T> {
   byIndex(index: string, value: string): T[] {
     const found = this.#indexes.get(index);
     if (!found) throw new Error(`no index ${index}`);
-    return [...(found.entries.get(value) ?? none).values()];
+    return [...(found.entries.get(value)?.values() ?? [])];
   }
 
   /** Adds what is not there yet; one name must not stand for two functions. */

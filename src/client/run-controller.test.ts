@@ -37,11 +37,17 @@ test('a change enqueues the object itself, its controller by uid, and what a map
     watches: [{ resource: configMaps, keys: (map) => [`mapped/${map.metadata.name}`] }],
     reconcile: async (key) => void seen.push(key),
   });
-  const set = await client.create(replicaSets, { metadata: { name: 'rs', namespace: 'x' } });
+  const set = await client.create(replicaSets, {
+    metadata: { name: 'rs', namespace: 'x' },
+    spec: { selector: {} },
+  });
   await sleep(20);
   const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', controller: true };
   const pod = (name: string, uid: string) =>
-    client.create(pods, { metadata: { name, namespace: 'x', ownerReferences: [{ ...owner, uid }] } });
+    client.create(pods, {
+      metadata: { name, namespace: 'x', ownerReferences: [{ ...owner, uid }] },
+      spec: { containers: [] },
+    });
   await pod('mine', set.metadata.uid);
   await sleep(20);
   await pod('of-a-former-one', 'other');

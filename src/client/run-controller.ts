@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Controller, ControllerContext, ControllerFactory } from './controller.ts';
 import type { Informer } from './informer.ts';
-import { WorkQueue } from './workqueue.ts';
+import { WorkQueue } from './work-queue.ts';
 
 export interface RunningControllers {
   /** Resolves when all informers have their first list and the workers run. */

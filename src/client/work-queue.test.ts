@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '../base/clock.ts';
-import { WorkQueue } from './workqueue.ts';
+import { WorkQueue } from './work-queue.ts';
 
 test('a key is queued once, and again after done if it was added meanwhile', async () => {
   const queue = new WorkQueue(new FakeClock());
