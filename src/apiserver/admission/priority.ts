@@ -77,5 +77,5 @@ function defaultClass(reader: ObjectReader): PriorityClass | undefined {
   return reader
     .list(priorityClasses)
     .filter((one) => one.globalDefault)
-    .sort((a, b) => a.value - b.value)[0];
+    .sort((a, b) => (a.value ?? 0) - (b.value ?? 0))[0];
 }

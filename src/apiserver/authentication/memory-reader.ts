@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../api/object.ts';
+import type { KubeObject, Metadata } from '../../api/object.ts';
 import { apiVersionOf, type Resource, type ResourceInfo } from '../../api/resource.ts';
 import type { ObjectReader } from '../request.ts';
 
@@ -9,7 +9,10 @@ export class MemoryReader implements ObjectReader {
   /** Counts changes. */
   #changes = 0;
 
-  put<T extends KubeObject>(resource: Resource<T>, object: Partial<T> & { metadata: Partial<T['metadata']> }): T {
+  put<T extends KubeObject>(
+    resource: Resource<T>,
+    object: Omit<Partial<T>, 'metadata'> & { metadata: Partial<Metadata> },
+  ): T {
     const { name = '', namespace = '' } = object.metadata;
     this.#changes++;
     const stored = {

@@ -63,7 +63,7 @@ function ruleCovers(owner: PolicyRule, part: PolicyRule): boolean {
   });
   if (!covered) return false;
   if (resourceNames.length === 0) return true;
-  return part.resourceNames?.every((name) => resourceNames.includes(name));
+  return part.resourceNames?.every((name) => resourceNames.includes(name)) ?? false;
 }
 
 /** Joins rules that differ in their verbs only (pkg/registry/rbac/validation/policy_compact.go). */

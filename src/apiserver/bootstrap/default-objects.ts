@@ -61,7 +61,7 @@ export interface DefaultObject {
 /** The namespaces, which have to be there before the rest. */
 export function defaultNamespaces(): DefaultObject[] {
   const names = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-  return names.map((name) => row<Namespace>(namespaces, { metadata: { name } }, 'keep'));
+  return names.map((name) => row<Namespace>(namespaces, { metadata: { name }, spec: {} }, 'keep'));
 }
 
 /** Everything else that a cluster has from its first moment. */
@@ -83,7 +83,7 @@ export function defaultObjects(facts: BootstrapFacts): DefaultObject[] {
 }
 
 /** pkg/apis/scheduling/helpers.go */
-const systemPriorityClasses = [
+const systemPriorityClasses: Draft<PriorityClass>[] = [
   {
     metadata: { name: 'system-node-critical' },
     value: 2_000_001_000,

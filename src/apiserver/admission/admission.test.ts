@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { LimitRange, Pod, ResourceQuota } from '../../api/generated/core-v1.ts';
+import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { builtin, namespaces, nodes, pods, type ResourceInfo, serviceAccounts } from '../../api/resource.ts';
+import type { StatusError } from '../../api/status-error.ts';
+import { FakeClock } from '../../base/clock.ts';
+import { MemoryReader } from '../authentication/memory-reader.ts';
+import { createAuthorizer } from '../authorization/authorizers.ts';
+import type { AdmissionAttributes, UserInfo } from '../request.ts';
+import { builtinAdmission } from './all.ts';
+
+const admin: UserInfo = { name: 'admin', groups: ['system:masters'] };
+const kubelet: UserInfo = { name: 'system:node:box', groups: ['system:nodes'] };
+
+function setUp() {
+  const reader = new MemoryReader();
+  const clock = new FakeClock();
+  reader.put(namespaces, { metadata: { name: 'shop' }, status: { phase: 'Active' } });
+  reader.put(serviceAccounts, {
+    metadata: { name: 'default', namespace: 'shop' },
+    imagePullSecrets: [{ name: 'registry' }],
+  });
+  const authorizer = createAuthorizer({ reader, nodeRules: [] });
+  const { beforeWebhooks, afterWebhooks } = builtinAdmission({ reader, clock, authorizer });
+  const plugins = [...beforeWebhooks, ...afterWebhooks];
+  const warnings: string[] = [];
+  const run = async (resource: ResourceInfo, object: object | undefined, over: Partial<AdmissionAttributes> = {}) => {
+    const attributes = {
+      operation: 'CREATE',
+      resource,
+      subresource: '',
+      namespace: resource.namespaced ? 'shop' : '',
+      name: (object as KubeObject | undefined)?.metadata.name ?? '',
+      object,
+      oldObject: undefined,
+      options: {},
+      dryRun: false,
+      user: admin,
+      warn: (message: string) => void warnings.push(message),
+      ...over,
+    } as AdmissionAttributes;
+    for (const plugin of plugins) if (plugin.handles(attributes)) await plugin.admit?.(attributes);
+    for (const plugin of plugins) if (plugin.handles(attributes)) await plugin.validate?.(attributes);
+    return attributes.object;
+  };
+  return { reader, clock, run, warnings };
+}
+
+const pod = (name: string, spec: object = {}, metadata: object = {}) => ({
+  metadata: { name, namespace: 'shop', ...metadata },
+  spec: { containers: [{ name: 'web', image: 'httpd' }], ...spec },
+});
+const fails = (message: string | RegExp) => (error: StatusError) =>
+  typeof message === 'string' ? (assert.equal(error.message, message), true) : message.test(error.message);
+
+describe('admission of a Pod', () => {
+  it('fills in service account, token, tolerations and priority', async () => {
+    const { run } = setUp();
+    const { spec } = (await run(pods, pod('web'))) as Pod;
+    assert.equal(spec?.serviceAccountName, 'default');
+    assert.deepEqual(spec?.imagePullSecrets, [{ name: 'registry' }]);
+    const [volume] = spec?.volumes ?? [];
+    assert.match(volume?.name ?? '', /^kube-api-access-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+    assert.equal(volume?.projected?.sources?.length, 3);
+    assert.deepEqual(spec?.containers[0]?.volumeMounts, [
+      { name: volume?.name, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
+    ]);
+    assert.deepEqual(
+      spec?.tolerations?.map(({ key }) => key),
+      ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'],
+    );
+    assert.equal(spec?.priority, 0);
+    assert.equal(spec?.preemptionPolicy, 'PreemptLowerPriority');
+  });
+
+  it('respects automountServiceAccountToken: false', async () => {
+    const { run } = setUp();
+    const { spec } = (await run(pods, pod('web', { automountServiceAccountToken: false }))) as Pod;
+    assert.equal(spec?.volumes, undefined);
+  });
+
+  const refusals: [string, object, string][] = [
+    [
+      'an unknown service account',
+      { serviceAccountName: 'none' },
+      'pods "web" is forbidden: error looking up service account shop/none: serviceaccount "none" not found',
+    ],
+    [
+      'an unknown priority class',
+      { priorityClassName: 'none' },
+      'pods "web" is forbidden: no PriorityClass with name none was found',
+    ],
+    [
+      'an unknown runtime class',
+      { runtimeClassName: 'none' },
+      'pods "web" is forbidden: pod rejected: RuntimeClass "none" not found',
+    ],
+    [
+      'overhead without a runtime class',
+      { overhead: { cpu: '1' } },
+      'pods "web" is forbidden: pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead',
+    ],
+  ];
+  for (const [what, spec, message] of refusals) {
+    it(`refuses ${what}`, () => assert.rejects(setUp().run(pods, pod('web', spec)), fails(message)));
+  }
+
+  it('takes the number of the priority class', async () => {
+    const { run, reader } = setUp();
+    reader.put(builtin<PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses'), {
+      metadata: { name: 'high' },
+      value: 7,
+      preemptionPolicy: 'Never',
+    });
+    const { spec } = (await run(pods, pod('web', { priorityClassName: 'high' }))) as Pod;
+    assert.deepEqual([spec?.priority, spec?.preemptionPolicy], [7, 'Never']);
+  });
+});
+
+describe('admission to a namespace', () => {
+  it('refuses what is not there or going away', async () => {
+    const { run, reader } = setUp();
+    await assert.rejects(run(pods, pod('web'), { namespace: 'none' }), fails('namespaces "none" not found'));
+    reader.put(namespaces, { metadata: { name: 'shop' }, status: { phase: 'Terminating' } });
+    await assert.rejects(run(pods, pod('web')), (error: StatusError) => {
+      assert.equal(
+        error.message,
+        'pods "web" is forbidden: unable to create new content in namespace shop because it is being terminated',
+      );
+      assert.equal(error.status.details?.causes?.[0]?.reason, 'NamespaceTerminating');
+      return true;
+    });
+    await assert.rejects(
+      run(namespaces, undefined, { operation: 'DELETE', name: 'kube-system' }),
+      fails('namespaces "kube-system" is forbidden: this namespace may not be deleted'),
+    );
+  });
+});
+
+describe('limits and quotas', () => {
+  it('LimitRanger fills in and enforces', async () => {
+    const { run, reader } = setUp();
+    reader.put(builtin<LimitRange>('', 'v1', 'limitranges'), {
+      metadata: { name: 'limits', namespace: 'shop' },
+      spec: {
+        limits: [
+          { type: 'Container', default: { memory: '64Mi' }, defaultRequest: { cpu: '10m' }, max: { memory: '128Mi' } },
+        ],
+      },
+    });
+    const { spec, metadata } = (await run(pods, pod('web'))) as Pod;
+    assert.deepEqual(spec?.containers[0]?.resources, { requests: { cpu: '10m' }, limits: { memory: '64Mi' } });
+    assert.equal(
+      metadata.annotations?.['kubernetes.io/limit-ranger'],
+      'LimitRanger plugin set: cpu request for container web; memory limit for container web',
+    );
+    const greedy = { containers: [{ name: 'web', resources: { limits: { memory: '1Gi' } } }] };
+    await assert.rejects(
+      run(pods, pod('web', greedy)),
+      fails('pods "web" is forbidden: maximum memory usage per Container is 128Mi, but limit is 1Gi'),
+    );
+  });
+
+  it('ResourceQuota counts what is there and what comes at the same time', async () => {
+    const { run, reader } = setUp();
+    reader.put(builtin<ResourceQuota>('', 'v1', 'resourcequotas'), {
+      metadata: { name: 'small', namespace: 'shop' },
+      spec: { hard: { pods: '2', 'requests.cpu': '1' } },
+    });
+    const asking = (cpu: string) => ({ containers: [{ name: 'web', resources: { requests: { cpu } } }] });
+    await assert.rejects(
+      run(pods, pod('web')),
+      fails('pods "web" is forbidden: failed quota: small: must specify requests.cpu for: web'),
+    );
+    await assert.rejects(
+      run(pods, pod('web', asking('2'))),
+      fails(
+        'pods "web" is forbidden: exceeded quota: small, requested: requests.cpu=2, used: requests.cpu=0, limited: requests.cpu=1',
+      ),
+    );
+    reader.put(pods, pod('one', asking('100m')) as unknown as Pod);
+    await run(pods, pod('two', asking('100m')));
+    await assert.rejects(
+      run(pods, pod('three', asking('100m'))),
+      fails('pods "three" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2'),
+    );
+  });
+});
+
+describe('nodes', () => {
+  it('are born tainted', async () => {
+    const { run } = setUp();
+    const node = (await run(nodes, { metadata: { name: 'box' } }, { user: kubelet })) as { spec?: object };
+    assert.deepEqual(node.spec, { taints: [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }] });
+  });
+
+  it('touch only themselves and their Pods', async () => {
+    const { run } = setUp();
+    await assert.rejects(
+      run(nodes, { metadata: { name: 'other' } }, { user: kubelet }),
+      fails('nodes "other" is forbidden: node "box" is not allowed to modify node "other"'),
+    );
+    await assert.rejects(
+      run(nodes, { metadata: { name: 'box', labels: { 'node-role.kubernetes.io/master': '' } } }, { user: kubelet }),
+      fails(/is not allowed to set the following labels: node-role.kubernetes.io\/master/),
+    );
+    await assert.rejects(
+      run(pods, pod('web', { nodeName: 'other' }), {
+        user: kubelet,
+        operation: 'UPDATE',
+        subresource: 'status',
+        oldObject: pod('web', { nodeName: 'other' }) as unknown as KubeObject,
+      }),
+      fails(/node "box" can only update pod status for pods with spec.nodeName set to itself/),
+    );
+  });
+});
+
+describe('Pod security', () => {
+  it('follows the labels of the namespace', async () => {
+    const { run, reader, warnings } = setUp();
+    const label = (level: string) =>
+      reader.put(namespaces, {
+        metadata: { name: 'shop', labels: { [`pod-security.kubernetes.io/${level}`]: 'baseline' } },
+      });
+    const bad = { hostNetwork: true, containers: [{ name: 'web', securityContext: { privileged: true } }] };
+    label('warn');
+    await run(pods, pod('web', bad));
+    assert.match(warnings[0] ?? '', /^would violate PodSecurity "baseline:latest": host namespaces/);
+    label('enforce');
+    await assert.rejects(
+      run(pods, pod('web', bad)),
+      fails(
+        'pods "web" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true), privileged (container "web" must not set securityContext.privileged=true)',
+      ),
+    );
+    await run(pods, pod('web'));
+  });
+});

@@ -1,0 +1,80 @@
+import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
+import type { ClusterAuthorizer } from '../authorization/authorizers.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from '../request.ts';
+import { refuse } from './refuse.ts';
+
+const group = 'certificates.k8s.io';
+
+/** Who may approve and sign for a signer, and what nobody may ask for (plugin/pkg/admission/certificates). */
+export function certificatePermissions(authorizer: ClusterAuthorizer): AdmissionPlugin[] {
+  const isRequest = ({ resource }: AdmissionAttributes) =>
+    resource.group === group && resource.resource === 'certificatesigningrequests';
+  const signerOf = ({ oldObject }: AdmissionAttributes) =>
+    (oldObject as CertificateSigningRequest | undefined)?.spec.signerName ?? '';
+  return [
+    {
+      name: 'CertificateApproval',
+      handles: (attributes) =>
+        isRequest(attributes) && attributes.subresource === 'approval' && attributes.operation === 'UPDATE',
+      async validate(attributes) {
+        const signer = signerOf(attributes);
+        if (mayUse(authorizer, attributes, 'approve', signer)) return;
+        throw refuse(attributes, `user not permitted to approve requests with signerName ${JSON.stringify(signer)}`);
+      },
+    },
+    {
+      name: 'CertificateSigning',
+      handles: (attributes) =>
+        isRequest(attributes) && attributes.subresource === 'status' && attributes.operation === 'UPDATE',
+      async validate(attributes) {
+        const [wanted, old] = [attributes.object, attributes.oldObject] as (CertificateSigningRequest | undefined)[];
+        if (wanted?.status?.certificate === old?.status?.certificate) return;
+        const signer = signerOf(attributes);
+        if (mayUse(authorizer, attributes, 'sign', signer)) return;
+        throw refuse(attributes, `user not permitted to sign requests with signerName ${JSON.stringify(signer)}`);
+      },
+    },
+    {
+      name: 'CertificateSubjectRestriction',
+      handles: (attributes) =>
+        isRequest(attributes) && attributes.subresource === '' && attributes.operation === 'CREATE',
+      async validate(attributes) {
+        const { spec } = attributes.object as CertificateSigningRequest;
+        if (spec.signerName !== 'kubernetes.io/kube-apiserver-client') return;
+        // The name of the group can stand nowhere else in a request but in its subject.
+        if (
+          Buffer.from(
+            Buffer.from(spec.request ?? '', 'base64')
+              .toString()
+              .replace(/-----[^-]+-----|\s/g, ''),
+            'base64',
+          ).includes('system:masters')
+        ) {
+          throw refuse(
+            attributes,
+            'use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed',
+          );
+        }
+      },
+    },
+  ];
+}
+
+/** The exact signer, or all of its domain: 'example.com/*'. */
+function mayUse(authorizer: ClusterAuthorizer, { user }: AdmissionAttributes, verb: string, signer: string): boolean {
+  const domain = signer.slice(0, signer.indexOf('/') + 1);
+  return [signer, `${domain}*`].some(
+    (name) =>
+      authorizer.decide(user, {
+        isResourceRequest: true,
+        verb,
+        path: '',
+        group,
+        version: '*',
+        resource: 'signers',
+        subresource: '',
+        namespace: '',
+        name,
+      }).allowed,
+  );
+}
