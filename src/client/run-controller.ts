@@ -105,7 +105,7 @@ function ownerKey(object: KubeObject, owners: Informer<KubeObject>): string | un
 
 const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '');
 
-/** `logged` holds the last failure that was logged, per key: one that repeats with every retry is logged once. */
+/** What the workers of one controller have in common. */
 interface Shared {
   queue: WorkQueue;
   log: Logger;

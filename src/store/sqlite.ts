@@ -31,7 +31,7 @@ import { Watch } from './watchers.ts';
  */
 export async function openSqliteStore(options: { file: string; log?: Logger }): Promise<Store> {
   const store = new SqliteStore(options.file, options.log ?? silentLogger);
-  await store.currentRevision();
+  await store.opened();
   return store;
 }
 
@@ -89,9 +89,14 @@ class SqliteStore implements Store {
     this.#worker.on('exit', () => this.#break(new Error(`store ${file} is closed`)));
   }
 
-  async currentRevision(): Promise<number> {
-    // In order with the writes: it counts those that were sent before.
+  /** Resolves when the thread has opened the file and #durable is known. */
+  async opened(): Promise<void> {
     await this.#send({ op: 'revision' });
+  }
+
+  /** No question to the thread: a write is acknowledged after #durable has passed it. */
+  async currentRevision(): Promise<number> {
+    if (this.#broken) throw this.#broken;
     return this.#durable;
   }
 
