@@ -7,9 +7,7 @@ import { MemoryReader } from '../authentication/memory-reader.ts';
 import type { AdmissionAttributes, RequestInfo, UserInfo } from '../request.ts';
 import { reviewOwnAccess, reviewOwnRules } from './access-reviews.ts';
 import { createAuthorizer } from './authorizers.ts';
-import { forbiddenRequest } from './decision.ts';
 import { createEscalationCheck } from './escalation.ts';
-import { impersonate } from './impersonation.ts';
 
 const ann: UserInfo = { name: 'ann', groups: ['dev', 'system:authenticated'] };
 const node: UserInfo = { name: 'system:node:box', groups: ['system:nodes', 'system:authenticated'] };
@@ -82,25 +80,13 @@ describe('authorization by roles', () => {
     assert.equal(authorizer.decide(ann, request).allowed, false);
   });
 
-  it('says why in the words of Kubernetes', () => {
+  it('says which role is missing', () => {
     const { reader, authorizer } = setUp();
-    const message = (text: string) =>
-      forbiddenRequest(ann, requestOf(text), authorizer.decide(ann, requestOf(text)).reason).message;
-    assert.equal(
-      message('list pods default'),
-      'pods is forbidden: User "ann" cannot list resource "pods" in API group "" in the namespace "default"',
-    );
-    assert.equal(
-      message('get deployments/status.apps default/web'),
-      'deployments.apps "web" is forbidden: User "ann" cannot get resource "deployments/status" in API group "apps" in the namespace "default"',
-    );
-    assert.equal(
-      message('list nodes'),
-      'nodes is forbidden: User "ann" cannot list resource "nodes" in API group "" at the cluster scope',
-    );
-    assert.equal(message('get /version'), 'forbidden: User "ann" cannot get path "/version"');
     reader.remove(clusterRoles, '', 'scaler');
-    assert.match(message('list nodes'), /: RBAC: clusterroles.rbac.authorization.k8s.io "scaler" not found$/);
+    assert.equal(
+      authorizer.decide(ann, requestOf('list nodes')).reason,
+      'RBAC: clusterroles.rbac.authorization.k8s.io "scaler" not found',
+    );
   });
 
   it('decides in microseconds', () => {
@@ -187,23 +173,5 @@ describe('access reviews', () => {
     const status = reviewOwnRules(review, ann, authorizer).status;
     assert.equal(status?.resourceRules.length, 3);
     assert.equal(status?.nonResourceRules.length, 1);
-  });
-});
-
-describe('impersonation', () => {
-  it('is refused without the right to it and gives the groups of a service account with it', () => {
-    const { authorizer } = setUp();
-    const headers = { 'impersonate-user': 'system:serviceaccount:shop:web' };
-    assert.throws(
-      () => impersonate(ann, headers, authorizer),
-      /serviceaccounts "web" is forbidden: User "ann" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "shop"/,
-    );
-    const admin = { name: 'admin', groups: ['system:masters'] };
-    assert.deepEqual(impersonate(admin, headers, authorizer).groups, [
-      'system:serviceaccounts',
-      'system:serviceaccounts:shop',
-      'system:authenticated',
-    ]);
-    assert.equal(impersonate(ann, {}, authorizer), ann);
   });
 });

@@ -1,5 +1,13 @@
 import type { ClusterRoleBinding, PolicyRule, RoleBinding, RoleRef, Subject } from '../../api/generated/rbac-v1.ts';
-import { clusterRoleBindings, clusterRoles, type ResourceInfo, roleBindings, roles } from '../../api/resource.ts';
+import type { KubeObject } from '../../api/object.ts';
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  type Resource,
+  type ResourceInfo,
+  roleBindings,
+  roles,
+} from '../../api/resource.ts';
 import { notFound, type StatusError } from '../../api/status-error.ts';
 import { serviceAccountUser } from '../authentication/groups.ts';
 import type { ObjectReader, UserInfo } from '../request.ts';
@@ -22,7 +30,7 @@ const maxKept = 2000;
 export class RuleResolver {
   readonly #reader: ObjectReader;
   /** Which state of the RBAC objects the two maps below were computed from. */
-  #state = '';
+  #state: unknown[] = [];
   /** Bindings by namespace ('' for ClusterRoleBindings) and subject. Undefined until needed. */
   #bindings: Map<string, { binding: Binding; subject: Subject }[]> | undefined;
   /** Grants by namespace, user and groups; at most `maxKept`. */
@@ -58,12 +66,18 @@ export class RuleResolver {
   }
 
   #forgetIfChanged(): void {
-    const { changes } = this.#reader;
-    const state = changes ? watched.map((resource) => this.#reader.changes?.(resource)).join() : '';
-    if (changes && state === this.#state && this.#bindings) return;
+    const state = this.#currentState();
+    if (this.#bindings && state.length === this.#state.length && state.every((one, i) => one === this.#state[i]))
+      return;
     this.#state = state;
     this.#bindings = undefined;
     this.#grants.clear();
+  }
+
+  /** Differs after every change: the counts of changes, or, from a reader that does not count, the objects themselves. */
+  #currentState(): unknown[] {
+    if (this.#reader.changes) return watched.map((resource) => this.#reader.changes?.(resource));
+    return watched.flatMap((resource) => this.#reader.list(resource as Resource<KubeObject>));
   }
 
   #grantsIn(user: UserInfo, namespace: string): Grant[] {
