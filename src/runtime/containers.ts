@@ -1,0 +1,406 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Linux } from '../linux/linux.ts';
+import { type OwnLimits, ownLimits } from '../linux/own-limits.ts';
+import { capabilitiesOf } from './capabilities.ts';
+import { monitorFiles, startMonitor } from './conmon.ts';
+import {
+  ContainerState,
+  type CreatedState,
+  type FinishedState,
+  readExitFile,
+  type StartedState,
+  toContainer,
+} from './container-state.ts';
+import { readUserFiles, resolveUser, type UserFiles } from './container-user.ts';
+import { deviceAt, hostDevices } from './devices.ts';
+import { type OciProcess, type OciSpec, ociSpec } from './oci-spec.ts';
+import { ensureDirectory, mountRootfs, unmountRootfs } from './rootfs.ts';
+import { type Container, ContainerError, type ContainerSpec, type ImageInfo, type Images } from './runtime.ts';
+import type { RuntimePaths } from './runtime-paths.ts';
+import type { Sandboxes, SandboxRecord } from './sandboxes.ts';
+import { SeccompFilters } from './seccomp.ts';
+
+/** A container that this process knows: its states so far, and what waits for its end. */
+interface Entry {
+  files: ContainerState;
+  created: CreatedState;
+  started?: StartedState;
+  finished?: FinishedState;
+  /** Resolves once the container has exited and its mounts and cgroup are gone. */
+  ended: Promise<void>;
+  end(): void;
+  /** Stops watching; set while the container runs. */
+  unwatch?: () => void;
+}
+
+export interface ContainersOptions {
+  linux: Linux;
+  images: Images;
+  sandboxes: Sandboxes;
+  paths: RuntimePaths;
+  crunPath: string;
+  monitorCgroup: string | undefined;
+  clock: Clock;
+  log: Logger;
+}
+
+/** The life of containers: create, start, notice the end, clean up, remove; and finding them again after our own death. */
+export class Containers {
+  readonly #options: ContainersOptions;
+  readonly #seccomp: SeccompFilters;
+  /** All containers that have state on disk. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #exitListeners = new Set<(container: Container) => void>();
+  /** Users and groups by image id: files of layers never change. */
+  readonly #userFiles = new Map<string, UserFiles>();
+  /** What we may hand on; read once. */
+  #limits: OwnLimits | undefined;
+
+  constructor(options: ContainersOptions) {
+    this.#options = options;
+    this.#seccomp = new SeccompFilters(options.paths.seccomp);
+  }
+
+  list(): Container[] {
+    return [...this.#entries.values()].map(view);
+  }
+
+  get(id: string): Container | undefined {
+    const entry = this.#entries.get(id);
+    return entry && view(entry);
+  }
+
+  spec(id: string): ContainerSpec | undefined {
+    return this.#entries.get(id)?.created.spec;
+  }
+
+  stopSignal(id: string): string {
+    return this.#entries.get(id)?.created.stopSignal ?? 'SIGTERM';
+  }
+
+  bundle(id: string): string {
+    return path.join(this.#options.paths.containers, id);
+  }
+
+  /** The process part of a container's spec, for exec. */
+  process(id: string): OciProcess {
+    return (JSON.parse(readFileSync(path.join(this.bundle(id), 'config.json'), 'utf8')) as OciSpec).process;
+  }
+
+  onExit(fn: (container: Container) => void): () => void {
+    this.#exitListeners.add(fn);
+    return () => void this.#exitListeners.delete(fn);
+  }
+
+  ended(id: string): Promise<void> {
+    return this.#entries.get(id)?.ended ?? Promise.resolve();
+  }
+
+  /**
+   * Makes and starts a container:
+   * 1. look up image and sandbox;  2. note it on disk;  3. mount the root;  4. write the spec;
+   * 5. conmon and crun create it;  6. watch it;  7. let it run.
+   */
+  async start(spec: ContainerSpec): Promise<Container> {
+    const { images, sandboxes, paths, linux, clock } = this.#options;
+    const image = await images.resolve(spec.imageId);
+    if (!image) throw new ContainerError('CreateContainerError', `image "${spec.imageId}" is not in the store`);
+    const sandbox = sandboxes.get(spec.sandboxId);
+    if (!sandbox) throw new ContainerError('CreateContainerError', `sandbox "${spec.sandboxId}" not found`);
+    const files = new ContainerState(this.bundle(spec.id));
+    mkdirSync(files.dir);
+    const created: CreatedState = {
+      spec,
+      imageName: image.names[0] ?? image.digests[0] ?? image.id,
+      cgroup: `${sandbox.spec.cgroup}/${spec.id}`,
+      createdAtMs: clock.now(),
+      stopSignal: spec.stopSignal ?? image.config.StopSignal ?? 'SIGTERM',
+    };
+    files.writeCreated(created);
+    const entry = newEntry(files, created);
+    this.#entries.set(spec.id, entry);
+    try {
+      const rootfs = path.join(files.dir, 'rootfs');
+      await mountRootfs(linux, { rootfs, layers: image.layers, writable: path.join(paths.writable, spec.id) });
+      await this.#writeSpec(entry, image, sandbox);
+      await this.#run(entry);
+    } catch (error) {
+      await this.#discard(spec.id);
+      throw asContainerError(error);
+    }
+    return view(entry);
+  }
+
+  /** Removes an exited container's traces; one that still runs is killed first. Absent is no error. */
+  async remove(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    if (!entry.finished) {
+      this.kill(id, 'SIGKILL');
+      await entry.ended;
+    }
+    await this.#discard(id);
+  }
+
+  /** Signals the first process; its identity is checked, so that a reused pid is never hit. */
+  kill(id: string, signal: number | string): void {
+    const entry = this.#entries.get(id);
+    const { processes } = this.#options.linux;
+    if (!entry?.started || entry.finished) return;
+    if (processes.startTime(entry.started.pid) === entry.started.pidStart) processes.kill(entry.started.pid, signal);
+  }
+
+  /** SIGKILL for every process of the container: with a shared PID namespace its first process is not all. */
+  async killAll(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.finished) return;
+    this.kill(id, 'SIGKILL');
+    const pids = await this.#options.linux.cgroups.processes(entry.created.cgroup).catch(() => []);
+    for (const pid of pids) this.#options.linux.processes.kill(pid, 'SIGKILL');
+  }
+
+  /** Finds the containers of an earlier process: watches what runs, reads the exit of what ended, discards the half-made. */
+  async load(): Promise<void> {
+    for (const id of readdirSync(this.#options.paths.containers)) {
+      const files = new ContainerState(this.bundle(id));
+      const created = files.readCreated();
+      const started = files.readStarted();
+      if (!created || !started) {
+        await this.#discard(id, created);
+        continue;
+      }
+      const entry = newEntry(files, created);
+      this.#entries.set(id, entry);
+      entry.started = started;
+      const finished = files.readFinished();
+      if (finished) this.#setFinished(entry, finished);
+      else this.#watch(entry);
+    }
+    await this.#removeOrphans();
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.unwatch?.();
+  }
+
+  async #writeSpec(entry: Entry, image: ImageInfo, sandbox: SandboxRecord): Promise<void> {
+    const { spec } = entry.created;
+    const { security } = spec;
+    const { sandboxes, linux } = this.#options;
+    this.#limits ??= ownLimits();
+    const limits = this.#limits;
+    const capabilities = capabilitiesOf(security, limits.capabilities);
+    const filtered = security.seccomp.type === 'RuntimeDefault' && !security.privileged;
+    const config = ociSpec(spec, {
+      image: image.config,
+      user: this.#user(spec, image),
+      hostname: sandbox.spec.hostname,
+      namespaces: sandbox.namespaces,
+      host: sandbox.spec.host ?? {},
+      shm: sandboxes.shm(sandbox),
+      cgroup: entry.created.cgroup,
+      cgroupVersion: linux.cgroups.layout.version,
+      ...(filtered && { seccompFilter: await this.#seccomp.runtimeDefault(capabilities) }),
+      ...(security.seccomp.type === 'Localhost' && { seccompProfile: readProfile(security.seccomp.path) }),
+      capabilities: limits.capabilities,
+      oomScoreAdj: limits.oomScoreAdj,
+      hostDevices: security.privileged ? hostDevices() : [],
+      devices: (spec.devices ?? []).map(({ path: file, containerPath, permissions }) => {
+        const device = deviceAt(file, containerPath, permissions);
+        if (!device) throw new ContainerError('CreateContainerError', `"${file}" is no device`);
+        return device;
+      }),
+    });
+    for (const mount of spec.mounts) {
+      if (!existsSync(mount.hostPath)) {
+        throw new ContainerError('CreateContainerError', `mount source "${mount.hostPath}" does not exist`);
+      }
+    }
+    if (spec.terminationMessage) closeSync(openSync(spec.terminationMessage.hostPath, 'a', 0o666));
+    ensureDirectory(path.join(entry.files.dir, 'rootfs'), config.process.cwd);
+    writeFileSync(path.join(entry.files.dir, 'config.json'), JSON.stringify(config));
+  }
+
+  #user(spec: ContainerSpec, image: ImageInfo) {
+    let files = this.#userFiles.get(image.id);
+    if (!files) {
+      files = readUserFiles(image.layers);
+      this.#userFiles.set(image.id, files);
+    }
+    const user = spec.security.user ?? image.config.User ?? '';
+    try {
+      return resolveUser(user, files, spec.security.supplementalGroups);
+    } catch (error) {
+      throw new ContainerError('CreateContainerError', (error as Error).message, error);
+    }
+  }
+
+  async #run(entry: Entry): Promise<void> {
+    const { linux, paths, clock, crunPath, monitorCgroup } = this.#options;
+    const { spec } = entry.created;
+    const { dir } = entry.files;
+    const monitor = {
+      id: spec.id,
+      bundle: dir,
+      crunRoot: paths.crun,
+      exitDir: paths.exits,
+      logPath: spec.logPath,
+      tty: spec.tty,
+      stdin: spec.stdin,
+      keepStdinOpen: !spec.stdinOnce,
+      ...(monitorCgroup !== undefined && { cgroup: monitorCgroup }),
+    };
+    const pid = await startMonitor(linux, monitor, crunPath).catch((error) => {
+      throw new ContainerError('RunContainerError', `OCI runtime create failed: ${(error as Error).message}`, error);
+    });
+    const monitorPid = Number(readFileSync(path.join(dir, monitorFiles.monitorPid), 'utf8'));
+    entry.started = {
+      pid,
+      pidStart: linux.processes.startTime(pid),
+      monitorPid,
+      monitorStart: linux.processes.startTime(monitorPid),
+      startedAtMs: clock.now(),
+    };
+    entry.files.writeStarted(entry.started);
+    this.#watch(entry);
+    await this.#release(spec.id);
+  }
+
+  /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on. */
+  async #release(id: string): Promise<void> {
+    const { linux, paths, crunPath } = this.#options;
+    const fifo = path.join(paths.crun, id, 'exec.fifo');
+    try {
+      const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+      writeSync(fd, '0');
+      closeSync(fd);
+      rmSync(fifo, { force: true });
+    } catch {
+      const result = await linux.processes.run([crunPath, '--root', paths.crun, 'start', id]);
+      if (result.code !== 0)
+        throw new ContainerError('RunContainerError', `OCI runtime start failed: ${result.stderr.trim()}`);
+    }
+  }
+
+  /** The monitor ends after it wrote the exit file, so its end is the signal; a reused pid counts as ended. */
+  #watch(entry: Entry): void {
+    const { processes } = this.#options.linux;
+    const { monitorPid, monitorStart } = entry.started as StartedState;
+    const ended = () => {
+      this.#finish(entry).catch((error) =>
+        this.#options.log.error('cannot clean up after a container', { container: entry.created.spec.id, error }),
+      );
+    };
+    if (processes.startTime(monitorPid) !== monitorStart || monitorStart === undefined) {
+      setImmediate(ended);
+      return;
+    }
+    entry.unwatch = processes.onExit(monitorPid, ended);
+  }
+
+  async #finish(entry: Entry): Promise<void> {
+    const { linux, paths, clock } = this.#options;
+    const { spec, cgroup } = entry.created;
+    let exit = readExitFile(path.join(paths.exits, spec.id));
+    if (!exit) {
+      // The monitor itself was killed: nobody reads the container's output any more, nor will learn its exit code.
+      this.kill(spec.id, 'SIGKILL');
+      exit = { exitCode: 137, finishedAtMs: clock.now() };
+    }
+    const oomKilled = exit.exitCode === 137 && (await this.#sawOom(entry));
+    entry.files.writeFinished({ ...exit, oomKilled });
+    await linux.cgroups.remove(cgroup);
+    await unmountRootfs(linux, path.join(entry.files.dir, 'rootfs'), path.join(paths.writable, spec.id));
+    await this.#deleteFromCrun(spec.id);
+    this.#setFinished(entry, { ...exit, oomKilled });
+    const container = view(entry);
+    for (const listener of this.#exitListeners) listener(container);
+  }
+
+  /** conmon notes any OOM kill, also of a child only; the exit code says whether the first process died of it. */
+  async #sawOom(entry: Entry): Promise<boolean> {
+    if (existsSync(path.join(entry.files.dir, monitorFiles.oom))) return true;
+    const usage = await this.#options.linux.cgroups.usage(entry.created.cgroup).catch(() => undefined);
+    return (usage?.oomKills ?? 0) > 0;
+  }
+
+  #setFinished(entry: Entry, finished: FinishedState): void {
+    entry.finished = finished;
+    delete entry.unwatch;
+    entry.end();
+  }
+
+  /** crun's own record is one directory: removing it takes 0.1 ms, `crun delete` 5 ms. */
+  async #deleteFromCrun(id: string): Promise<void> {
+    const { linux, paths, crunPath } = this.#options;
+    try {
+      await rm(path.join(paths.crun, id), { recursive: true, force: true });
+    } catch {
+      await linux.processes.run([crunPath, '--root', paths.crun, 'delete', '--force', id]);
+    }
+  }
+
+  async #discard(id: string, created = this.#entries.get(id)?.created): Promise<void> {
+    const { linux, paths } = this.#options;
+    const entry = this.#entries.get(id);
+    entry?.unwatch?.();
+    const dir = this.bundle(id);
+    if (!entry?.finished && created) await linux.cgroups.remove(created.cgroup);
+    await unmountRootfs(linux, path.join(dir, 'rootfs'), path.join(paths.writable, id));
+    await this.#deleteFromCrun(id);
+    await rm(path.join(paths.exits, id), { force: true });
+    await rm(dir, { recursive: true, force: true });
+    this.#entries.delete(id);
+    entry?.end();
+  }
+
+  /** Writable layers and crun records that no container claims. */
+  async #removeOrphans(): Promise<void> {
+    const { paths } = this.#options;
+    for (const id of readdirSync(paths.writable)) {
+      if (!this.#entries.has(id)) await rm(path.join(paths.writable, id), { recursive: true, force: true });
+    }
+    for (const id of readdirSync(paths.crun)) {
+      if (!this.#entries.has(id) && !id.endsWith('-pause')) await this.#deleteFromCrun(id);
+    }
+  }
+}
+
+function newEntry(files: ContainerState, created: CreatedState): Entry {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { files, created, ended: promise, end: resolve };
+}
+
+const view = (entry: Entry): Container => toContainer(entry.created, entry.started, entry.finished);
+
+function readProfile(file: string | undefined): unknown {
+  try {
+    return JSON.parse(readFileSync(file ?? '', 'utf8'));
+  } catch (error) {
+    throw new ContainerError(
+      'CreateContainerError',
+      `cannot load seccomp profile "${file}": ${(error as Error).message}`,
+      error,
+    );
+  }
+}
+
+function asContainerError(error: unknown): ContainerError {
+  if (error instanceof ContainerError) return error;
+  return new ContainerError('CreateContainerError', (error as Error).message, error);
+}
