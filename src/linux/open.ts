@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { CgroupTree } from './cgroup-layout.ts';
-import { unpackError } from './kernel-messages.ts';
 import { KernelThread } from './kernel-thread.ts';
 import type { Cgroups, Linux, Mounts, Namespaces, NetDevices, Nftables } from './linux.ts';
 import type { KernelEvent } from './operations.ts';
@@ -15,10 +14,7 @@ export async function openLinux({ log }: { log: Logger }): Promise<Linux> {
   const exits = new Map<number, () => void>();
   const onEvent = (message: KernelEvent) => {
     if (message.event === 'exit') takeExit(exits, message.watch)?.();
-    else
-      streams.onEvent(
-        message.event === 'closed' && message.error ? { ...message, error: toError(message.error) } : message,
-      );
+    else streams.onEvent(message);
   };
   const thread = new KernelThread({ log, onEvent });
   const streams = new PacketStreams(thread);
@@ -115,5 +111,3 @@ function takeExit(exits: Map<number, () => void>, watch: number): (() => void) |
   exits.delete(watch);
   return fn;
 }
-
-const toError = (packed: unknown) => unpackError(packed as Parameters<typeof unpackError>[0]);

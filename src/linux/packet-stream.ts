@@ -1,7 +1,8 @@
 import { Duplex } from 'node:stream';
+import { unpackError } from './kernel-messages.ts';
 import type { KernelThread } from './kernel-thread.ts';
 import type { PacketStream } from './linux.ts';
-import type { KernelEvent } from './operations.ts';
+import type { KernelEvent, Operations } from './operations.ts';
 
 type PacketEvent = Extract<KernelEvent, { connection: number }>;
 
@@ -55,7 +56,7 @@ export class PacketStreams {
       written?.();
     } else {
       this.#forget(message.connection);
-      if (message.error) entry.stream.destroy(message.error as Error);
+      if (message.error) entry.stream.destroy(unpackError(message.error));
       else entry.stream.push(null);
     }
   }
@@ -64,7 +65,7 @@ export class PacketStreams {
     if (this.#open.delete(id)) this.#thread.release();
   }
 
-  #call(...call: Parameters<KernelThread['call']>): void {
-    this.#thread.call(...call).catch(() => {}); // the thread is gone, and the streams with it
+  #call<K extends keyof Operations>(name: K, ...args: Parameters<Operations[K]>): void {
+    this.#thread.call(name, ...args).catch(() => {}); // the thread is gone, and the streams with it
   }
 }

@@ -45,7 +45,7 @@ export function hostLinkName(cluster: string): string {
   return `vt-${cluster.replace(/[^a-z0-9]/g, '').slice(0, 5)}-${shortHash(cluster)}`;
 }
 
-/** Six hexadecimal digits that tell names apart. */
-export function shortHash(text: string, digits = 6): string {
+/** Hexadecimal digits that tell names apart. */
+function shortHash(text: string, digits = 6): string {
   return createHash('sha256').update(text).digest('hex').slice(0, digits);
 }

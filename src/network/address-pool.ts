@@ -1,0 +1,94 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { cidrRange, numberToAddress } from './cidr.ts';
+
+/**
+ * Addresses of one range given to ids, durable in a file of '+ id address' and '- id' lines. The next free address after
+ * the one given last is taken, so that an address rests before it is used again.
+ */
+export class AddressPool {
+  readonly #file: string;
+  readonly #first: number;
+  readonly #size: number;
+  /** Address of each id, as offsets from #first; the file says the same. */
+  readonly #byId = new Map<string, number>();
+  /** Offsets in use. */
+  readonly #taken = new Set<number>();
+  /** Offset to try first. */
+  #next = 0;
+  /** Lines of the file that a rewrite would drop. */
+  #stale = 0;
+
+  /** Network and broadcast address are left out, and the first host address too, by custom a router's. */
+  constructor(cidr: string, file: string) {
+    const { first, last } = cidrRange(cidr);
+    this.#first = first + 2;
+    this.#size = last - first - 2;
+    this.#file = file;
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    this.#read();
+  }
+
+  allocate(id: string): string {
+    const known = this.get(id);
+    if (known) return known;
+    for (let tried = 0; tried < this.#size; tried++) {
+      const offset = (this.#next + tried) % this.#size;
+      if (this.#taken.has(offset)) continue;
+      const address = numberToAddress(this.#first + offset);
+      fs.appendFileSync(this.#file, `+ ${id} ${address}\n`);
+      this.#put(id, offset);
+      return address;
+    }
+    throw new Error(`no free address: all ${this.#size} of the range are in use`);
+  }
+
+  free(id: string): void {
+    if (!this.#drop(id)) return;
+    fs.appendFileSync(this.#file, `- ${id}\n`);
+    this.#stale += 2;
+    if (this.#stale > 1000 && this.#stale > 2 * this.#byId.size) this.#rewrite();
+  }
+
+  get(id: string): string | undefined {
+    const offset = this.#byId.get(id);
+    return offset === undefined ? undefined : numberToAddress(this.#first + offset);
+  }
+
+  ids(): string[] {
+    return [...this.#byId.keys()];
+  }
+
+  #put(id: string, offset: number): void {
+    this.#byId.set(id, offset);
+    this.#taken.add(offset);
+    this.#next = (offset + 1) % this.#size;
+  }
+
+  #drop(id: string): boolean {
+    const offset = this.#byId.get(id);
+    if (offset === undefined) return false;
+    this.#byId.delete(id);
+    this.#taken.delete(offset);
+    return true;
+  }
+
+  #read(): void {
+    if (!fs.existsSync(this.#file)) return;
+    const lines = fs.readFileSync(this.#file, 'utf8').split('\n');
+    lines.pop(); // what follows the last newline is nothing, or a line that a crash cut short
+    for (const line of lines) {
+      const [operation, id = '', address = ''] = line.split(' ');
+      if (operation === '+') this.#put(id, cidrRange(address).first - this.#first);
+      else this.#drop(id);
+    }
+    this.#rewrite();
+  }
+
+  #rewrite(): void {
+    const lines = [...this.#byId].map(([id, offset]) => `+ ${id} ${numberToAddress(this.#first + offset)}\n`);
+    fs.writeFileSync(`${this.#file}.tmp`, lines.join(''));
+    fs.renameSync(`${this.#file}.tmp`, this.#file);
+    this.#stale = 0;
+  }
+}

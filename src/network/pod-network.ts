@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { SyscallError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Linux } from '../linux/linux.ts';
+import type { AddressPlan } from './address-plan.ts';
+import { AddressPool } from './address-pool.ts';
+import type { PodAddress, PodNetwork } from './network.ts';
+import { podRules, podTable } from './pod-rules.ts';
+
+/** Gateway of every Pod. Nobody owns it: a permanent neighbour entry in the Pod maps it to `hostMac`. */
+const gateway = '169.254.1.1';
+/** Address of the host end of every pair; they never share a segment. */
+const hostMac = 'ee:ee:ee:ee:ee:ee';
+
+export interface PodNetworkOptions {
+  linux: Linux;
+  plan: AddressPlan;
+  /** Directory on tmpfs for the table of addresses. */
+  stateDir: string;
+  clusterName: string;
+  log: Logger;
+}
+
+export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
+  return new NodePodNetwork(options);
+}
+
+/** A routed network without a bridge: each Pod has a pair of its own, the host a /32 route to each. */
+class NodePodNetwork implements PodNetwork {
+  readonly #linux: Linux;
+  readonly #plan: AddressPlan;
+  readonly #log: Logger;
+  readonly #stateDir: string;
+  /** Begins the name of every Pod link of this cluster: 'vt1a2b-'. */
+  readonly #linkPrefix: string;
+  readonly #pool: AddressPool;
+  /** What attached Pods may send at once: that of the host's own way out, so that nothing needs fragments. */
+  #mtu = 1500;
+
+  constructor({ linux, plan, stateDir, clusterName, log }: PodNetworkOptions) {
+    this.#linux = linux;
+    this.#plan = plan;
+    this.#log = log;
+    this.#stateDir = stateDir;
+    this.#linkPrefix = `vt${hash(clusterName, 4)}-`;
+    this.#pool = new AddressPool(plan.podCidr, path.join(stateDir, 'addresses'));
+  }
+
+  /**
+   * 1. Forwarding on. 2. The cluster's own link with the node's address. 3. Routes: the Service ranges end at that link
+   * and unused Pod addresses nowhere, so that neither ever leaves by the default route. 4. Masquerade and guards.
+   */
+  async open(): Promise<void> {
+    const { net, nft } = this.#linux;
+    const { hostLink, nodeAddress, podCidr, serviceCidr, loadBalancerCidr } = this.#plan;
+    this.#enableForwarding();
+    await net.ensureDummy(hostLink, [`${nodeAddress}/32`]);
+    const routes = [serviceCidr, loadBalancerCidr].map((destination) => ({
+      destination,
+      link: hostLink,
+      source: nodeAddress,
+    }));
+    await Promise.all([
+      ...routes.map((route) => net.replaceRoute(route)),
+      net.replaceRoute({ destination: podCidr, type: 'unreachable' }),
+      nft.apply(podRules(this.#plan, this.#linkPrefix)),
+      this.#readMtu(),
+    ]);
+  }
+
+  async attach(sandboxId: string, netns: string): Promise<PodAddress> {
+    const ip = this.#pool.allocate(sandboxId);
+    const address = this.#describe(sandboxId, ip);
+    const attachment = {
+      netns,
+      hostLink: address.hostLink,
+      hostMac,
+      podMac: address.mac,
+      address: ip,
+      gateway,
+      mtu: this.#mtu,
+      hostAddress: this.#plan.nodeAddress,
+    };
+    try {
+      await this.#linux.net.attachPod(attachment);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.code !== 'EEXIST') {
+        this.#pool.free(sandboxId);
+        throw error;
+      }
+      // A namespace of the same sandbox from before: its pair goes, this one comes.
+      await this.#linux.net.deleteLink(address.hostLink);
+      await this.#linux.net.attachPod(attachment);
+    }
+    return address;
+  }
+
+  /** The pair goes with its namespace, all of them at once; deleting each link would take the kernel 20 ms. */
+  async detach(sandboxId: string): Promise<void> {
+    this.#pool.free(sandboxId);
+  }
+
+  address(sandboxId: string): PodAddress | undefined {
+    const ip = this.#pool.get(sandboxId);
+    return ip === undefined ? undefined : this.#describe(sandboxId, ip);
+  }
+
+  async retain(sandboxIds: string[]): Promise<void> {
+    const wanted = new Set(sandboxIds);
+    for (const id of this.#pool.ids()) if (!wanted.has(id)) this.#pool.free(id);
+    const links = new Set(sandboxIds.map((id) => this.#linkName(id)));
+    await this.#deleteLinks((name) => !links.has(name));
+  }
+
+  async removeAll(): Promise<void> {
+    const { net, nft } = this.#linux;
+    await nft.apply(`add table ip ${podTable(this.#plan)}\ndelete table ip ${podTable(this.#plan)}\n`);
+    await nft.apply(`add table ip ${this.#plan.nftTable}\ndelete table ip ${this.#plan.nftTable}\n`);
+    await this.#deleteLinks(() => true);
+    await net.deleteRoute({ destination: this.#plan.podCidr, type: 'unreachable' });
+    await net.deleteLink(this.#plan.hostLink);
+    await this.#restoreForwarding();
+    fs.rmSync(this.#stateDir, { recursive: true, force: true });
+  }
+
+  async #deleteLinks(condemned: (name: string) => boolean): Promise<void> {
+    for (const { name } of await this.#linux.net.links()) {
+      if (name.startsWith(this.#linkPrefix) && condemned(name)) await this.#linux.net.deleteLink(name);
+    }
+  }
+
+  async #readMtu(): Promise<void> {
+    const [routes, links] = await Promise.all([this.#linux.net.routes(), this.#linux.net.links()]);
+    const way = routes.find((route) => route.destination === '0.0.0.0/0');
+    this.#mtu = links.find((link) => link.name === way?.link)?.mtu ?? 1500;
+  }
+
+  #enableForwarding(): void {
+    if (this.#linux.sysctl.get('net.ipv4.ip_forward') === '1') return;
+    fs.writeFileSync(this.#forwardingMark, '');
+    this.#linux.sysctl.set('net.ipv4.ip_forward', '1');
+  }
+
+  /** Off again if we turned it on and no other cluster, which would have found it on, is left. */
+  async #restoreForwarding(): Promise<void> {
+    if (!fs.existsSync(this.#forwardingMark)) return;
+    const others = (await this.#linux.net.links()).filter(({ name }) => name.startsWith('vt-'));
+    if (others.length === 0) this.#linux.sysctl.set('net.ipv4.ip_forward', '0');
+    else this.#log.info('forwarding stays on for other clusters', { links: others.map(({ name }) => name) });
+  }
+
+  get #forwardingMark(): string {
+    return path.join(this.#stateDir, 'enabled-forwarding');
+  }
+
+  #describe(sandboxId: string, ip: string): PodAddress {
+    return { ip, mac: podMac(ip), hostLink: this.#linkName(sandboxId) };
+  }
+
+  #linkName(sandboxId: string): string {
+    return `${this.#linkPrefix}${hash(sandboxId, 8)}`;
+  }
+}
+
+/** 0a:58 and the address: locally administered, and legible. */
+function podMac(ip: string): string {
+  const bytes = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
+  return `0a:58:${bytes.join(':')}`;
+}
+
+function hash(text: string, digits: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+}
