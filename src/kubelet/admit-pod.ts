@@ -1,0 +1,63 @@
+import type { Node, Pod } from '../api/generated/core-v1.ts';
+import type { PodFailure } from './pod-record.ts';
+import { quantityValue } from './quantity.ts';
+import { podRequest } from './resources.ts';
+
+/** What a node has promised to its other Pods. */
+export interface NodeUse {
+  pods: Pod[];
+  node: Pick<Node, 'metadata' | 'status'>;
+}
+
+/**
+ * The kubelet's own check of a Pod that was bound to it (lifecycle/predicate.go): the scheduler may have been passed by,
+ * or have decided on old news. Undefined if the Pod may run. Pure.
+ */
+export function admitPod(pod: Pod, { pods, node }: NodeUse): PodFailure | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  const room = Number(allocatable.pods ?? 0);
+  if (room && pods.length + 1 > room)
+    return rejected(
+      'OutOfpods',
+      `Node didn't have enough resource: pods, requested: 1, used: ${pods.length}, capacity: ${room}`,
+    );
+  for (const name of ['cpu', 'memory', 'ephemeral-storage']) {
+    const requested = podRequest(pod.spec, name);
+    const capacity = Math.floor(quantityValue(allocatable[name]) * (name === 'cpu' ? 1000 : 1));
+    if (requested === 0 || !allocatable[name]) continue;
+    const used = pods.reduce((sum, other) => sum + podRequest(other.spec, name), 0);
+    if (used + requested > capacity) {
+      const text = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+      return rejected(`OutOf${name}`, text);
+    }
+  }
+  const labels = node.metadata.labels ?? {};
+  for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) {
+    if (labels[key] !== value)
+      return rejected(
+        'NodeAffinity',
+        "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+      );
+  }
+  const taken = new Set(pods.flatMap(hostPorts));
+  if (hostPorts(pod).some((port) => taken.has(port)))
+    return rejected(
+      'NodePorts',
+      "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    );
+  return undefined;
+}
+
+const rejected = (reason: string, why: string): PodFailure => ({ reason, message: `Pod was rejected: ${why}` });
+
+function hostPorts(pod: Pod): string[] {
+  const ports = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(
+    (container) => container.ports ?? [],
+  );
+  return ports
+    .filter(({ hostPort }) => hostPort)
+    .map(
+      ({ hostPort, protocol = 'TCP', hostIP }) =>
+        `${hostIP && hostIP !== '0.0.0.0' ? hostIP : ''}:${hostPort}/${protocol}`,
+    );
+}

@@ -1,0 +1,185 @@
+import { mkdir, open } from 'node:fs/promises';
+import path from 'node:path';
+import type { Container as ContainerDef, Pod } from '../api/generated/core-v1.ts';
+import type { ContainerMount, ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
+import { containerEnv } from './env/container-env.ts';
+import { expand } from './env/expand.ts';
+import { serviceEnv } from './env/service-env.ts';
+import { type ContainerRole, containerLabels, formatPod } from './labels.ts';
+import { type NodeContext, podFacts } from './node-context.ts';
+import { type PodDirs, podDirs } from './pod-files.ts';
+import type { PodRecord } from './pod-record.ts';
+import { containerResources, oomScoreAdj } from './resources.ts';
+import { resolveSubPath } from './volumes/sub-path.ts';
+import type { ReadyVolume } from './volumes/volume.ts';
+
+export interface ContainerStart {
+  id: string;
+  definition: ContainerDef;
+  role: ContainerRole;
+  restartCount: number;
+  image: ImageInfo;
+  volumes: ReadonlyMap<string, ReadyVolume>;
+}
+
+/** All that the runtime needs to start a container of a Pod (kuberuntime generateContainerConfig). */
+export async function containerSpec(
+  node: NodeContext,
+  record: PodRecord,
+  start: ContainerStart,
+): Promise<ContainerSpec> {
+  const { pod } = record;
+  const { id, definition, image, restartCount } = start;
+  verifyNonRoot(pod, definition, image);
+  const dirs = podDirs(node.paths, pod);
+  const env = await environment(node, record, definition);
+  const logDir = path.join(dirs.logs, definition.name);
+  const messageFile = path.join(dirs.run, 'containers', definition.name, id.slice(0, 8));
+  await Promise.all([mkdir(logDir, { recursive: true }), makeFile(messageFile)]);
+  return {
+    id,
+    sandboxId: record.sandbox!.spec.id,
+    labels: containerLabels(pod, definition, start.role, restartCount, messageFile),
+    imageId: image.id,
+    ...(definition.command && { command: definition.command.map((word) => expand(word, env)) }),
+    ...(definition.args && { args: definition.args.map((word) => expand(word, env)) }),
+    env: [...env].map(([name, value]) => ({ name, value })),
+    ...(definition.workingDir && { workingDir: definition.workingDir }),
+    mounts: await mounts(pod, definition, start.volumes, dirs, env),
+    resources: containerResources(definition),
+    security: security(pod, definition, image, node),
+    tty: definition.tty ?? false,
+    stdin: definition.stdin ?? false,
+    stdinOnce: definition.stdinOnce ?? false,
+    logPath: path.join(logDir, `${restartCount}.log`),
+    terminationMessage: {
+      hostPath: messageFile,
+      containerPath: definition.terminationMessagePath ?? '/dev/termination-log',
+    },
+    ...(definition.lifecycle?.stopSignal && { stopSignal: definition.lifecycle.stopSignal }),
+    oomScoreAdj: oomScoreAdj(pod.spec, definition, node.machine.memoryBytes),
+  };
+}
+
+async function makeFile(file: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  // Any user inside may write the message.
+  const handle = await open(file, 'w', 0o666);
+  await handle.chmod(0o666);
+  await handle.close();
+}
+
+async function environment(
+  node: NodeContext,
+  record: PodRecord,
+  container: ContainerDef,
+): Promise<Map<string, string>> {
+  const { pod } = record;
+  await node.services.whenSynced();
+  return containerEnv({
+    pod,
+    container,
+    facts: podFacts(node, record),
+    services: serviceEnv(node.services, pod.metadata.namespace ?? '', pod.spec.enableServiceLinks !== false),
+    references: {
+      configMap: (namespace, name) => node.objects.configMap(record.uid, namespace, name),
+      secret: (namespace, name) => node.objects.secret(record.uid, namespace, name),
+    },
+    invalidKeys: (source, keys) =>
+      node.events.event(
+        pod,
+        'Warning',
+        'InvalidEnvironmentVariableNames',
+        `Keys [${keys.join(', ')}] from the EnvFrom ${source} were skipped since they are considered invalid environment variable names.`,
+      ),
+  });
+}
+
+async function mounts(
+  pod: Pod,
+  definition: ContainerDef,
+  volumes: ReadonlyMap<string, ReadyVolume>,
+  dirs: PodDirs,
+  env: ReadonlyMap<string, string>,
+): Promise<ContainerMount[]> {
+  const list: ContainerMount[] = [];
+  for (const mount of definition.volumeMounts ?? []) {
+    const volume = volumes.get(mount.name);
+    if (!volume) throw new Error(`volume "${mount.name}" of container "${definition.name}" is not mounted`);
+    const subPath = mount.subPathExpr ? expandStrictly(mount.subPathExpr, env) : mount.subPath;
+    list.push({
+      hostPath: subPath ? await resolveSubPath(volume.hostPath, subPath) : volume.hostPath,
+      containerPath: path.isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`,
+      readOnly: Boolean(mount.readOnly || volume.readOnly),
+      propagation:
+        mount.mountPropagation === 'Bidirectional'
+          ? 'bidirectional'
+          : mount.mountPropagation === 'HostToContainer'
+            ? 'hostToContainer'
+            : 'private',
+      ...(mount.recursiveReadOnly && mount.recursiveReadOnly !== 'Disabled' && { recursiveReadOnly: true }),
+    });
+  }
+  const taken = new Set(list.map(({ containerPath }) => containerPath));
+  for (const [name, readOnly] of [
+    ['hosts', false],
+    ['resolv.conf', false],
+    ['hostname', false],
+  ] as const) {
+    const containerPath = `/etc/${name}`;
+    if (!taken.has(containerPath))
+      list.push({ hostPath: path.join(dirs.run, `etc-${name}`), containerPath, readOnly, propagation: 'private' });
+  }
+  return list;
+}
+
+function expandStrictly(text: string, env: ReadonlyMap<string, string>): string {
+  const value = expand(text, env);
+  if (/\$\([^)]*\)/.test(value)) throw new Error(`failed to expand subPath of '${text}': missing value`);
+  return value;
+}
+
+/** kubelet security_context.go DetermineEffectiveSecurityContext, container over Pod. */
+function security(pod: Pod, definition: ContainerDef, image: ImageInfo, node: NodeContext): ContainerSecurity {
+  const ofPod = pod.spec.securityContext ?? {};
+  const own = definition.securityContext ?? {};
+  const user = own.runAsUser ?? ofPod.runAsUser;
+  const group = own.runAsGroup ?? ofPod.runAsGroup;
+  const seccomp = own.seccompProfile ?? ofPod.seccompProfile;
+  const imageUser = (image.config.User ?? '').split(':')[0] || '0';
+  const groups = [...(ofPod.supplementalGroups ?? []), ...(ofPod.fsGroup !== undefined ? [ofPod.fsGroup] : [])];
+  const name = user !== undefined ? String(user) : group !== undefined ? imageUser : undefined;
+  return {
+    privileged: own.privileged ?? false,
+    ...(name !== undefined && { user: group !== undefined ? `${name}:${group}` : name }),
+    supplementalGroups: groups,
+    capabilities: { add: own.capabilities?.add ?? [], drop: own.capabilities?.drop ?? [] },
+    noNewPrivileges: own.allowPrivilegeEscalation === false,
+    readOnlyRoot: own.readOnlyRootFilesystem ?? false,
+    seccomp: {
+      type: own.privileged ? 'Unconfined' : (seccomp?.type ?? 'RuntimeDefault'),
+      ...(seccomp?.localhostProfile && {
+        path: path.join(node.paths.state, 'kubelet/seccomp', seccomp.localhostProfile),
+      }),
+    },
+    ...(own.procMount && { procMount: own.procMount }),
+  };
+}
+
+/** kuberuntime security_context.go verifyRunAsNonRoot. */
+function verifyNonRoot(pod: Pod, definition: ContainerDef, image: ImageInfo): void {
+  const ofPod = pod.spec.securityContext ?? {};
+  const own = definition.securityContext ?? {};
+  if (!(own.runAsNonRoot ?? ofPod.runAsNonRoot)) return;
+  const where = `(pod: "${formatPod(pod)}", container: ${definition.name})`;
+  const user = own.runAsUser ?? ofPod.runAsUser;
+  if (user === 0) throw new Error(`container's runAsUser breaks non-root policy ${where}`);
+  if (user !== undefined) return;
+  const imageUser = (image.config.User ?? '').split(':')[0] ?? '';
+  if (imageUser === '' || imageUser === '0')
+    throw new Error(`container has runAsNonRoot and image will run as root ${where}`);
+  if (!/^\d+$/.test(imageUser))
+    throw new Error(
+      `container has runAsNonRoot and image has non-numeric user (${imageUser}), cannot verify user is non-root ${where}`,
+    );
+}

@@ -1,0 +1,243 @@
+import type { Pod } from '../api/generated/core-v1.ts';
+import { pods, services } from '../api/resource.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
+import type { Informer, InformerFactory } from '../client/informer.ts';
+import type { Linux } from '../linux/linux.ts';
+import type { AddressPlan } from '../network/address-plan.ts';
+import type { PodNetwork } from '../network/network.ts';
+import type { ClusterPaths } from '../paths.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { CrashLoop } from './crash-loop.ts';
+import { ImageManager } from './images/image-manager.ts';
+import { podUidOf } from './labels.ts';
+import { Limiter } from './limiter.ts';
+import { LogRotation } from './log-rotation.ts';
+import { type Machine, readMachine } from './node/machine.ts';
+import { NodeLease } from './node/node-lease.ts';
+import { NodeReporter } from './node/node-reporter.ts';
+import type { NodeContext } from './node-context.ts';
+import { ObjectCache } from './object-cache.ts';
+import { PodEvents } from './pod-events.ts';
+import { type HostResolver, hostResolver } from './pod-files.ts';
+import { PodWorkers } from './pod-workers.ts';
+import { ProbeManager } from './probes/probe-manager.ts';
+import { kubepods } from './resources.ts';
+import type { KubeletServer, ServerTls } from './server/server.ts';
+import { StatusManager } from './status/status-manager.ts';
+import { ServiceAccountTokens } from './volumes/service-account-token.ts';
+import { VolumeManager } from './volumes/volume-manager.ts';
+
+export interface KubeletOptions {
+  client: Client;
+  informers: InformerFactory;
+  events: EventRecorder;
+  /** Opened. */
+  runtime: Runtime;
+  /** Opened. */
+  network: PodNetwork;
+  linux: Linux;
+  clock: Clock;
+  log: Logger;
+  nodeName: string;
+  nodeAddress: string;
+  plan: Pick<AddressPlan, 'dnsServiceIp'> & Partial<AddressPlan>;
+  paths: ClusterPaths;
+  tls: ServerTls;
+  /** Port of the kubelet's own API. 0 picks one. @default 10250 */
+  port?: number;
+  /** @default 250 */
+  maxPods?: number;
+  /** @default 'cluster.local' */
+  clusterDomain?: string;
+}
+
+export interface Kubelet {
+  start(): Promise<void>;
+  /** Resolves when the Node is Ready in the API and the Pods of the node are known. */
+  whenReady(): Promise<void>;
+  /** Stops looking after Pods; they go on running. */
+  stop(): Promise<void>;
+}
+
+/** Sandboxes and containers being made at once: more only make the cores switch between them. */
+const startsAtOnce = 10;
+/** Period of what is not driven by events: token renewal, log rotation. */
+const housekeepingMs = 10_000;
+
+/** The node agent: runs the Pods that are bound to this node and tells the API how they are. */
+export function createKubelet(options: KubeletOptions): Kubelet {
+  return new NodeAgent(options);
+}
+
+class NodeAgent implements Kubelet {
+  readonly #options: KubeletOptions;
+  readonly #pods: Informer<Pod>;
+  readonly #ready = Promise.withResolvers<void>();
+  /** What `stop` undoes, in reverse order. */
+  readonly #stops: (() => void | Promise<void>)[] = [];
+
+  constructor(options: KubeletOptions) {
+    this.#options = options;
+    const { informers, nodeName } = options;
+    this.#pods = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+    informers.informer(services);
+    this.#ready.promise.catch(() => {});
+  }
+
+  whenReady(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /**
+   * 1. what the machine has, 2. the kubelet's API, 3. the Node in the API, 4. what runs already, 5. the Pods of the node.
+   */
+  async start(): Promise<void> {
+    const { informers, paths, linux } = this.#options;
+    informers.start();
+    const [machine] = await Promise.all([readMachine(paths.state), makeCgroups(linux, paths.name)]);
+    let events: PodEvents | undefined;
+    let workers: PodWorkers | undefined;
+    const node = this.#build(machine, {
+      wake: (uid) => workers?.wake(uid),
+      changed: (uids) => events?.refreshVolumes(uids),
+    });
+    workers = new PodWorkers(node);
+    const server = await this.#serve(node, workers);
+    const reporter = this.#reporter(machine, server.port);
+    events = new PodEvents(node, workers, () => reporter.node ?? { metadata: emptyMetadata });
+    this.#stops.push(() => workers.close());
+
+    const registered = reporter.register();
+    const lease = this.#lease(reporter);
+    await this.#adopt(node, events);
+    this.#follow(node, workers, events, registered);
+    this.#housekeep(node, workers, events);
+    void Promise.all([registered, this.#pods.whenSynced()]).then(() => {
+      lease.start();
+      events.removeOrphans();
+      this.#ready.resolve();
+    }, this.#ready.reject);
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.toReversed()) await stop();
+    this.#stops.length = 0;
+  }
+
+  #build(machine: Machine, on: { wake(uid: string): void; changed(uids: string[]): void }): NodeContext {
+    const { client, clock, events, informers, log, linux, network, nodeAddress, nodeName, paths, plan, runtime } =
+      this.#options;
+    const objects = new ObjectCache(client, clock, on.changed);
+    const tokens = new ServiceAccountTokens(client, clock);
+    const status = new StatusManager(client, clock, log.child('status'));
+    const probes = new ProbeManager({ runtime, events, clock, wake: on.wake });
+    const secret = (uid: string, namespace: string, name: string) => objects.secret(uid, namespace, name);
+    this.#stops.push(() => {
+      objects.close();
+      status.close();
+      probes.close();
+    });
+    let resolver: { atMs: number; value: Promise<HostResolver> } | undefined;
+    return {
+      ...{ client, clock, events, log, linux, network, nodeAddress, nodeName, paths, runtime },
+      services: informers.informer(services),
+      dnsServiceIp: plan.dnsServiceIp,
+      clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
+      hostResolver: () => {
+        // Read again after a while: a laptop moves between networks.
+        if (!resolver || clock.now() - resolver.atMs > 10_000) resolver = { atMs: clock.now(), value: hostResolver() };
+        return resolver.value;
+      },
+      machine,
+      allocatable: {
+        cpu: machine.cpus,
+        memory: machine.memoryBytes - 100 * 2 ** 20,
+        'ephemeral-storage': machine.diskBytes,
+      },
+      ...{ status, probes, objects },
+      volumes: new VolumeManager({ client, linux, objects, tokens }),
+      images: new ImageManager({ images: runtime.images, events, clock, secret }),
+      crashLoop: new CrashLoop(),
+      starts: new Limiter(startsAtOnce),
+    };
+  }
+
+  async #serve(node: NodeContext, workers: PodWorkers): Promise<KubeletServer> {
+    const { createKubeletServer } = await import('./server/server.ts');
+    const server = createKubeletServer({ node, workers, tls: this.#options.tls });
+    await server.listen(this.#options.nodeAddress, this.#options.port ?? 10_250);
+    this.#stops.push(() => server.close());
+    return server;
+  }
+
+  #reporter(machine: Machine, port: number): NodeReporter {
+    const { client, clock, events, log, nodeName, nodeAddress, paths, plan, runtime, maxPods = 250 } = this.#options;
+    const reporter = new NodeReporter({
+      ...{ client, events, clock, machine },
+      images: runtime.images,
+      log: log.child('node'),
+      stateDir: paths.state,
+      identity: { name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.podCidr },
+    });
+    this.#stops.push(() => reporter.stop());
+    return reporter;
+  }
+
+  #lease(reporter: NodeReporter): NodeLease {
+    const { client, clock, log, nodeName } = this.#options;
+    const lease = new NodeLease({ client, clock, log, nodeName, nodeUid: () => reporter.node?.metadata.uid });
+    this.#stops.push(() => lease.stop());
+    return lease;
+  }
+
+  async #adopt(node: NodeContext, events: PodEvents): Promise<void> {
+    const { runtime, network } = this.#options;
+    const sandboxes = runtime.sandboxes();
+    if (sandboxes.length > 0) await node.images.open();
+    await network.retain(sandboxes.map(({ spec }) => spec.id));
+    events.adopt();
+  }
+
+  /** From here on everything is driven by events of the API and of the runtime. */
+  #follow(node: NodeContext, workers: PodWorkers, events: PodEvents, registered: Promise<void>): void {
+    this.#stops.push(node.runtime.onExit((container) => workers.wake(podUidOf(container.labels))));
+    // Pods are admitted against the Node's own labels and resources, so it comes first.
+    void registered.then(() => {
+      const remove = this.#pods.on({
+        added: (pod) => events.added(pod),
+        updated: (pod, previous) => {
+          if (pod.metadata.uid === previous.metadata.uid) return events.updated(pod, previous);
+          events.deleted(previous);
+          events.added(pod);
+        },
+        deleted: (pod) => events.deleted(pod),
+      });
+      this.#stops.push(remove);
+    });
+  }
+
+  #housekeep(node: NodeContext, workers: PodWorkers, events: PodEvents): void {
+    const rotation = new LogRotation(node);
+    let cancel = () => {};
+    const tick = async () => {
+      events.refreshVolumes([...node.volumes.tokens.due()]);
+      await rotation.look(workers.records());
+      cancel = node.clock.after(housekeepingMs, () => void tick());
+    };
+    cancel = node.clock.after(housekeepingMs, () => void tick());
+    this.#stops.push(() => cancel());
+  }
+}
+
+const emptyMetadata = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
+
+/** The tree that Pods' cgroups hang in (kubelet cm/qos_container_manager_linux.go). */
+async function makeCgroups(linux: Linux, cluster: string): Promise<void> {
+  const root = kubepods(cluster);
+  await linux.cgroups.create(root);
+  await linux.cgroups.create(`${root}/burstable`, { cpuShares: 2 });
+  await linux.cgroups.create(`${root}/besteffort`, { cpuShares: 2 });
+}

@@ -1,0 +1,85 @@
+import type { Node, NodeStatus } from '../../api/generated/core-v1.ts';
+import type { Draft } from '../../api/object.ts';
+import type { ImageInfo } from '../../runtime/runtime.ts';
+import type { Machine } from './machine.ts';
+import type { Health } from './node-conditions.ts';
+import { nodeConditions } from './node-conditions.ts';
+
+export interface NodeIdentity {
+  name: string;
+  address: string;
+  port: number;
+  maxPods: number;
+  podCidr: string | undefined;
+}
+
+/** The Node as it is registered (kubelet_node_status.go initialNode). Pure. */
+export function initialNode(identity: NodeIdentity, status: NodeStatus): Draft<Node> {
+  const { operatingSystem: system = 'linux', architecture = '' } = status.nodeInfo ?? {};
+  return {
+    metadata: {
+      name: identity.name,
+      labels: {
+        'beta.kubernetes.io/arch': architecture,
+        'beta.kubernetes.io/os': system,
+        'kubernetes.io/arch': architecture,
+        'kubernetes.io/hostname': identity.name,
+        'kubernetes.io/os': system,
+        'node-role.kubernetes.io/control-plane': '',
+      },
+    },
+    spec: identity.podCidr ? { podCIDR: identity.podCidr, podCIDRs: [identity.podCidr] } : {},
+    status,
+  };
+}
+
+/** The node's status (kubelet nodestatus/setters.go). Pure. */
+export function nodeStatus(
+  identity: NodeIdentity,
+  machine: Machine,
+  health: Health,
+  images: ImageInfo[],
+  previous: NodeStatus,
+  now: string,
+): NodeStatus {
+  const capacity = {
+    cpu: String(machine.cpus),
+    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+    'ephemeral-storage': `${Math.floor(machine.diskBytes / 1024)}Ki`,
+    pods: String(identity.maxPods),
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
+  };
+  return {
+    capacity,
+    allocatable: { ...capacity, memory: `${Math.floor(machine.memoryBytes / 1024) - 100 * 1024}Ki` },
+    conditions: nodeConditions(health, previous.conditions ?? [], now),
+    addresses: [
+      { type: 'InternalIP', address: identity.address },
+      { type: 'Hostname', address: identity.name },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
+    nodeInfo: machine.info,
+    // The 50 largest, as nodeStatusMaxImages.
+    images: images
+      .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+      .slice(0, 50)
+      .map(({ names, digests, sizeBytes }) => ({ names: [...digests, ...names].slice(0, 5), sizeBytes })),
+  };
+}
+
+/** Whether a status says something new; heartbeats alone do not count (kubelet nodeStatusHasChanged). Pure. */
+export function statusChanged(before: NodeStatus, after: NodeStatus): boolean {
+  const plain = (status: NodeStatus) =>
+    JSON.stringify({
+      ...status,
+      conditions: status.conditions
+        ?.map(({ lastHeartbeatTime, ...rest }) => rest)
+        .sort((a, b) => a.type.localeCompare(b.type)),
+    });
+  const own = (status: NodeStatus) => {
+    const { capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, images } = status;
+    return plain({ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, images });
+  };
+  return own(before) !== own(after);
+}

@@ -1,0 +1,139 @@
+import type { Node, NodeStatus } from '../../api/generated/core-v1.ts';
+import { nodes } from '../../api/resource.ts';
+import { hasReason } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Client } from '../../client/client.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import type { Images } from '../../runtime/runtime.ts';
+import { seconds } from '../status/container-status.ts';
+import { type Machine, readUse } from './machine.ts';
+import { initialNode, type NodeIdentity, nodeStatus, statusChanged } from './node-object.ts';
+
+/** The kubelet's nodeStatusUpdateFrequency and nodeStatusReportFrequency. */
+const lookMs = 10_000;
+const reportMs = 5 * 60_000;
+
+interface Parts {
+  client: Client;
+  events: EventRecorder;
+  images: Images;
+  clock: Clock;
+  log: Logger;
+  stateDir: string;
+  machine: Machine;
+  identity: NodeIdentity;
+}
+
+/** Registers the Node and keeps its status true (kubelet_node_status.go). */
+export class NodeReporter {
+  readonly #parts: Parts;
+  /** The newest Node that the API has answered. */
+  #node: Node | undefined;
+  /** When the status was last written, in milliseconds. */
+  #reportedMs = 0;
+  /** Cancels the next look. */
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get node(): Node | undefined {
+    return this.#node;
+  }
+
+  /** Resolves when the API has the Node, Ready; tries until it can. */
+  async register(): Promise<void> {
+    const { clock, log } = this.#parts;
+    for (let delayMs = 50; !this.#stopped; delayMs = Math.min(2 * delayMs, 5000)) {
+      try {
+        await this.#registerOnce();
+        break;
+      } catch (error) {
+        log.warn('cannot register node', { node: this.#parts.identity.name, error });
+        await new Promise<void>((resolve) => void clock.after(delayMs, resolve));
+      }
+    }
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  async #registerOnce(): Promise<void> {
+    const { client, identity } = this.#parts;
+    const status = await this.#status({});
+    try {
+      this.#node = await client.create(nodes, initialNode(identity, status));
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error;
+      this.#node = await client.get(nodes, identity.name);
+      await this.#mendLabels(initialNode(identity, status).metadata.labels ?? {});
+    }
+    const fresh = await this.#status(this.#node.status ?? {});
+    if (statusChanged(this.#node.status ?? {}, fresh)) await this.#write(fresh);
+    this.#reportedMs = this.#parts.clock.now();
+    this.#tell();
+  }
+
+  async #mendLabels(wanted: Record<string, string>): Promise<void> {
+    const labels = this.#node?.metadata.labels ?? {};
+    if (Object.entries(wanted).every(([key, value]) => labels[key] === value)) return;
+    const body = { metadata: { labels: wanted } };
+    this.#node = await this.#parts.client.patch(nodes, this.#parts.identity.name, undefined, { type: 'merge', body });
+  }
+
+  /** The Events that a kubelet starts with; all about the Node. */
+  #tell(): void {
+    const { events, identity } = this.#parts;
+    const about = this.#node;
+    if (!about) return;
+    const { name } = identity;
+    events.event(about, 'Normal', 'Starting', 'Starting kubelet.');
+    for (const reason of ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID', 'NodeReady'])
+      events.event(about, 'Normal', reason, `Node ${name} status is now: ${reason}`);
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#parts.clock.after(lookMs, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { client, clock, identity, log } = this.#parts;
+    try {
+      const due = clock.now() - this.#reportedMs >= reportMs;
+      const before = this.#node?.status ?? {};
+      const status = await this.#status(before);
+      if (due || statusChanged(before, status)) {
+        await this.#write(status);
+        this.#reportedMs = clock.now();
+      }
+    } catch (error) {
+      if (hasReason(error, 'NotFound')) await this.#registerOnce().catch(() => {});
+      else {
+        log.warn('cannot update node status', { node: identity.name, error });
+        this.#node = await client.get(nodes, identity.name).catch(() => this.#node);
+      }
+    }
+    this.#schedule();
+  }
+
+  async #status(previous: NodeStatus): Promise<NodeStatus> {
+    const { images, stateDir, machine, identity, clock } = this.#parts;
+    const [use, list] = await Promise.all([readUse(stateDir), images.list()]);
+    const health = { ...use, processes: { used: 0, max: 0 }, problem: undefined };
+    return nodeStatus(identity, machine, health, list, previous, seconds(clock.now()));
+  }
+
+  async #write(status: NodeStatus): Promise<void> {
+    const { client, identity } = this.#parts;
+    // Conditions and addresses merge by type; images is replaced whole.
+    const patch = { type: 'strategic', body: { status } } as const;
+    this.#node = await client.patch(nodes, identity.name, undefined, patch, { subresource: 'status' });
+  }
+}

@@ -1,0 +1,146 @@
+import type { Node, Pod } from '../api/generated/core-v1.ts';
+import type { Container, Sandbox } from '../runtime/runtime.ts';
+import { admitPod } from './admit-pod.ts';
+import { podUidOf } from './labels.ts';
+import { type NodeContext, podFacts } from './node-context.ts';
+import { podDirs } from './pod-files.ts';
+import { PodRecord } from './pod-record.ts';
+import type { PodWorkers } from './pod-workers.ts';
+
+/** Turns what the API, the runtime and other objects say into records and wakes. */
+export class PodEvents {
+  readonly #node: NodeContext;
+  readonly #workers: PodWorkers;
+  readonly #self: () => Pick<Node, 'metadata' | 'status'>;
+  /** Sandboxes and containers found at the start, by Pod UID, until their Pod turns up. */
+  readonly #found = new Map<string, { sandboxes: Sandbox[]; containers: Container[] }>();
+
+  constructor(node: NodeContext, workers: PodWorkers, self: () => Pick<Node, 'metadata' | 'status'>) {
+    this.#node = node;
+    this.#workers = workers;
+    this.#self = self;
+  }
+
+  /** Notes what runs already. */
+  adopt(): void {
+    const of = (uid: string) => {
+      const found = this.#found.get(uid) ?? { sandboxes: [], containers: [] };
+      this.#found.set(uid, found);
+      return found;
+    };
+    for (const sandbox of this.#node.runtime.sandboxes()) of(podUidOf(sandbox.spec.labels)).sandboxes.push(sandbox);
+    for (const container of this.#node.runtime.containers()) of(podUidOf(container.labels)).containers.push(container);
+    this.#found.delete('');
+  }
+
+  added(pod: Pod): void {
+    const { uid } = pod.metadata;
+    if (this.#workers.get(uid)) return this.#workers.update(uid, pod);
+    const record = new PodRecord(pod, this.#node.clock.now());
+    this.#restore(record);
+    if (!record.admitted && !record.terminating) this.#admit(record);
+    this.#workers.add(record);
+  }
+
+  updated(pod: Pod, previous: Pod): void {
+    const { uid } = pod.metadata;
+    const record = this.#workers.get(uid);
+    if (!record) return this.added(pod);
+    this.#node.status.observe(pod);
+    const kind = changeOf(pod, previous);
+    if (kind === 'status') {
+      record.pod = pod;
+      return;
+    }
+    this.#workers.update(uid, pod);
+    if (kind === 'metadata') this.refreshVolumes([uid]);
+  }
+
+  deleted(pod: Pod): void {
+    this.#workers.remove(pod.metadata.uid);
+  }
+
+  /** A ConfigMap, Secret or token has changed: rewrite volumes, and start what waited for it. */
+  refreshVolumes(uids: string[]): void {
+    for (const uid of uids) {
+      const record = this.#workers.get(uid);
+      if (!record || record.terminating) continue;
+      const dirs = podDirs(this.#node.paths, record.pod);
+      this.#node.volumes.refresh(record.pod, dirs, podFacts(this.#node, record)).catch((error: unknown) => {
+        this.#node.log.warn('cannot refresh volumes', { pod: record.pod.metadata.name, error });
+      });
+      this.#workers.wake(uid);
+    }
+  }
+
+  /** All Pods of the API are known: what was found and belongs to none is cleaned away. */
+  removeOrphans(): void {
+    for (const uid of [...this.#found.keys()]) {
+      const found = this.#found.get(uid)!;
+      const labels = found.sandboxes[0]?.spec.labels ?? found.containers[0]?.labels ?? {};
+      const record = new PodRecord(orphan(uid, labels), this.#node.clock.now());
+      this.#restore(record);
+      record.gone = true;
+      this.#workers.add(record);
+    }
+  }
+
+  #restore(record: PodRecord): void {
+    const found = this.#found.get(record.uid);
+    if (!found) return;
+    this.#found.delete(record.uid);
+    record.sandbox = found.sandboxes.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
+    record.adopt(found.containers);
+    const address = record.sandbox && this.#node.network.address(record.sandbox.spec.id);
+    if (address) record.podIPs = [address.ip];
+    else if (record.pod.spec.hostNetwork) record.podIPs = [this.#node.nodeAddress];
+  }
+
+  #admit(record: PodRecord): void {
+    const { phase } = record.pod.status ?? {};
+    const over = (one: PodRecord) => one.failure !== undefined || one.finished || !one.admitted;
+    const pods = this.#workers
+      .records()
+      .filter((one) => !over(one))
+      .map(({ pod }) => pod);
+    const failure =
+      phase === 'Failed' || phase === 'Succeeded' ? undefined : admitPod(record.pod, { pods, node: this.#self() });
+    record.admitted = true;
+    if (!failure) return;
+    record.failure = failure;
+    this.#node.events.event(record.pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));
+  }
+}
+
+/** Whether a change of a Pod's object concerns the node's work; our own status writes do not. Pure. */
+export function changeOf(pod: Pod, previous: Pod): 'status' | 'metadata' | 'spec' {
+  const [now, before] = [pod.metadata, previous.metadata];
+  if (
+    now.deletionTimestamp !== before.deletionTimestamp ||
+    now.deletionGracePeriodSeconds !== before.deletionGracePeriodSeconds ||
+    now.generation !== before.generation ||
+    (now.generation === undefined && JSON.stringify(pod.spec) !== JSON.stringify(previous.spec))
+  )
+    return 'spec';
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  if (!same(now.labels, before.labels) || !same(now.annotations, before.annotations)) return 'metadata';
+  const gates = pod.spec.readinessGates?.map(({ conditionType }) => conditionType) ?? [];
+  const ofGates = (one: Pod) => one.status?.conditions?.filter(({ type }) => gates.includes(type));
+  return gates.length && !same(ofGates(pod), ofGates(previous)) ? 'spec' : 'status';
+}
+
+/** A Pod made from the labels of what it left behind. */
+function orphan(uid: string, labels: Record<string, string>): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      uid,
+      name: labels['io.kubernetes.pod.name'] ?? uid,
+      namespace: labels['io.kubernetes.pod.namespace'] ?? 'default',
+      resourceVersion: '',
+      creationTimestamp: '',
+    },
+    spec: { containers: [] },
+  };
+}

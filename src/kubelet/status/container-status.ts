@@ -1,0 +1,130 @@
+import type {
+  Container as ContainerDef,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+} from '../../api/generated/core-v1.ts';
+import type { Container } from '../../runtime/runtime.ts';
+import { restartCountOf } from '../labels.ts';
+import type { WaitingReason } from '../pod-record.ts';
+import { isSidecar } from '../restart-policy.ts';
+
+/** What is known of one container of the spec. */
+export interface ContainerFacts {
+  definition: ContainerDef;
+  init: boolean;
+  /** Newest first. */
+  attempts: Container[];
+  waiting: WaitingReason | undefined;
+  /** The reason shown while nothing else is known: ContainerCreating or PodInitializing. */
+  defaultWaiting: string;
+  /** The status as last reported, for what the runtime no longer knows. */
+  previous: ContainerStatus | undefined;
+  /** Exit message of a container, by id. */
+  message(id: string): string | undefined;
+  imageRef(imageId: string): string;
+  /** Startup probe and postStart are over. */
+  started(id: string): boolean;
+  /** Readiness probe, if any, is happy. */
+  ready(id: string): boolean;
+}
+
+/** Status of one container (kubelet_pods.go convertToAPIContainerStatuses). */
+export function containerStatus(facts: ContainerFacts): ContainerStatus {
+  const { definition, attempts } = facts;
+  const [newest, before] = attempts;
+  const status: ContainerStatus = {
+    name: definition.name,
+    state: {},
+    ready: false,
+    restartCount: newest ? restartCountOf(newest) : (facts.previous?.restartCount ?? 0),
+    image: newest ? newest.image.name : (definition.image ?? ''),
+    imageID: newest ? facts.imageRef(newest.image.id) : '',
+  };
+  if (newest) status.containerID = containerId(newest);
+  status.state = stateOf(facts, newest);
+  const last = lastState(facts, newest, before);
+  status.lastState = last ? { terminated: last } : {};
+  if (newest && status.state.waiting) status.containerID = containerId(newest);
+
+  const running = status.state.running !== undefined;
+  const started = running && newest !== undefined && facts.started(newest.id);
+  status.started = facts.init && !isSidecar(definition) ? running : started;
+  if (facts.init && !isSidecar(definition)) status.ready = status.state.terminated?.exitCode === 0;
+  else status.ready = started && facts.ready(newest!.id);
+  addConfiguration(status, definition, running);
+  return status;
+}
+
+export const containerId = (container: { id: string }): string => `vitrine://${container.id}`;
+
+function stateOf(facts: ContainerFacts, newest: Container | undefined): ContainerState {
+  const waiting = (reason: WaitingReason | undefined): ContainerState => ({
+    waiting: reason
+      ? { reason: reason.reason, ...(reason.message && { message: reason.message }) }
+      : { reason: facts.defaultWaiting },
+  });
+  if (!newest) {
+    const lost = lostTermination(facts);
+    return lost && !facts.waiting && facts.defaultWaiting === 'ContainerStatusUnknown'
+      ? { terminated: lost }
+      : waiting(facts.waiting);
+  }
+  if (newest.state === 'running') return { running: { startedAt: seconds(newest.startedAtMs) } };
+  if (newest.state === 'created') return waiting(facts.waiting);
+  return facts.waiting ? waiting(facts.waiting) : { terminated: terminated(facts, newest) };
+}
+
+/** How the container ended before: the newest one if it waits to be restarted, else the one before. */
+function lastState(facts: ContainerFacts, newest: Container | undefined, before: Container | undefined) {
+  if (newest?.state === 'exited' && facts.waiting) return terminated(facts, newest);
+  if (before) return terminated(facts, before);
+  if (!newest) return lostTermination(facts);
+  return restartCountOf(newest) > 0 ? facts.previous?.lastState?.terminated : undefined;
+}
+
+function terminated(facts: ContainerFacts, container: Container): ContainerStateTerminated {
+  const exitCode = container.exitCode ?? -1;
+  const message = facts.message(container.id);
+  return {
+    exitCode,
+    reason: container.oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error',
+    ...(message && { message }),
+    startedAt: seconds(container.startedAtMs),
+    finishedAt: seconds(container.finishedAtMs ?? container.startedAtMs),
+    containerID: containerId(container),
+  };
+}
+
+/** A container that was reported but that the runtime has lost (the machine restarted). */
+function lostTermination({ previous }: ContainerFacts): ContainerStateTerminated | undefined {
+  if (previous?.state?.terminated) return previous.state.terminated;
+  if (previous?.lastState?.terminated && !previous.state?.running) return previous.lastState.terminated;
+  if (!previous?.state?.running) return undefined;
+  return {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+    ...(previous.containerID && { containerID: previous.containerID }),
+  };
+}
+
+function addConfiguration(status: ContainerStatus, definition: ContainerDef, running: boolean): void {
+  const { resources, volumeMounts } = definition;
+  if (running && resources && Object.keys(resources).length > 0) {
+    if (resources.requests) status.allocatedResources = resources.requests;
+    status.resources = resources;
+  } else if (running) {
+    status.resources = {};
+  }
+  if (volumeMounts?.length) {
+    status.volumeMounts = volumeMounts.map(({ name, mountPath, readOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+    }));
+  }
+}
+
+/** RFC 3339 in whole seconds, as metav1.Time. */
+export const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;

@@ -1,0 +1,114 @@
+import type { Container as ContainerDef, ContainerStatus, Pod, PodStatus } from '../../api/generated/core-v1.ts';
+import type { Container } from '../../runtime/runtime.ts';
+import type { PodFailure, WaitingReason } from '../pod-record.ts';
+import { qosClass } from '../resources.ts';
+import { isSidecar } from '../restart-policy.ts';
+import { hasStarted, podConditions } from './conditions.ts';
+import { containerStatus, seconds } from './container-status.ts';
+import { podPhase } from './pod-phase.ts';
+
+export interface StatusInput {
+  pod: Pod;
+  /** The status as last reported. */
+  previous: PodStatus;
+  sandboxReady: boolean;
+  podIPs: string[];
+  hostIP: string;
+  firstSeenMs: number;
+  now: number;
+  failure: PodFailure | undefined;
+  /** All containers are stopped for good: the phase is final. */
+  terminal: boolean;
+  attempts(name: string): Container[];
+  waiting(name: string): WaitingReason | undefined;
+  message(id: string): string | undefined;
+  imageRef(imageId: string): string;
+  started(definition: ContainerDef, id: string): boolean;
+  ready(definition: ContainerDef, id: string): boolean;
+}
+
+/** The whole status of a Pod as the node sees it (kubelet_pods.go generateAPIPodStatus). Pure. */
+export function podStatus(input: StatusInput): PodStatus {
+  const { pod, previous } = input;
+  const { spec } = pod;
+  const initStatuses = statusesOf(
+    input,
+    spec.initContainers,
+    true,
+    input.terminal ? 'ContainerStatusUnknown' : 'PodInitializing',
+  );
+  const initDone = (spec.initContainers ?? []).every((container, index) =>
+    isSidecar(container) ? initStatuses[index]?.started : initStatuses[index]?.ready,
+  );
+  const idle = input.terminal
+    ? 'ContainerStatusUnknown'
+    : (spec.initContainers?.length ?? 0) > 0 && !initDone
+      ? 'PodInitializing'
+      : 'ContainerCreating';
+  const statuses = statusesOf(input, spec.containers, false, idle);
+  const ephemeral = statusesOf(input, spec.ephemeralContainers, false, 'ContainerCreating');
+  const byName = new Map([...initStatuses, ...statuses].map((status) => [status.name, status]));
+  const initialized = statuses.some(hasStarted);
+  const final = previous.phase === 'Failed' || previous.phase === 'Succeeded' ? previous.phase : undefined;
+  const phase = final ?? (input.failure ? 'Failed' : podPhase(spec, byName, { terminal: input.terminal, initialized }));
+
+  const status: PodStatus = {
+    ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+    phase,
+    conditions: podConditions({
+      pod,
+      phase,
+      statuses: byName,
+      previous: previous.conditions ?? [],
+      sandboxReady: input.sandboxReady,
+      now: seconds(input.now),
+    }),
+    ...(input.failure ?? pick(previous)),
+    hostIP: input.hostIP,
+    hostIPs: [{ ip: input.hostIP }],
+    startTime: previous.startTime ?? seconds(input.firstSeenMs),
+    qosClass: previous.qosClass ?? qosClass(spec),
+  };
+  const ips = input.podIPs.length ? input.podIPs : (previous.podIPs ?? []).map(({ ip }) => ip);
+  if (ips[0]) Object.assign(status, { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) });
+  if (!input.failure || input.sandboxReady || previous.containerStatuses) {
+    if (initStatuses.length) status.initContainerStatuses = initStatuses;
+    status.containerStatuses = statuses;
+    if (ephemeral.length) status.ephemeralContainerStatuses = ephemeral;
+  }
+  return status;
+}
+
+function pick({ reason, message, phase }: PodStatus): Partial<PodStatus> {
+  const final = phase === 'Failed' || phase === 'Succeeded';
+  return final ? { ...(reason && { reason }), ...(message && { message }) } : {};
+}
+
+function statusesOf(
+  input: StatusInput,
+  definitions: ContainerDef[] | undefined,
+  init: boolean,
+  defaultWaiting: string,
+): ContainerStatus[] {
+  if (!definitions) return [];
+  const { previous } = input;
+  const reported = [
+    ...(previous.initContainerStatuses ?? []),
+    ...(previous.containerStatuses ?? []),
+    ...(previous.ephemeralContainerStatuses ?? []),
+  ];
+  return definitions.map((definition) =>
+    containerStatus({
+      definition,
+      init,
+      attempts: input.attempts(definition.name),
+      waiting: input.terminal ? undefined : input.waiting(definition.name),
+      defaultWaiting: defaultWaiting,
+      previous: reported.find(({ name }) => name === definition.name),
+      message: input.message,
+      imageRef: input.imageRef,
+      started: (id) => input.started(definition, id),
+      ready: (id) => input.ready(definition, id),
+    }),
+  );
+}

@@ -1,0 +1,169 @@
+import type { Pod, PodStatus } from '../../api/generated/core-v1.ts';
+import { pods } from '../../api/resource.ts';
+import { hasReason, StatusError } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Client } from '../../client/client.ts';
+import { Limiter } from '../limiter.ts';
+import { statusPatch } from './status-patch.ts';
+
+interface Entry {
+  pod: Pod;
+  /** What the API is to say. */
+  wanted: PodStatus;
+  /** What the API says as far as we know: our last accepted write, else the object's own status. */
+  known: PodStatus;
+  /** A write is under way; the next waits for it. */
+  writing: boolean;
+  /** Milliseconds at which `wanted` must be written. */
+  dueMs: number;
+  /** Called when `known` equals `wanted`, or the Pod is gone. */
+  waiters: (() => void)[];
+}
+
+/** How long news that nobody waits for (a container is being created) may wait to be overtaken. */
+const lazyMs = 1000;
+const retryMs = 1000;
+
+/**
+ * Writes Pod statuses: one PATCH per change, at most one under way per Pod, intermediate states that are overtaken are
+ * never written. Holds the last status of each Pod, which is newer than the API's.
+ */
+export class StatusManager {
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, Entry>();
+  /** Bounds the writes under way, so that a burst does not crowd out the Lease. */
+  readonly #limiter = new Limiter(32);
+  /** One timer for all Pods, set for the earliest due time. */
+  #timer: { atMs: number; cancel: () => void } | undefined;
+
+  constructor(client: Client, clock: Clock, log: Logger) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** The newest status: ours, or the one in the object. */
+  get(pod: Pod): PodStatus {
+    return this.#entries.get(pod.metadata.uid)?.wanted ?? pod.status ?? {};
+  }
+
+  /** Takes over what others have written into the status (readiness gates, DisruptionTarget). */
+  observe(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid);
+    if (!entry) return;
+    entry.pod = pod;
+    const own = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+    const foreign = (pod.status?.conditions ?? []).filter(({ type }) => !own.has(type));
+    const merge = (status: PodStatus): PodStatus => ({
+      ...status,
+      conditions: [...foreign, ...(status.conditions ?? []).filter(({ type }) => own.has(type))],
+    });
+    entry.known = merge(entry.known);
+    entry.wanted = merge(entry.wanted);
+  }
+
+  /** Reports a status. `lazy`: it may be overtaken by the next one within a second. */
+  set(pod: Pod, wanted: PodStatus, { lazy = false } = {}): void {
+    let entry = this.#entries.get(pod.metadata.uid);
+    if (!entry) {
+      entry = { pod, wanted, known: pod.status ?? {}, writing: false, dueMs: Number.POSITIVE_INFINITY, waiters: [] };
+      this.#entries.set(pod.metadata.uid, entry);
+    }
+    entry.pod = pod;
+    entry.wanted = wanted;
+    if (entry.writing) return;
+    if (!statusPatch(entry.known, wanted)) return this.#settle(entry);
+    const now = this.#clock.now();
+    entry.dueMs = Math.min(entry.dueMs, lazy ? now + lazyMs : now);
+    if (entry.dueMs <= now) void this.#write(entry);
+    else this.#arm(entry.dueMs);
+  }
+
+  /** Resolves when the newest status is in the API (or the Pod is not). */
+  async whenWritten(uid: string): Promise<void> {
+    const entry = this.#entries.get(uid);
+    if (!entry || (!entry.writing && !statusPatch(entry.known, entry.wanted))) return;
+    await new Promise<void>((resolve) => entry.waiters.push(resolve));
+  }
+
+  forget(uid: string): void {
+    const entry = this.#entries.get(uid);
+    this.#entries.delete(uid);
+    if (entry) this.#settle(entry);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    for (const uid of [...this.#entries.keys()]) this.forget(uid);
+  }
+
+  async #write(entry: Entry): Promise<void> {
+    entry.writing = true;
+    entry.dueMs = Number.POSITIVE_INFINITY;
+    const { name, namespace, uid } = entry.pod.metadata;
+    try {
+      await this.#limiter.run(async () => {
+        const wanted = entry.wanted;
+        const status = statusPatch(entry.known, wanted);
+        if (!status || !this.#entries.has(uid)) return;
+        const body = { metadata: { uid }, status };
+        await this.#client.patch(pods, name, namespace, { type: 'strategic', body }, { subresource: 'status' });
+        entry.known = wanted;
+      });
+      entry.writing = false;
+      this.#afterWrite(entry);
+    } catch (error) {
+      entry.writing = false;
+      this.#afterFailure(entry, error);
+    }
+  }
+
+  #afterWrite(entry: Entry): void {
+    if (!this.#entries.has(entry.pod.metadata.uid)) return;
+    if (statusPatch(entry.known, entry.wanted)) void this.#write(entry);
+    else this.#settle(entry);
+  }
+
+  #afterFailure(entry: Entry, error: unknown): void {
+    // Gone, or another Pod of the same name: nobody is left to tell.
+    if (hasReason(error, 'NotFound') || hasReason(error, 'Conflict')) {
+      entry.known = entry.wanted;
+      return this.#settle(entry);
+    }
+    const refused = error instanceof StatusError && error.code >= 400 && error.code < 429;
+    this.#log.warn('cannot write pod status', { pod: entry.pod.metadata.name, error });
+    if (refused) {
+      entry.known = entry.wanted;
+      return this.#settle(entry);
+    }
+    entry.dueMs = this.#clock.now() + retryMs;
+    this.#arm(entry.dueMs);
+  }
+
+  #settle(entry: Entry): void {
+    entry.dueMs = Number.POSITIVE_INFINITY;
+    for (const resolve of entry.waiters.splice(0)) resolve();
+  }
+
+  #arm(atMs: number): void {
+    if (this.#timer && this.#timer.atMs <= atMs) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.after(Math.max(0, atMs - this.#clock.now()), () => this.#flush());
+    this.#timer = { atMs, cancel };
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const entry of this.#entries.values()) {
+      if (entry.writing) continue;
+      if (entry.dueMs <= now) void this.#write(entry);
+      else next = Math.min(next, entry.dueMs);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next);
+  }
+}

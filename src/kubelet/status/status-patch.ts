@@ -1,0 +1,39 @@
+import type { PodStatus } from '../../api/generated/core-v1.ts';
+
+/** What the kubelet reports; other fields of the status belong to others. */
+const fields = [
+  'observedGeneration',
+  'phase',
+  'conditions',
+  'message',
+  'reason',
+  'hostIP',
+  'hostIPs',
+  'podIP',
+  'podIPs',
+  'startTime',
+  'initContainerStatuses',
+  'containerStatuses',
+  'ephemeralContainerStatuses',
+  'qosClass',
+] as const satisfies (keyof PodStatus)[];
+
+/** A strategic merge patch from one status to another, undefined if they say the same (pkg/util/pod PatchPodStatus). Pure. */
+export function statusPatch(from: PodStatus, to: PodStatus): Record<string, unknown> | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const field of fields) {
+    const [before, after] = [from[field], to[field]];
+    if (JSON.stringify(before) === JSON.stringify(after)) continue;
+    // Lists merged by key keep what the patch leaves out, so only changed conditions need to be sent.
+    if (field === 'conditions') {
+      const old = new Map((from.conditions ?? []).map((condition) => [condition.type, JSON.stringify(condition)]));
+      const changed = (to.conditions ?? []).filter(
+        (condition) => old.get(condition.type) !== JSON.stringify(condition),
+      );
+      if (changed.length) patch.conditions = changed;
+    } else {
+      patch[field] = after ?? null;
+    }
+  }
+  return Object.keys(patch).length ? patch : undefined;
+}

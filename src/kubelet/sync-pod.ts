@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { errorChain } from '../base/log.ts';
+import { killContainer, killPod } from './kill-container.ts';
+import { podLabels } from './labels.ts';
+import { type NodeContext, podFacts } from './node-context.ts';
+import { type PodActions, planPodActions } from './plan-pod-actions.ts';
+import { hostNetworkHostsFile, hostsFile, podDirs, podHostname, resolvConf } from './pod-files.ts';
+import { type PodRecord, specContainer } from './pod-record.ts';
+import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
+import { podCgroup, podLimits } from './resources.ts';
+import { startContainer } from './start-container.ts';
+import type { ReadyVolume } from './volumes/volume.ts';
+
+const retryMs = 2000;
+
+/**
+ * Brings one Pod to what its spec wants (kubelet SyncPod and kuberuntime SyncPod):
+ * 1. fail the Pod if it has passed its deadline, 2. see what is there and plan, 3. tell the API, 4. stop what must not
+ * go on, 5. cgroup and volumes, 6. sandbox and network, 7. init containers, 8. containers, 9. probes, 10. tell the API.
+ * Resolves with the milliseconds after which to look again, undefined if only an event can change something.
+ */
+export async function syncPod(node: NodeContext, record: PodRecord): Promise<number | undefined> {
+  const untilDeadline = checkDeadline(node, record);
+  const { phase } = node.status.get(record.pod);
+  const over = phase === 'Succeeded' || phase === 'Failed';
+  if (record.failure || record.finished || over) return finish(node, record);
+  await readMessages(node, record);
+  const plan = planPodActions(podView(node, record));
+  if (plan.killPod) return finish(node, record);
+  const idle = !plan.createSandbox && !startsOf(plan).length && !plan.kill.length;
+  report(node, record, idle);
+
+  await stopContainers(node, record, plan);
+  let again: number | undefined;
+  const volumes = await prepare(node, record);
+  if (!volumes) again = retryMs;
+  else if (!idle) again = await startAll(node, record, plan, volumes);
+
+  watchProbes(node, record);
+  report(node, record, true);
+  return soonest(again, untilDeadline);
+}
+
+const startsOf = (plan: PodActions): string[] => [...plan.startEphemeral, ...plan.startInit, ...plan.start];
+
+const soonest = (...times: (number | undefined)[]): number | undefined => {
+  const known = times.filter((time) => time !== undefined);
+  return known.length ? Math.min(...known) : undefined;
+};
+
+/** spec.activeDeadlineSeconds, from status.startTime (kubelet active_deadline.go). */
+function checkDeadline(node: NodeContext, record: PodRecord): number | undefined {
+  const { activeDeadlineSeconds } = record.pod.spec;
+  if (activeDeadlineSeconds === undefined || record.failure || record.finished) return undefined;
+  const { startTime } = node.status.get(record.pod);
+  const startMs = startTime ? Date.parse(startTime) : record.firstSeenMs;
+  const leftMs = startMs + activeDeadlineSeconds * 1000 - node.clock.now();
+  if (leftMs > 0) return leftMs;
+  const message = 'Pod was active on the node longer than the specified deadline';
+  node.events.event(record.pod, 'Normal', 'DeadlineExceeded', message);
+  record.failure = { reason: 'DeadlineExceeded', message };
+  return undefined;
+}
+
+/** Step 3 and 10. A Pod that is only being made may be reported late. */
+function report(node: NodeContext, record: PodRecord, settled: boolean): void {
+  const status = currentStatus(node, record);
+  const creating = status.phase === 'Pending' && !settled;
+  const waiting = status.phase === 'Pending' && record.waiting.size === 0;
+  node.status.set(record.pod, status, { lazy: creating || waiting });
+}
+
+async function stopContainers(node: NodeContext, record: PodRecord, plan: PodActions): Promise<void> {
+  await Promise.all(
+    plan.kill.map(async ({ id, name, message, reason }) => {
+      const container = node.runtime.container(id);
+      if (!container) return;
+      const definition = specContainer(record.pod, name)?.definition;
+      const probe =
+        reason === 'liveness' ? definition?.livenessProbe : reason === 'startup' ? definition?.startupProbe : undefined;
+      const graceSeconds = probe?.terminationGracePeriodSeconds ?? record.pod.spec.terminationGracePeriodSeconds ?? 30;
+      node.probes.forget(id);
+      await killContainer(node, record, container, { message, graceSeconds });
+    }),
+  );
+  if (plan.kill.length) await readMessages(node, record);
+}
+
+/** Step 5: undefined if a volume is not ready. */
+async function prepare(node: NodeContext, record: PodRecord): Promise<Map<string, ReadyVolume> | undefined> {
+  const { pod } = record;
+  try {
+    return await node.volumes.setUp(pod, podDirs(node.paths, pod), podFacts(node, record));
+  } catch (error) {
+    node.events.event(pod, 'Warning', 'FailedMount', error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
+
+/** Steps 6 to 8, again and again until nothing is left that can be started now. */
+async function startAll(
+  node: NodeContext,
+  record: PodRecord,
+  first: PodActions,
+  volumes: ReadonlyMap<string, ReadyVolume>,
+): Promise<number | undefined> {
+  if (!record.sandbox && !(await makeSandbox(node, record))) return retryMs;
+  let plan = first.createSandbox ? planPodActions(podView(node, record)) : first;
+  for (;;) {
+    const names = startsOf(plan);
+    const waits: (number | undefined)[] = [];
+    // One after the other: a Pod's containers start in the order of the spec, and postStart holds up the next.
+    for (const name of names) {
+      if (record.terminating) return undefined;
+      waits.push(await startContainer(node, record, name, volumes));
+    }
+    if (names.length === 0 || waits.some((wait) => wait !== undefined)) return soonest(...waits);
+    plan = planPodActions(podView(node, record));
+    if (plan.killPod || plan.kill.length) return 0;
+  }
+}
+
+async function makeSandbox(node: NodeContext, record: PodRecord): Promise<boolean> {
+  try {
+    await node.starts.run(async () => {
+      if (record.terminating) return;
+      await createSandbox(node, record);
+    });
+    return record.sandbox !== undefined;
+  } catch (error) {
+    node.log.warn('cannot create pod sandbox', { pod: record.pod.metadata.name, error });
+    const text = `Failed to create pod sandbox: ${errorChain(error)}`;
+    node.events.event(record.pod, 'Warning', 'FailedCreatePodSandBox', text);
+    return false;
+  }
+}
+
+async function createSandbox(node: NodeContext, record: PodRecord): Promise<void> {
+  const { pod } = record;
+  const { spec } = pod;
+  const cgroup = podCgroup(node.paths.name, pod);
+  const { hostname, domain } = podHostname(pod, node.clusterDomain);
+  const id = randomBytes(32).toString('hex');
+  const [, sandbox] = await Promise.all([
+    mkdir(podDirs(node.paths, pod).logs, { recursive: true }),
+    node.linux.cgroups.create(cgroup, podLimits(spec)).then(() =>
+      node.runtime.createSandbox({
+        id,
+        labels: podLabels(pod),
+        hostname,
+        cgroup,
+        host: { net: spec.hostNetwork ?? false, ipc: spec.hostIPC ?? false, pid: spec.hostPID ?? false },
+        ...(spec.shareProcessNamespace && { sharePid: true }),
+        ...(spec.securityContext?.sysctls && {
+          sysctls: Object.fromEntries(spec.securityContext.sysctls.map(({ name, value }) => [name, value])),
+        }),
+      }),
+    ),
+  ]);
+  try {
+    if (sandbox.namespaces.net && !spec.hostNetwork) {
+      record.podIPs = [(await node.network.attach(id, sandbox.namespaces.net)).ip];
+    } else {
+      record.podIPs = [node.nodeAddress];
+    }
+    await writePodFiles(node, record, hostname, domain);
+  } catch (error) {
+    await node.network.detach(id);
+    await node.runtime.removeSandbox(id);
+    throw error;
+  }
+  record.sandbox = sandbox;
+}
+
+/** /etc/hosts, /etc/resolv.conf and /etc/hostname, shared by the Pod's containers. */
+async function writePodFiles(node: NodeContext, record: PodRecord, hostname: string, domain: string): Promise<void> {
+  const { pod } = record;
+  const { run } = podDirs(node.paths, pod);
+  await mkdir(run, { recursive: true, mode: 0o755 });
+  const resolver = await node.hostResolver();
+  const hosts = pod.spec.hostNetwork
+    ? await hostNetworkHostsFile(pod)
+    : hostsFile(pod, record.podIPs, hostname, domain);
+  await Promise.all([
+    writeFile(path.join(run, 'etc-hosts'), hosts, { mode: 0o644 }),
+    writeFile(path.join(run, 'etc-resolv.conf'), resolvConf(pod, node, resolver), { mode: 0o644 }),
+    writeFile(path.join(run, 'etc-hostname'), `${hostname}\n`, { mode: 0o644 }),
+  ]);
+}
+
+/** The Pod has run its course, or must not run: nothing of it goes on; its logs and exit codes stay until it is deleted. */
+async function finish(node: NodeContext, record: PodRecord): Promise<undefined> {
+  const graceSeconds = record.pod.spec.terminationGracePeriodSeconds ?? 30;
+  if (!record.finished) {
+    node.probes.stopPod(record.uid);
+    await killPod(node, record, graceSeconds);
+    record.finished = true;
+    if (record.sandbox) await node.network.detach(record.sandbox.spec.id);
+  }
+  record.waiting.clear();
+  await readMessages(node, record);
+  for (const container of record.allContainers(node.runtime)) node.probes.forget(container.id);
+  node.status.set(record.pod, currentStatus(node, record, { terminal: true }));
+  return undefined;
+}

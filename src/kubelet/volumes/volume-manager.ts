@@ -1,0 +1,115 @@
+import { rm } from 'node:fs/promises';
+import type { Pod, Volume } from '../../api/generated/core-v1.ts';
+import type { Client } from '../../client/client.ts';
+import type { Linux } from '../../linux/linux.ts';
+import type { PodFacts } from '../env/field-ref.ts';
+import type { ObjectCache } from '../object-cache.ts';
+import type { PodDirs } from '../pod-files.ts';
+import { payloadDigest, writeAtomically } from './atomic-writer.ts';
+import { setUpEmptyDir } from './empty-dir.ts';
+import { setUpHostPath } from './host-path.ts';
+import { payloadFiles, payloadPlugin } from './payload.ts';
+import { setUpClaim } from './persistent-volume-claim.ts';
+import type { ServiceAccountTokens } from './service-account-token.ts';
+import { type ReadyVolume, type VolumeContext, volumeDir } from './volume.ts';
+
+/** A volume that cannot be set up; its message is that of the FailedMount event. */
+export class VolumeError extends Error {
+  constructor(volume: string, cause: unknown) {
+    super(`MountVolume.SetUp failed for volume "${volume}" : ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+    this.name = 'VolumeError';
+  }
+}
+
+/** Sets up, refreshes and takes down the volumes of Pods. */
+export class VolumeManager {
+  readonly #client: Client;
+  readonly #linux: Linux;
+  readonly #objects: ObjectCache;
+  readonly tokens: ServiceAccountTokens;
+  /** What each volume holds: digests by Pod and volume, so that nothing is written twice. */
+  readonly #written = new Map<string, Map<string, string>>();
+  /** Volumes that are set up, by Pod. */
+  readonly #ready = new Map<string, Map<string, ReadyVolume>>();
+
+  constructor(parts: { client: Client; linux: Linux; objects: ObjectCache; tokens: ServiceAccountTokens }) {
+    this.#client = parts.client;
+    this.#linux = parts.linux;
+    this.#objects = parts.objects;
+    this.tokens = parts.tokens;
+  }
+
+  /** Sets up every volume that is not yet. Rejects with a VolumeError. */
+  async setUp(pod: Pod, dirs: PodDirs, facts: PodFacts): Promise<Map<string, ReadyVolume>> {
+    const context = this.#context(pod, dirs, facts);
+    const ready = this.#ready.get(pod.metadata.uid) ?? new Map<string, ReadyVolume>();
+    this.#ready.set(pod.metadata.uid, ready);
+    await Promise.all(
+      (pod.spec.volumes ?? []).map(async (volume) => {
+        if (ready.has(volume.name)) return;
+        try {
+          ready.set(volume.name, await this.#setUpOne(context, volume));
+        } catch (error) {
+          throw new VolumeError(volume.name, error);
+        }
+      }),
+    );
+    return ready;
+  }
+
+  /** Rewrites files whose source has changed. Does nothing for volumes that were never set up. */
+  async refresh(pod: Pod, dirs: PodDirs, facts: PodFacts): Promise<void> {
+    const context = this.#context(pod, dirs, facts);
+    for (const volume of pod.spec.volumes ?? []) {
+      if (!payloadPlugin(volume) || !this.#ready.get(pod.metadata.uid)?.has(volume.name)) continue;
+      await this.#write(context, volume);
+    }
+  }
+
+  /** Unmounts and removes everything of the Pod. */
+  async tearDown(uid: string, dirs: PodDirs, volumes: Volume[] | undefined): Promise<void> {
+    this.#ready.delete(uid);
+    this.#written.delete(uid);
+    this.tokens.forget(uid);
+    this.#objects.release(uid);
+    // An orphan's volumes are not known: look for mounts to be safe.
+    if (!volumes || volumes.some((volume) => volume.emptyDir?.medium === 'Memory')) {
+      for (const mount of await this.#linux.mounts.list(`${dirs.run}/`)) await this.#linux.mounts.unmount(mount.target);
+    }
+    await rm(dirs.run, { recursive: true, force: true });
+    if (!volumes || volumes.some((volume) => volume.emptyDir)) await rm(dirs.state, { recursive: true, force: true });
+  }
+
+  #context(pod: Pod, dirs: PodDirs, facts: PodFacts): VolumeContext {
+    const { uid } = pod.metadata;
+    const references = {
+      configMap: (namespace: string, name: string) => this.#objects.configMap(uid, namespace, name),
+      secret: (namespace: string, name: string) => this.#objects.secret(uid, namespace, name),
+    };
+    return { pod, dirs, facts, references, tokens: this.tokens, client: this.#client, linux: this.#linux };
+  }
+
+  async #setUpOne(context: VolumeContext, volume: Volume): Promise<ReadyVolume> {
+    if (payloadPlugin(volume)) return this.#write(context, volume);
+    if (volume.emptyDir) return setUpEmptyDir(context, volume);
+    if (volume.hostPath) return setUpHostPath(volume.hostPath);
+    if (volume.persistentVolumeClaim || volume.ephemeral) return setUpClaim(context, volume);
+    throw new Error(`no volume plugin matched: ${Object.keys(volume).find((key) => key !== 'name')}`);
+  }
+
+  async #write(context: VolumeContext, volume: Volume): Promise<ReadyVolume> {
+    const { pod, dirs } = context;
+    const hostPath = volumeDir(dirs.run, payloadPlugin(volume)!, volume);
+    const files = await payloadFiles(context, volume);
+    const digest = payloadDigest(files);
+    const written = this.#written.get(pod.metadata.uid) ?? new Map<string, string>();
+    this.#written.set(pod.metadata.uid, written);
+    if (written.get(volume.name) !== digest) {
+      writeAtomically(hostPath, files, pod.spec.securityContext?.fsGroup);
+      written.set(volume.name, digest);
+    }
+    return { hostPath, readOnly: true };
+  }
+}

@@ -1,0 +1,38 @@
+import type { Pod, Volume } from '../../api/generated/core-v1.ts';
+import type { Client } from '../../client/client.ts';
+import type { Linux } from '../../linux/linux.ts';
+import type { References } from '../env/container-env.ts';
+import type { PodFacts } from '../env/field-ref.ts';
+import type { PodDirs } from '../pod-files.ts';
+import type { ServiceAccountTokens } from './service-account-token.ts';
+
+/** What setting up a volume may need. */
+export interface VolumeContext {
+  pod: Pod;
+  dirs: PodDirs;
+  facts: PodFacts;
+  references: References;
+  tokens: ServiceAccountTokens;
+  client: Client;
+  linux: Linux;
+}
+
+/** One file of a volume whose content comes from the API. */
+export interface PayloadFile {
+  /** Relative, without '..'. */
+  path: string;
+  content: Uint8Array | string;
+  mode: number;
+  /** Owner, for tokens of Pods that run as one user. */
+  uid?: number;
+}
+
+/** A volume on the host, ready to be mounted into containers. */
+export interface ReadyVolume {
+  hostPath: string;
+  readOnly?: boolean;
+}
+
+/** `<pod dir>/volumes/kubernetes.io~<plugin>/<name>`, as the kubelet lays it out. */
+export const volumeDir = (podDir: string, plugin: string, volume: Volume): string =>
+  `${podDir}/volumes/kubernetes.io~${plugin}/${volume.name}`;
