@@ -1,6 +1,46 @@
 import type { Kind } from '../kind.ts';
+import { configMap } from './config-map.ts';
+import { daemonSet } from './daemon-set.ts';
+import { deployment } from './deployment.ts';
+import { endpointSlice } from './endpoint-slice.ts';
+import { endpoints } from './endpoints.ts';
+import { event, newEvent } from './event.ts';
+import { lease } from './lease.ts';
+import { namespace } from './namespace.ts';
+import { node } from './node.ts';
+import { pod } from './pod.ts';
+import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts';
+import { replicaSet } from './replica-set.ts';
+import { replicationController } from './replication-controller.ts';
+import { secret } from './secret.ts';
+import { service } from './service.ts';
+import { serviceAccount } from './service-account.ts';
+import { statefulSet } from './stateful-set.ts';
 
-const kinds: readonly Kind[] = [];
+/** Every kind that adds something of its own. A kind that is not here is served by the facts table alone. */
+const kinds = [
+  pod,
+  service,
+  namespace,
+  node,
+  endpoints,
+  endpointSlice,
+  event,
+  newEvent,
+  configMap,
+  secret,
+  serviceAccount,
+  lease,
+  role,
+  clusterRole,
+  roleBinding,
+  clusterRoleBinding,
+  deployment,
+  replicaSet,
+  replicationController,
+  statefulSet,
+  daemonSet,
+] as unknown as readonly Kind[];
 const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 
 /** What the kind with this type, such as 'apps/v1.Deployment', adds to the generic implementation. */

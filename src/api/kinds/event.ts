@@ -1,0 +1,114 @@
+import type { Event } from '../generated/core-v1.ts';
+import type { Event as NewEvent } from '../generated/events-v1.ts';
+import type { Kind } from '../kind.ts';
+import { dns1123Subdomain, qualifiedName } from '../names.ts';
+import type { Cause } from '../status-error.ts';
+import { immutable, invalidEach, invalidValue, required } from '../validation/field-error.ts';
+
+/** pkg/apis/core/validation/events.go and pkg/registry/core/event. */
+export const event: Kind<Event> = {
+  type: 'core/v1.Event',
+  validate: eventErrors,
+  validateUpdate: eventErrors,
+  selectableFields: {
+    'involvedObject.kind': ({ involvedObject }) => involvedObject.kind ?? '',
+    'involvedObject.namespace': ({ involvedObject }) => involvedObject.namespace ?? '',
+    'involvedObject.name': ({ involvedObject }) => involvedObject.name ?? '',
+    'involvedObject.uid': ({ involvedObject }) => involvedObject.uid ?? '',
+    'involvedObject.apiVersion': ({ involvedObject }) => involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': ({ involvedObject }) => involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': ({ involvedObject }) => involvedObject.fieldPath ?? '',
+    reason: ({ reason }) => reason ?? '',
+    reportingComponent: ({ reportingComponent }) => reportingComponent ?? '',
+    source: ({ source, reportingComponent }) => source?.component || (reportingComponent ?? ''),
+    type: ({ type }) => type ?? '',
+  },
+};
+
+/** The same objects under events.k8s.io/v1, where the rules are strict. */
+export const newEvent: Kind<NewEvent> = {
+  type: 'events/v1.Event',
+  validate(event) {
+    const errors = eventErrors(asCore(event));
+    errors.push(...seriesErrors(event));
+    if (!event.eventTime) errors.push(required('eventTime'));
+    if (event.type !== 'Normal' && event.type !== 'Warning')
+      errors.push(invalidValue('type', '', `has invalid value: ${event.type ?? ''}`));
+    const unset = {
+      firstTimestamp: event.deprecatedFirstTimestamp,
+      lastTimestamp: event.deprecatedLastTimestamp,
+      count: event.deprecatedCount,
+      source: event.deprecatedSource?.component || event.deprecatedSource?.host,
+    };
+    for (const [field, value] of Object.entries(unset))
+      if (value) errors.push(invalidValue(field, '', 'needs to be unset'));
+    return errors;
+  },
+  validateUpdate: (event, old) => [
+    ...eventErrors(asCore(event)),
+    ...seriesErrors(event),
+    ...immutable('involvedObject', event.regarding, old.regarding),
+    ...immutable('reason', event.reason, old.reason),
+    ...immutable('message', event.note, old.note),
+    ...immutable('type', event.type, old.type),
+    ...immutable('eventTime', event.eventTime, old.eventTime),
+    ...immutable('action', event.action, old.action),
+    ...immutable('related', event.related, old.related),
+    ...immutable('reportingController', event.reportingController, old.reportingController),
+    ...immutable('reportingInstance', event.reportingInstance, old.reportingInstance),
+  ],
+  selectableFields: {
+    reason: ({ reason }) => reason ?? '',
+    reportingController: ({ reportingController }) => reportingController ?? '',
+    'regarding.kind': ({ regarding }) => regarding?.kind ?? '',
+    'regarding.namespace': ({ regarding }) => regarding?.namespace ?? '',
+    'regarding.name': ({ regarding }) => regarding?.name ?? '',
+    'regarding.uid': ({ regarding }) => regarding?.uid ?? '',
+    type: ({ type }) => type ?? '',
+  },
+};
+
+function asCore(event: NewEvent): Event {
+  const { regarding = {}, note, reportingController } = event;
+  return { ...event, involvedObject: regarding, message: note, reportingComponent: reportingController } as Event;
+}
+
+/** legacyValidateEvent */
+function eventErrors(event: Event): Cause[] {
+  const { metadata, involvedObject = {} } = event;
+  const namespace = metadata.namespace ?? '';
+  const about = involvedObject.namespace ?? '';
+  const errors: Cause[] = [];
+  const mismatch = invalidValue('involvedObject.namespace', about, 'does not match event.namespace');
+  if (!event.eventTime) {
+    if (about === '' ? namespace !== '' && namespace !== 'default' : namespace !== about) errors.push(mismatch);
+  } else {
+    if (about === '' && namespace !== 'default' && namespace !== 'kube-system') errors.push(mismatch);
+    errors.push(...newFieldErrors(event));
+  }
+  return [...errors, ...invalidEach('namespace', namespace, dns1123Subdomain(namespace))];
+}
+
+function newFieldErrors(event: Event): Cause[] {
+  const errors: Cause[] = [];
+  const controller = event.reportingComponent ?? '';
+  const text = (field: string, value: string | undefined, max: number, isRequired = true) => {
+    if (!value && isRequired) errors.push(required(field));
+    if ((value ?? '').length > max) errors.push(invalidValue(field, '', `can have at most ${max} characters`));
+  };
+  if (!controller) errors.push(required('reportingController'));
+  errors.push(...invalidEach('reportingController', controller, qualifiedName(controller)));
+  text('reportingInstance', event.reportingInstance, 128);
+  text('action', event.action, 128);
+  text('reason', event.reason, 128);
+  text('message', event.message, 1024, false);
+  return errors;
+}
+
+function seriesErrors({ series }: NewEvent): Cause[] {
+  if (!series) return [];
+  const errors: Cause[] = [];
+  if (series.count < 2) errors.push(invalidValue('series.count', '', 'should be at least 2'));
+  if (!series.lastObservedTime) errors.push(required('series.lastObservedTime'));
+  return errors;
+}
