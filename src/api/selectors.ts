@@ -1,5 +1,5 @@
 import type { LabelSelector } from './generated/meta-v1.ts';
-import { isLabelKey, isLabelValue } from './label-syntax.ts';
+import { qualifiedName, validLabelValue } from './names.ts';
 
 /** Labels or field values by name. */
 export type Labels = Readonly<Record<string, string>>;
@@ -143,7 +143,7 @@ function requirement(key: string, operator: Operator, values: readonly string[])
       const text = "for 'Gt', 'Lt' operators, the value must be an integer";
       throw new Error(`values[${index}]: Invalid value: ${JSON.stringify(value)}: ${text}`);
     }
-    const problems = isLabelValue(value);
+    const problems = validLabelValue(value);
     if (problems.length > 0) {
       throw new Error(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${problems.join('; ')}`);
     }
@@ -152,7 +152,7 @@ function requirement(key: string, operator: Operator, values: readonly string[])
 }
 
 function checkKey(key: string): void {
-  const problems = isLabelKey(key);
+  const problems = qualifiedName(key);
   if (problems.length > 0) throw new Error(`<nil>: Invalid value: ${JSON.stringify(key)}: ${problems.join('; ')}`);
 }
 
