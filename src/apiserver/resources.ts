@@ -8,6 +8,8 @@ export class ServedResources {
   readonly #infos = new Map(builtinResources.map((info) => [idOf(info), info]));
   /** By group, version and plural. */
   readonly #served = new Map<string, ServedResource>();
+  /** What `infos` answers; undefined after a change. */
+  #list: readonly ResourceInfo[] | undefined;
 
   get(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): ServedResource | undefined {
     const id = idOf(info);
@@ -20,13 +22,24 @@ export class ServedResources {
     return made;
   }
 
+  /** All that is served; a new array after every change. */
+  infos(): readonly ResourceInfo[] {
+    this.#list ??= [
+      ...this.#infos.values(),
+      ...[...this.#served.values()].map(({ info }) => info).filter((info) => !this.#infos.has(idOf(info))),
+    ];
+    return this.#list;
+  }
+
   /** Serves a custom resource, or a new state of one. */
   set(resource: ServedResource): void {
+    this.#list = undefined;
     this.#served.set(idOf(resource.info), resource);
   }
 
   /** Ends a custom resource. */
   delete(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): void {
+    this.#list = undefined;
     this.#served.delete(idOf(info));
   }
 
