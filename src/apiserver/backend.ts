@@ -2,6 +2,7 @@ import type { ResourceInfo } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Store } from '../store/store.ts';
+import type { Actions } from './actions.ts';
 import type { Admission } from './admission-chain.ts';
 import type { ServerRequest } from './http/exchange.ts';
 import type { Accepted } from './http/media-type.ts';
@@ -10,6 +11,7 @@ import type { ObjectWriter } from './storage/object-writer.ts';
 import type { ResourceCache } from './storage/resource-cache.ts';
 import type { WatchCache } from './storage/watch-cache.ts';
 import type { ServedResource } from './strategy.ts';
+import type { KubeletCredentials } from './subresources/kubelet-connection.ts';
 
 /** What every verb works with. */
 export interface Backend {
@@ -19,6 +21,10 @@ export interface Backend {
   history: Pick<Store, 'range'>;
   admission: Admission;
   allocation: ServiceAllocation;
+  /** For logs, exec and the like; undefined if there are no kubelets. */
+  kubelet: KubeletCredentials | undefined;
+  /** Resources that answer but store nothing. */
+  actions: Actions;
   clock: Clock;
   log: Logger;
   /** The served form of a resource, for verbs that reach into others (eviction, proxy). */

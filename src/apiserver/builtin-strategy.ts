@@ -1,4 +1,5 @@
 import { factsSchema } from '../api/apply/facts-schema.ts';
+import { columnsFor } from '../api/columns/columns.ts';
 import { decodeObject, undecodable, zeroValue } from '../api/decode.ts';
 import { applyDefaults } from '../api/defaults.ts';
 import { typeFacts } from '../api/facts.ts';
@@ -95,6 +96,9 @@ export function builtinStrategy(info: ResourceInfo): Strategy {
     validateStatusUpdate: (object, old) => validateStatusUpdate(type, object, old),
     get schema() {
       return factsSchema(type);
+    },
+    get columns() {
+      return columnsFor(type);
     },
     kind,
     hasStatus,

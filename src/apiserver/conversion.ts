@@ -1,7 +1,14 @@
 import type { ResourceInfo } from '../api/resource.ts';
+import { eventConversion } from './conversion/event.ts';
+import { horizontalPodAutoscalerConversion } from './conversion/horizontal-pod-autoscaler.ts';
 import type { Conversion } from './strategy.ts';
 
-/** How a resource that is stored in another version is converted; undefined for all that are stored as they are served. */
-export function conversionOf(_info: ResourceInfo): Conversion | undefined {
-  return undefined;
+/** Resources that are stored in another version than the one they are served in. */
+const conversions: Record<string, Conversion> = {
+  'events.k8s.io/v1/events': eventConversion,
+  'autoscaling/v1/horizontalpodautoscalers': horizontalPodAutoscalerConversion,
+};
+
+export function conversionOf({ group, version, resource }: ResourceInfo): Conversion | undefined {
+  return conversions[`${group}/${version}/${resource}`];
 }

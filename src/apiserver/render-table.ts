@@ -1,25 +1,32 @@
 import type { KubeObject, ListMetadata } from '../api/object.ts';
+import { badRequest } from '../api/status-error.ts';
 import type { Call } from './backend.ts';
 
 /** A meta.k8s.io Table: what `kubectl get` prints (apiserver pkg/registry/rest/table.go). */
 export function tableOf(
-  { accepted, request }: Pick<Call, 'accepted' | 'resource' | 'request'>,
+  { accepted, request, resource }: Pick<Call, 'accepted' | 'resource' | 'request'>,
   objects: KubeObject[],
   metadata: ListMetadata,
 ): object {
-  const include = request.query.get('includeObject') ?? 'Metadata';
+  const include = request.query.get('includeObject') || 'Metadata';
+  if (include !== 'None' && include !== 'Metadata' && include !== 'Object') {
+    throw badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
+  }
+  const { columns } = resource.strategy;
+  const now = Date.now();
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${accepted.asVersion}`,
     metadata,
-    columnDefinitions: [
-      { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 },
-      { name: 'Created At', type: 'date', format: '', description: '', priority: 0 },
-    ],
-    rows: objects.map((object) => ({
-      cells: [object.metadata.name, object.metadata.creationTimestamp],
-      ...includedObject(object, include, accepted.asVersion),
-    })),
+    columnDefinitions: columns.definitions,
+    rows: objects.map((object) => {
+      const conditions = columns.conditions?.(object);
+      return {
+        cells: columns.cells(object, now),
+        ...(conditions?.length ? { conditions } : {}),
+        ...includedObject(object, include, accepted.asVersion),
+      };
+    }),
   };
 }
 

@@ -1,9 +1,12 @@
+import type { ResourceInfo } from '../api/resource.ts';
 import { methodNotSupported } from '../api/status-error.ts';
+import { actionKey, perform } from './actions.ts';
 import type { Backend, Call } from './backend.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from './http/exchange.ts';
 import { negotiate } from './http/media-type.ts';
 import { pathNotFound, resourceNotFound } from './http/response.ts';
 import { findSubresource } from './subresources/all.ts';
+import { createBinding } from './subresources/binding.ts';
 import { create } from './verbs/create.ts';
 import { remove } from './verbs/delete.ts';
 import { deleteCollection } from './verbs/deletecollection.ts';
@@ -46,15 +49,20 @@ export function router(backend: Backend, paths: readonly PathHandler[]): ServerH
   };
 }
 
+/** POST …/bindings is an old way to write …/pods/NAME/binding. */
+const isBinding = ({ group, resource }: ResourceInfo) => group === '' && resource === 'bindings';
+
 function route(call: Call): Promise<ServerResponse> {
   const { info } = call.request;
   const { info: served } = call.resource;
+  const action = call.backend.actions[actionKey(info)];
+  if (action && info.verb === 'create') return perform(call, action);
   if (info.subresource) {
     const subresource = findSubresource(call);
     if (!subresource) throw resourceNotFound();
     return subresource(call);
   }
-  const handle = verbs[info.verb];
+  const handle = isBinding(served) ? createBinding : verbs[info.verb];
   if (!handle || !served.verbs.includes(info.verb)) throw methodNotSupported(served, info.verb);
   if (served.namespaced && !info.namespace && info.verb !== 'list' && info.verb !== 'watch') throw resourceNotFound();
   return handle(call);

@@ -3,6 +3,7 @@ import type { ResourceInfo } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Store } from '../store/store.ts';
+import type { Actions } from './actions.ts';
 import { Admission } from './admission-chain.ts';
 import type { Backend } from './backend.ts';
 import { buildChain } from './chain.ts';
@@ -20,6 +21,7 @@ import { type PathHandler, router } from './router.ts';
 import { ServiceAllocation } from './services/service-allocation.ts';
 import { ObjectWriter } from './storage/object-writer.ts';
 import { WatchCache } from './storage/watch-cache.ts';
+import type { KubeletCredentials } from './subresources/kubelet-connection.ts';
 
 export interface ApiServerOptions {
   store: Store;
@@ -28,6 +30,8 @@ export interface ApiServerOptions {
   /** Where to serve HTTPS. */
   listen: { host: string; port: number }[];
   tls: { key: string; cert: string; clientCa: string };
+  /** How to reach kubelets. */
+  kubelet?: KubeletCredentials;
   /** ClusterIPs are taken from here. */
   serviceCidr: string;
   /** @default { from: 30000, to: 32767 } */
@@ -48,6 +52,8 @@ export interface ApiServerPlugins {
   authenticators: Authenticator[];
   authorizers: Authorizer[];
   admission: AdmissionPlugin[];
+  /** Reviews and tokens: what answers a POST without storing it. */
+  actions?: Actions;
   /** Paths beyond those of resources: discovery, OpenAPI, the JWKS. Asked in order. */
   paths?: PathHandler[];
   /** What must be well for /readyz, beyond the store. */
@@ -91,6 +97,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     history: store,
     admission: new Admission(plugins.admission),
     allocation,
+    kubelet: options.kubelet,
+    actions: plugins.actions ?? {},
     clock,
     log,
     served: (info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>) => resources.get(info),

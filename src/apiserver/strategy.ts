@@ -1,4 +1,5 @@
 import type { Schema } from '../api/apply/schema.ts';
+import type { Columns } from '../api/columns/column.ts';
 import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { ResourceInfo } from '../api/resource.ts';
@@ -20,6 +21,8 @@ export interface Strategy {
   validateStatusUpdate(object: KubeObject, old: KubeObject): Cause[];
   /** What server-side apply must know of the type. */
   readonly schema: Schema;
+  /** What `kubectl get` shows. */
+  readonly columns: Columns;
   /** The rules of this kind alone. */
   readonly kind: Kind;
   /** Whether there is a status that only /status may write. */

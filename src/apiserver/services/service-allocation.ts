@@ -101,7 +101,10 @@ export class ServiceAllocation {
     };
     const address = parseAddress(text);
     if (address === undefined) {
-      return refuse(service, invalidValue('spec.clusterIPs[0]', text, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
+      return refuse(
+        service,
+        invalidValue('spec.clusterIPs[0]', text, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
+      );
     }
     const number = address - this.#range.base - 1;
     if (!this.#addressPool.contains(number)) {

@@ -51,7 +51,11 @@ function dropForType(spec: ServiceSpec, before: ServiceSpec): void {
   if (needsNodePorts(before) && !needsNodePorts(spec) && sameNodePorts(spec, before)) {
     for (const port of spec.ports ?? []) delete port.nodePort;
   }
-  if (needsHealthCheckPort(before) && !needsHealthCheckPort(spec) && spec.healthCheckNodePort === before.healthCheckNodePort) {
+  if (
+    needsHealthCheckPort(before) &&
+    !needsHealthCheckPort(spec) &&
+    spec.healthCheckNodePort === before.healthCheckNodePort
+  ) {
     delete spec.healthCheckNodePort;
   }
 }

@@ -28,8 +28,7 @@ const patchers: Record<string, Patcher> = {
 export async function patch(call: Call, rules: UpdateRules = mainRules(call.resource.strategy)): Promise<ApiResponse> {
   const type = mediaType(call.request.headers['content-type'] ?? '');
   if (type === 'application/apply-patch+yaml') return apply(call, rules);
-  const patcher = supported(call)[type];
-  if (!patcher) throw unsupportedMediaType([...Object.keys(supported(call)), 'application/apply-patch+yaml']);
+  const patcher = patcherOf(call, type);
   refuseForce(call);
   const write = writeOf(call, 'PatchOptions');
   const body = parseJson(Buffer.from(await call.request.body()).toString('utf8'));
@@ -40,6 +39,14 @@ export async function patch(call: Call, rules: UpdateRules = mainRules(call.reso
     return object;
   };
   return renderEntry(call, await updateObject(call, rules, change, write));
+}
+
+/** How patches of this Content-Type are applied, or 415. */
+export function patcherOf(call: Call, type: string): Patcher {
+  const known = supported(call);
+  const patcher = known[type];
+  if (!patcher) throw unsupportedMediaType([...Object.keys(known), 'application/apply-patch+yaml']);
+  return patcher;
 }
 
 /** Custom resources know no strategic merge: their lists have no merge keys. */

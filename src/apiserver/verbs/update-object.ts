@@ -50,7 +50,7 @@ async function attemptUpdate(
   rules.combine(object, old);
   recordFields(call, old, object, write, rules.subresource);
   await admit(call, rules, object, old, write);
-  const settle = backend.allocation.allocate(resource, object, old);
+  const settle = rules.subresource ? nothing : backend.allocation.allocate(resource, object, old);
   try {
     await judge(call, rules, object, old, write);
     return await store(call, entry, object, old, write);
@@ -160,3 +160,5 @@ function encodeWithVersion(object: KubeObject): Buffer {
   const { resourceVersion, ...others } = metadata;
   return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: { resourceVersion, ...others }, ...rest }));
 }
+
+const nothing = () => {};

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import type { Call } from '../backend.ts';
+import type { Accepted } from '../http/media-type.ts';
 import { loadEncoder } from '../render.ts';
 import { loadTransform } from '../render-as.ts';
 import { viewOf } from '../views.ts';
@@ -18,10 +19,22 @@ export async function transformedFrames(call: Call): Promise<FrameEncoder> {
     entry: (type, entry) => shown(type, viewOf(entry, resource).object),
     bookmark: (revision, initialEnd) => {
       const object = bookmarkObject(call, revision, initialEnd);
-      return accepted.as ? shown('BOOKMARK', object as unknown as KubeObject) : plain('BOOKMARK', object);
+      return plain('BOOKMARK', accepted.as ? bookmarkAs(accepted, object) : object);
     },
     error: (status) => plain('ERROR', status),
   };
+}
+
+/** A bookmark carries metadata only, so it needs no columns and no cells. */
+function bookmarkAs({ as, asVersion }: Accepted, { metadata }: { metadata: object }): object {
+  const rows = as === 'Table' ? { columnDefinitions: [], rows: [{ cells: [], object: partial() }] } : {};
+  const own =
+    as === 'Table' ? { resourceVersion: (metadata as { resourceVersion?: string }).resourceVersion } : metadata;
+  return { kind: as, apiVersion: `meta.k8s.io/${asVersion}`, metadata: own, ...rows };
+
+  function partial() {
+    return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${asVersion}`, metadata };
+  }
 }
 
 type Framing = (type: string, object: object, encode: (value: object) => Uint8Array) => Uint8Array;

@@ -1,0 +1,115 @@
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
+import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
+import type { StatusObject } from '../../api/object.ts';
+import { builtin } from '../../api/resource.ts';
+import { compileSelector } from '../../api/selectors.ts';
+import { internalError, StatusError } from '../../api/status-error.ts';
+import { formatTime } from '../../api/time.ts';
+import type { Call } from '../backend.ts';
+import { checkKind, readBodyValue } from '../body.ts';
+import { renderObject } from '../render.ts';
+import type { ApiResponse } from '../request.ts';
+import { deleteObject } from '../verbs/delete.ts';
+import { existing } from '../verbs/get.ts';
+import { updateObject } from '../verbs/update-object.ts';
+import { statusRules } from '../verbs/update-rules.ts';
+import { writeOf } from '../verbs/write.ts';
+
+const budgets = builtin<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
+
+/** POST pods/NAME/eviction: a delete that respects disruption budgets (pkg/registry/core/pod/storage/eviction.go). */
+export async function eviction(call: Call): Promise<ApiResponse> {
+  const { value } = await readBodyValue(call.request);
+  const body = checkKind(value, { apiVersion: 'policy/v1', kind: 'Eviction' }) as { deleteOptions?: DeleteOptions };
+  const options: DeleteOptions = { ...body.deleteOptions };
+  const write = writeOf(call, 'CreateOptions');
+  if (write.dryRun) options.dryRun = ['All'];
+  const pod = existing(call).object as Pod;
+  if (!mayGo(pod)) await useBudget(call, pod, Boolean(options.dryRun?.length));
+  await deleteObject(call, options);
+  const status: StatusObject = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+  return renderObject({ ...call, accepted: { ...call.accepted, as: undefined } }, status, 201);
+}
+
+/** Pods that do not run, or no longer, disrupt nobody. */
+function mayGo(pod: Pod): boolean {
+  const phase = pod.status?.phase;
+  return phase === 'Succeeded' || phase === 'Failed' || phase === 'Pending' || Boolean(pod.metadata.deletionTimestamp);
+}
+
+async function useBudget(call: Call, pod: Pod, dryRun: boolean): Promise<void> {
+  const [budget, ...more] = budgetsOf(call, pod);
+  if (!budget) return;
+  if (more.length > 0) {
+    throw internalError(
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+    );
+  }
+  if (isUnready(pod) && mayEvictUnready(budget)) return;
+  if (dryRun) {
+    checkBudget(budget);
+    return;
+  }
+  const resource = call.backend.served(budgets)!;
+  const info = { ...call.request.info, name: budget.metadata.name };
+  const onBudget: Call = { ...call, resource, request: { ...call.request, info } };
+  const now = formatTime(new Date(call.backend.clock.now()));
+  const change = (current: object) => disrupted(current as PodDisruptionBudget, pod, now);
+  await updateObject(onBudget, statusRules(resource.strategy), change, writeOf(call, 'UpdateOptions'));
+}
+
+function budgetsOf(call: Call, pod: Pod): PodDisruptionBudget[] {
+  const { backend } = call;
+  const { prefix } = backend.served(budgets)!;
+  const entries = backend.cache.resource(prefix).list(`${prefix}${pod.metadata.namespace}/`);
+  return entries
+    .map((entry) => entry.object as PodDisruptionBudget)
+    .filter((budget) => compileSelector(budget.spec?.selector)(pod.metadata.labels));
+}
+
+function disrupted(budget: PodDisruptionBudget, pod: Pod, now: string): PodDisruptionBudget {
+  checkBudget(budget);
+  const status = budget.status!;
+  return {
+    ...budget,
+    metadata: { ...budget.metadata },
+    status: {
+      ...status,
+      disruptionsAllowed: (status.disruptionsAllowed ?? 0) - 1,
+      disruptedPods: { ...status.disruptedPods, [pod.metadata.name]: now },
+    },
+  };
+}
+
+function checkBudget({ metadata, status }: PodDisruptionBudget): void {
+  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) {
+    throw tooMany(`The disruption budget ${metadata.name} is still being processed by the server.`, 10);
+  }
+  if ((status?.disruptionsAllowed ?? 0) > 0) return;
+  throw tooMany(
+    `The disruption budget ${metadata.name} needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`,
+  );
+}
+
+function tooMany(cause: string, retryAfterSeconds?: number): StatusError {
+  return new StatusError({
+    code: 429,
+    reason: 'TooManyRequests',
+    message: "Cannot evict pod as it would violate the pod's disruption budget.",
+    details: {
+      causes: [{ reason: 'DisruptionBudget', message: cause }],
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    },
+  });
+}
+
+const isUnready = (pod: Pod) =>
+  !pod.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+
+/** KEP-3017: Pods that are not ready may go anyway, or if the rest is healthy enough. */
+function mayEvictUnready({ spec, status }: PodDisruptionBudget): boolean {
+  if (spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow') return true;
+  const { currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
+  return currentHealthy >= desiredHealthy && desiredHealthy > 0;
+}

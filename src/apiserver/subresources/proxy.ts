@@ -1,0 +1,98 @@
+import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import https from 'node:https';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { badRequest, StatusError } from '../../api/status-error.ts';
+import type { Call } from '../backend.ts';
+import type { ServerRequest, ServerResponse } from '../http/exchange.ts';
+import { existing } from '../verbs/get.ts';
+import { hostOf, kubeletAddress, kubeletTls } from './kubelet-connection.ts';
+import { serviceEndpoint } from './service-endpoint.ts';
+import { type TunnelTarget, tunnel } from './tunnel.ts';
+
+/** Of one connection only (RFC 9110 section 7.6.1), or of HTTP/2, or ours. */
+const hopHeaders =
+  /^(:.*|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|authorization|cookie|impersonate-.*)$/;
+
+/** nodes|pods|services/NAME/proxy/…: an HTTP proxy to what the object stands for. */
+export async function proxy(call: Call): Promise<ServerResponse> {
+  const { request } = call;
+  const target = targetOf(call);
+  if (request.upgrade) return tunnel(request, target);
+  return forward(request, target);
+}
+
+function targetOf(call: Call): TunnelTarget {
+  const { request, resource, backend } = call;
+  const { scheme, name, port } = splitName(request.info.name);
+  const path = proxiedPath(request);
+  const named: Call = { ...call, request: { ...request, info: { ...request.info, name } } };
+  const secure = scheme === 'https' ? { rejectUnauthorized: false } : undefined;
+  if (resource.info.resource === 'nodes') {
+    existing(named);
+    return { ...kubeletAddress(backend, name), path, tls: kubeletTls(backend.kubelet) };
+  }
+  if (resource.info.resource === 'services') return { ...serviceEndpoint(named, port), path, tls: secure };
+  const pod = existing(named).object as Pod;
+  hostOf(pod);
+  const host = pod.status?.podIP;
+  if (!host) throw badRequest(`address not allowed`);
+  return { host, port: Number(port) || firstPort(pod), path, tls: secure };
+}
+
+/** '[scheme:]name[:port]' (apimachinery pkg/util/net SplitSchemeNamePort). */
+function splitName(text: string): { scheme: string; name: string; port: string } {
+  const parts = text.split(':');
+  if (parts.length === 1) return { scheme: '', name: text, port: '' };
+  if (parts.length === 2) return { scheme: '', name: parts[0]!, port: parts[1]! };
+  const [scheme = '', name = '', port = ''] = parts;
+  if (parts.length > 3 || (scheme !== '' && scheme !== 'http' && scheme !== 'https')) {
+    throw badRequest(`invalid service request ${JSON.stringify(text)}`);
+  }
+  return { scheme, name, port };
+}
+
+/** What follows '/proxy', with the query. */
+function proxiedPath({ target, info }: ServerRequest): string {
+  const start = target.indexOf(`/${encodeURIComponent(info.name)}/proxy`);
+  const plain = target.indexOf(`/${info.name}/proxy`);
+  const from =
+    plain >= 0 ? plain + `/${info.name}/proxy`.length : start + `/${encodeURIComponent(info.name)}/proxy`.length;
+  const rest = target.slice(from);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function firstPort(pod: Pod): number {
+  const ports = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? []);
+  return ports[0]?.containerPort ?? 80;
+}
+
+async function forward(request: ServerRequest, { host, port, path, tls }: TunnelTarget): Promise<ServerResponse> {
+  const body = request.method === 'GET' || request.method === 'HEAD' ? undefined : await request.body();
+  const answer = await send(request, { host, port, path, tls }, body);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined && !hopHeaders.test(name) && name !== 'content-length')
+      headers[name] = [value].flat().join(', ');
+  }
+  return { status: answer.statusCode ?? 502, headers, body: answer };
+}
+
+function send(request: ServerRequest, to: TunnelTarget, body: Uint8Array | undefined): Promise<IncomingMessage> {
+  const headers: OutgoingHttpHeaders = {};
+  for (const [name, value] of Object.entries(request.headers)) if (!hopHeaders.test(name)) headers[name] = value;
+  const { host, port, path, tls } = to;
+  const options = { host, port, path, method: request.method, headers, signal: request.signal };
+  return new Promise((resolve, reject) => {
+    const outgoing = tls ? https.request({ ...options, ...tls }, resolve) : http.request(options, resolve);
+    outgoing.on('error', (cause) => {
+      const error = new StatusError({
+        code: 503,
+        reason: 'ServiceUnavailable',
+        message: `error trying to reach service: ${cause.message}`,
+      });
+      error.cause = cause;
+      reject(error);
+    });
+    outgoing.end(body);
+  });
+}
