@@ -3,7 +3,8 @@ import { badRequest, StatusError } from '../status-error.ts';
 import { applyConflict, type Conflict } from './apply-conflict.ts';
 import { compareObjects } from './compare.ts';
 import { configurationSet, joinErrors } from './configuration-set.ts';
-import { type FieldSet, intersection, isEmptySet, memberPaths, union } from './field-set.ts';
+import { difference, emptySet, type FieldSet, intersection, isEmptySet, memberPaths, union } from './field-set.ts';
+import { clientAppliedFields, kubectl, updateLastApplied } from './last-applied.ts';
 import {
   type Entry,
   fieldsOf,
@@ -72,12 +73,13 @@ export function applyObject(request: ApplyRequest): ApplyResult {
   const { changed, removed } = compareObjects(schema, base, object);
   const taken = withoutResetFields(changed, request.resetFields);
   const gone = withoutResetFields(removed, request.resetFields);
-  if (!request.force) refuseConflicts(others, taken);
+  if (!request.force) refuseConflicts(request, others, taken);
   const own = stripMeta(set);
   const left = takeFrom(others, taken, gone);
   const differs = !isEmptySet(changed) || !isEmptySet(removed);
   const managedFields = isEmptySet(own) ? left : [...left, ownEntry(request, own, previous, differs)];
-  return { object, managedFields: sortEntries(managedFields), changed: differs };
+  const result = request.manager === kubectl && live ? updateLastApplied(object, applied) : object;
+  return { object: result, managedFields: sortEntries(managedFields), changed: differs };
 }
 
 /** Step 1. */
@@ -127,12 +129,13 @@ function withoutManagedFields(object: JsonObject): JsonObject {
 }
 
 /** Step 5. */
-function refuseConflicts(others: readonly Entry[], changed: FieldSet): void {
-  const conflicts: Conflict[] = [];
-  for (const entry of others) {
-    const contested = intersection(fieldsOf(entry), changed);
-    for (const path of memberPaths(contested)) conflicts.push({ entry, path });
-  }
+function refuseConflicts({ schema, live, manager }: ApplyRequest, others: readonly Entry[], changed: FieldSet): void {
+  const contested = others.map((entry) => ({ entry, fields: intersection(fieldsOf(entry), changed) }));
+  if (contested.every(({ fields }) => isEmptySet(fields))) return;
+  const allowed = manager === kubectl && live ? clientAppliedFields(schema, live) : emptySet;
+  const conflicts: Conflict[] = contested.flatMap(({ entry, fields }) =>
+    memberPaths(difference(fields, allowed)).map((path) => ({ entry, path })),
+  );
   if (conflicts.length > 0) throw applyConflict(conflicts);
 }
 

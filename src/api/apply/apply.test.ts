@@ -115,6 +115,33 @@ test('a field that another manager changed is a conflict, in the words of the se
   );
 });
 
+test('kubectl takes over what client-side apply set, and keeps its annotation up to date', () => {
+  const annotation = 'kubectl.kubernetes.io/last-applied-configuration';
+  const configuration = deployment({ replicas: 2, paused: true });
+  const live = deployment(
+    { replicas: 2, paused: true },
+    {
+      annotations: { [annotation]: JSON.stringify(configuration) },
+      managedFields: [
+        {
+          manager: 'kubectl-client-side-apply',
+          operation: 'Update',
+          apiVersion: 'apps/v1',
+          fieldsType: 'FieldsV1',
+          fieldsV1: { 'f:spec': { 'f:replicas': {}, 'f:paused': {} } },
+        },
+      ],
+    },
+  );
+  const applied = deployment({ replicas: 3, paused: true });
+  const { object } = apply({ live, applied });
+  const { annotations } = object.metadata as { annotations: Record<string, string> };
+  assert.deepEqual(JSON.parse(annotations[annotation]!), applied);
+  assert.throws(() => apply({ live, applied, manager: 'other' }), { message: /^Apply failed with 1 conflict: / });
+  const scaled = { ...live, spec: { replicas: 5, paused: true } };
+  assert.throws(() => apply({ live: scaled, applied }), { message: /^Apply failed with 1 conflict: / });
+});
+
 test('several conflicts are listed by manager', () => {
   const live = stored(apply({ manager: 'other', applied: deployment({ replicas: 2, ...template(container('a')) }) }));
   assert.throws(
