@@ -26,7 +26,7 @@ export function mergeLists(
   const merged = [...kept];
   for (const change of additions) {
     const at = merged.findIndex((item) => item[mergeKey] === keyOf(change, mergeKey));
-    if (at < 0) merged.push(withoutDirectives(change) as JsonObject);
+    if (at < 0) merged.push(change);
     else merged[at] = mergeElement(merged[at]!, change);
   }
   return inOrder(merged, additions, kept, mergeKey);
