@@ -66,8 +66,13 @@ export function fieldValidationOf(request: ServerRequest): FieldValidation {
   throw badRequest(`fieldValidation: Unsupported value: "${text}": supported values: "Ignore", "Strict", "Warn"`);
 }
 
-async function decodeProtobufBody(_bytes: Uint8Array): Promise<unknown> {
-  throw unsupportedMediaType(['application/json', 'application/yaml']);
+async function decodeProtobufBody(bytes: Uint8Array): Promise<unknown> {
+  const { decodeProtobuf } = await import('../api/protobuf/envelope.ts');
+  try {
+    return decodeProtobuf(bytes).object;
+  } catch (error) {
+    throw badRequest((error as Error).message);
+  }
 }
 
 const versionOf = (apiVersion: string) => apiVersion.slice(apiVersion.indexOf('/') + 1);

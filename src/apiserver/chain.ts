@@ -2,6 +2,7 @@ import type { Logger } from '../base/log.ts';
 import type { RequestMetrics } from './endpoints/request-metrics.ts';
 import { authentication } from './filters/authentication.ts';
 import { authorization } from './filters/authorization.ts';
+import { compression } from './filters/compression.ts';
 import { headers } from './filters/headers.ts';
 import { impersonation } from './filters/impersonation.ts';
 import { measure } from './filters/measure.ts';
@@ -23,6 +24,7 @@ export interface ChainOptions {
 const filters: ((next: ServerHandler, options: ChainOptions) => ServerHandler)[] = [
   // Sees the final status of every request, failures among them.
   (next, { metrics }) => measure(next, metrics),
+  (next) => compression(next),
   // Failures carry the headers too.
   (next) => headers(next),
   // Everything further in may throw.

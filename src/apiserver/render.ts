@@ -65,6 +65,10 @@ export async function loadEncoder({ format, pretty }: Accepted): Promise<(value:
     const { stringify } = await import('yaml');
     return (value) => Buffer.from(stringify(value));
   }
+  if (format === 'protobuf') {
+    const { encodeObjectAsProtobuf } = await import('./render-protobuf.ts');
+    return encodeObjectAsProtobuf;
+  }
   if (pretty) return (value) => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
   return (value) => Buffer.from(`${JSON.stringify(value)}\n`);
 }

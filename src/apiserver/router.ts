@@ -38,7 +38,10 @@ export function router(backend: Backend, paths: readonly PathHandler[]): ServerH
     const { info } = request;
     if (info.isResourceRequest && info.resource) {
       const resource = backend.served(info);
-      if (resource) return route({ backend, resource, request, accepted: negotiate(request.headers.accept) });
+      if (resource) {
+        const accepted = negotiate(request.headers.accept, { protobuf: resource.info.type !== '' });
+        return route({ backend, resource, request, accepted });
+      }
     }
     for (const handle of paths) {
       const response = await handle(request);

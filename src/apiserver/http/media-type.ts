@@ -30,14 +30,18 @@ const plainJson: Accepted = { format: 'json', as: undefined, asVersion: '', pret
 /** Accept headers are few and repeated. */
 const parsed = new Map<string, Accepted | undefined>();
 
-/** Picks the first acceptable media type (apiserver pkg/endpoints/handlers/negotiation). Throws 406. */
-export function negotiate(header: string | undefined): Accepted {
+/**
+ * Picks the first acceptable media type (apiserver pkg/endpoints/handlers/negotiation). Throws 406.
+ * `protobuf`: whether what is asked for has that form; custom resources have not.
+ */
+export function negotiate(header: string | undefined, { protobuf = true } = {}): Accepted {
   if (header === undefined || header === '' || header === '*/*' || header === 'application/json') return plainJson;
-  if (!parsed.has(header)) {
+  const key = protobuf ? header : `${header} `;
+  if (!parsed.has(key)) {
     if (parsed.size > 1000) parsed.clear();
-    parsed.set(header, parseAccept(header));
+    parsed.set(key, parseAccept(header, protobuf));
   }
-  const accepted = parsed.get(header);
+  const accepted = parsed.get(key);
   if (!accepted) throw notAcceptable();
   return accepted;
 }
@@ -79,13 +83,13 @@ function notAcceptable(): StatusError {
   });
 }
 
-function parseAccept(header: string): Accepted | undefined {
+function parseAccept(header: string, protobuf: boolean): Accepted | undefined {
   const clauses = header.split(',').map(parseClause);
   clauses.sort((a, b) => b.quality - a.quality);
   for (const { type, parameters } of clauses) {
     const format = formats[type];
-    if (!format) continue;
     const as = parameters.get('as');
+    if (!format || (format === 'protobuf' && (!protobuf || as === 'Table'))) continue;
     if (as !== undefined && !supportsAs(as, parameters)) continue;
     return {
       format,

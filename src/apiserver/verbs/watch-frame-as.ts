@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
+import { encodeWatchFrame } from '../../api/protobuf/watch-frame.ts';
 import type { Call } from '../backend.ts';
 import type { Accepted } from '../http/media-type.ts';
 import { loadEncoder } from '../render.ts';
@@ -11,7 +12,7 @@ export async function transformedFrames(call: Call): Promise<FrameEncoder> {
   const { accepted, resource } = call;
   const encode = await loadEncoder({ ...accepted, as: undefined, pretty: false });
   const transform = await loadTransform(call);
-  const frame = await loadFraming(call);
+  const frame = framingOf(call);
   const plain = (type: string, object: object) => frame(type, object, encode);
   const shown = (type: string, object: KubeObject) => plain(type, transform(object));
   return {
@@ -39,33 +40,9 @@ function bookmarkAs({ as, asVersion }: Accepted, { metadata }: { metadata: objec
 
 type Framing = (type: string, object: object, encode: (value: object) => Uint8Array) => Uint8Array;
 
-async function loadFraming({ accepted }: Call): Promise<Framing> {
+function framingOf({ accepted }: Call): Framing {
   if (accepted.format === 'json') return (type, object) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
   if (accepted.format === 'yaml')
     return (type, object, encode) => Buffer.concat([Buffer.from('---\n'), encode({ type, object })]);
-  return (type, object, encode) => protobufFrame(type, encode(object));
-}
-
-/**
- * Four bytes of length, then a metav1.WatchEvent (type = 1, object = 2 with raw = 1), the object in its envelope
- * (apimachinery pkg/runtime/serializer/protobuf LengthDelimitedFramer).
- */
-function protobufFrame(type: string, object: Uint8Array): Uint8Array {
-  const raw = field(1, object);
-  const event = Buffer.concat([field(1, Buffer.from(type)), field(2, raw)]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(event.length);
-  return Buffer.concat([length, event]);
-}
-
-function field(number: number, value: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from([(number << 3) | 2]), varint(value.length), value]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  return (type, object, encode) => encodeWatchFrame(type, encode(object));
 }
