@@ -45,7 +45,7 @@ export async function containerSpec(
     ...(definition.args && { args: definition.args.map((word) => expand(word, env)) }),
     env: [...env].map(([name, value]) => ({ name, value })),
     ...(definition.workingDir && { workingDir: definition.workingDir }),
-    mounts: await mounts(pod, definition, start.volumes, dirs, env),
+    mounts: await mounts(definition, start.volumes, dirs, env),
     resources: containerResources(definition),
     security: security(pod, definition, image, node),
     tty: definition.tty ?? false,
@@ -96,7 +96,6 @@ async function environment(
 }
 
 async function mounts(
-  pod: Pod,
   definition: ContainerDef,
   volumes: ReadonlyMap<string, ReadyVolume>,
   dirs: PodDirs,

@@ -5,7 +5,6 @@ import { alreadyExists, notFound } from '../api/status-error.ts';
 import type { Client, Patch, RawRequest, RawResponse, WatchOptions, WriteOptions } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Informer, InformerFactory, InformerHandler } from '../client/informer.ts';
-import type { Linux } from '../linux/linux.ts';
 import type { PodAddress, PodNetwork } from '../network/network.ts';
 
 type Stored = KubeObject & { status?: Record<string, unknown> };
@@ -207,22 +206,6 @@ export class FakeNetwork implements PodNetwork {
   }
   async retain(): Promise<void> {}
   async removeAll(): Promise<void> {}
-}
-
-/** The few kernel calls that the kubelet itself makes, recorded. */
-export function fakeKubeletLinux(calls: string[] = []): Linux {
-  const parts = {
-    cgroups: {
-      create: async (path: string) => void calls.push(`cgroup create ${path}`),
-      remove: async (path: string) => void calls.push(`cgroup remove ${path}`),
-    },
-    mounts: {
-      mount: async ({ target }: { target: string }) => void calls.push(`mount ${target}`),
-      unmount: async (target: string) => void calls.push(`unmount ${target}`),
-      list: async () => [],
-    },
-  };
-  return parts as unknown as Linux;
 }
 
 /** Keeps 'reason: message' of every Event. */

@@ -7,8 +7,9 @@ import type { Pod, PodSpec } from '../api/generated/core-v1.ts';
 import { configMaps, pods } from '../api/resource.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import { FakeLinux } from '../linux/fake.ts';
 import { clusterPaths } from '../paths.ts';
-import { FakeCluster, FakeEvents, FakeNetwork, fakeKubeletLinux } from './fake-node.ts';
+import { FakeCluster, FakeEvents, FakeNetwork } from './fake-node.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import { createKubelet, type Kubelet } from './kubelet.ts';
 import { selfSigned } from './testing/self-signed.ts';
@@ -32,7 +33,7 @@ async function startNode(parts: { runtime?: FakeRuntime; cluster?: FakeCluster; 
   const events = new FakeEvents();
   const kubelet: Kubelet = createKubelet({
     ...{ client: cluster, informers: cluster, events, runtime, network, tls },
-    linux: fakeKubeletLinux(),
+    linux: new FakeLinux(),
     clock: systemClock,
     log: silentLogger,
     nodeName: 'node-1',
@@ -207,12 +208,15 @@ describe('the kubelet over a fake runtime', () => {
     first.cluster.put(pods, pod('g'));
     first.cluster.put(pods, pod('h'));
     await until(() => ['g', 'h'].every((name) => condition(first.cluster.pod(name), 'Ready') === 'True'), 'Ready');
-    const [before] = first.runtime.running('main');
+    const ofG = (runtime: FakeRuntime) =>
+      runtime.running('main').find(({ labels }) => labels['io.kubernetes.pod.name'] === 'g');
+    const before = ofG(first.runtime);
+    assert.ok(before);
     await stop?.();
     first.cluster.remove(pods, 'h', 'default');
     const { cluster, runtime } = await startNode(first);
     await until(() => runtime.running('main').length === 1, 'the orphan gone');
-    assert.equal(runtime.running('main')[0]?.id, before?.id);
+    assert.equal(ofG(runtime)?.id, before.id);
     assert.equal(mainState(cluster.pod('g'))?.restartCount, 0);
     assert.equal(condition(cluster.pod('g'), 'Ready'), 'True');
   });

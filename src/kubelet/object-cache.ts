@@ -86,7 +86,11 @@ export class ObjectCache {
         if (hasReason(error, 'NotFound')) this.#fail(entry, error);
         await new Promise<void>((resolve) => {
           const cancel = this.#clock.after(1000, resolve);
-          signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
+          const stop = () => {
+            cancel();
+            resolve();
+          };
+          signal.addEventListener('abort', stop, { once: true });
         });
       }
     }

@@ -35,7 +35,10 @@ export class PodEvents {
 
   added(pod: Pod): void {
     const { uid } = pod.metadata;
-    if (this.#workers.get(uid)) return this.#workers.update(uid, pod);
+    if (this.#workers.get(uid)) {
+      this.#workers.update(uid, pod);
+      return;
+    }
     const record = new PodRecord(pod, this.#node.clock.now());
     this.#restore(record);
     if (!record.admitted && !record.terminating) this.#admit(record);
@@ -45,7 +48,10 @@ export class PodEvents {
   updated(pod: Pod, previous: Pod): void {
     const { uid } = pod.metadata;
     const record = this.#workers.get(uid);
-    if (!record) return this.added(pod);
+    if (!record) {
+      this.added(pod);
+      return;
+    }
     this.#node.status.observe(pod);
     const kind = changeOf(pod, previous);
     if (kind === 'status') {

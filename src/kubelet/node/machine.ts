@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import os from 'node:os';
 import type { NodeSystemInfo } from '../../api/generated/core-v1.ts';
+import { readMemory, readSystemInfo } from '../../linux/system-info.ts';
+import type { Health } from './node-conditions.ts';
 
 /** What the machine has. */
 export interface Machine {
   cpus: number;
   memoryBytes: number;
   diskBytes: number;
+  /** Bytes of preallocated huge pages by size ('2Mi'). */
+  hugepages: Record<string, number>;
   info: NodeSystemInfo;
 }
 
@@ -15,43 +17,34 @@ export interface Machine {
 const kubeletVersion = 'v1.36.0';
 
 export async function readMachine(stateDir: string): Promise<Machine> {
-  const disk = await statfs(stateDir).catch(() => statfs('/'));
+  const system = readSystemInfo();
+  const disk = await fileSystem(stateDir);
   return {
-    cpus: os.availableParallelism(),
-    memoryBytes: os.totalmem(),
+    cpus: system.cpus,
+    memoryBytes: system.memoryBytes,
     diskBytes: disk.blocks * disk.bsize,
-    info: systemInfo(),
+    hugepages: system.hugepages,
+    info: {
+      machineID: system.machineId,
+      systemUUID: system.systemUuid,
+      bootID: system.bootId,
+      kernelVersion: system.kernelVersion,
+      osImage: system.osImage,
+      containerRuntimeVersion: 'vitrine://0.1.0',
+      kubeletVersion,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: system.architecture,
+      ...(system.swapBytes > 0 && { swap: { capacity: system.swapBytes } }),
+    },
   };
 }
 
-/** Share of the disk that is free, and memory that is available. */
-export async function readUse(stateDir: string): Promise<{ availableDisk: number; availableMemoryBytes: number }> {
-  const disk = await statfs(stateDir).catch(() => statfs('/'));
-  return { availableDisk: disk.bavail / disk.blocks, availableMemoryBytes: os.freemem() };
+/** How much of disk and memory is free now. */
+export async function readUse(stateDir: string): Promise<Pick<Health, 'availableDisk' | 'availableMemoryBytes'>> {
+  const disk = await fileSystem(stateDir);
+  return { availableDisk: disk.bavail / disk.blocks, availableMemoryBytes: readMemory().MemAvailable ?? 0 };
 }
 
-function systemInfo(): NodeSystemInfo {
-  const line = (file: string) => {
-    try {
-      return readFileSync(file, 'utf8').trim();
-    } catch {
-      return '';
-    }
-  };
-  const machineID = line('/etc/machine-id');
-  const osRelease = line('/etc/os-release');
-  // Changes with each boot, as the kernel's own boot id does.
-  const bootMinute = Math.round((Date.now() / 1000 - os.uptime()) / 60);
-  return {
-    machineID,
-    systemUUID: line('/sys/class/dmi/id/product_uuid') || machineID,
-    bootID: `${machineID.slice(0, 8)}-${bootMinute.toString(16).padStart(12, '0')}`,
-    kernelVersion: os.release(),
-    osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(osRelease)?.[1] ?? 'Linux',
-    containerRuntimeVersion: 'vitrine://0.1.0',
-    kubeletVersion,
-    kubeProxyVersion: '',
-    operatingSystem: 'linux',
-    architecture: os.arch() === 'x64' ? 'amd64' : os.arch(),
-  };
-}
+/** Of the directory, or of the root while the directory does not exist yet. */
+const fileSystem = (directory: string) => statfs(directory).catch(() => statfs('/'));

@@ -49,6 +49,7 @@ export function nodeStatus(
     pods: String(identity.maxPods),
     'hugepages-1Gi': '0',
     'hugepages-2Mi': '0',
+    ...hugepages(machine),
   };
   return {
     capacity,
@@ -66,6 +67,10 @@ export function nodeStatus(
       .slice(0, 50)
       .map(({ names, digests, sizeBytes }) => ({ names: [...digests, ...names].slice(0, 5), sizeBytes })),
   };
+}
+
+function hugepages({ hugepages: sizes }: Machine): Record<string, string> {
+  return Object.fromEntries(Object.entries(sizes).map(([size, bytes]) => [`hugepages-${size}`, String(bytes)]));
 }
 
 /** Whether a status says something new; heartbeats alone do not count (kubelet nodeStatusHasChanged). Pure. */

@@ -75,7 +75,10 @@ export class StatusManager {
     entry.pod = pod;
     entry.wanted = wanted;
     if (entry.writing) return;
-    if (!statusPatch(entry.known, wanted)) return this.#settle(entry);
+    if (!statusPatch(entry.known, wanted)) {
+      this.#settle(entry);
+      return;
+    }
     const now = this.#clock.now();
     entry.dueMs = Math.min(entry.dueMs, lazy ? now + lazyMs : now);
     if (entry.dueMs <= now) void this.#write(entry);
@@ -129,15 +132,13 @@ export class StatusManager {
 
   #afterFailure(entry: Entry, error: unknown): void {
     // Gone, or another Pod of the same name: nobody is left to tell.
-    if (hasReason(error, 'NotFound') || hasReason(error, 'Conflict')) {
-      entry.known = entry.wanted;
-      return this.#settle(entry);
-    }
+    const gone = hasReason(error, 'NotFound') || hasReason(error, 'Conflict');
     const refused = error instanceof StatusError && error.code >= 400 && error.code < 429;
-    this.#log.warn('cannot write pod status', { pod: entry.pod.metadata.name, error });
-    if (refused) {
+    if (!gone) this.#log.warn('cannot write pod status', { pod: entry.pod.metadata.name, error });
+    if (gone || refused) {
       entry.known = entry.wanted;
-      return this.#settle(entry);
+      this.#settle(entry);
+      return;
     }
     entry.dueMs = this.#clock.now() + retryMs;
     this.#arm(entry.dueMs);
