@@ -65,6 +65,12 @@ const examples: [string, JsonObject, unknown[], JsonObject][] = [
     [{ op: 'add', path: '/foo/-', value: ['abc', 'def'] }],
     { foo: ['bar', ['abc', 'def']] },
   ],
+  [
+    '4.3, as the server has it: replacing what is not there adds it',
+    { a: 1 },
+    [{ op: 'replace', path: '/b', value: 2 }],
+    { a: 1, b: 2 },
+  ],
   ['4.5 copy', { a: { b: 1 } }, [{ op: 'copy', from: '/a', path: '/c' }], { a: { b: 1 }, c: { b: 1 } }],
 ];
 for (const [section, document, patch, result] of examples) {

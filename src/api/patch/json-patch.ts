@@ -53,13 +53,13 @@ function applyOperation(document: Document, operation: Operation): void {
   const { op } = operation;
   switch (op) {
     case 'add':
-      add(document, pointer(operation, 'path'), required(operation));
+      add(document, pointer(operation, 'path'), valueOf(operation));
       break;
     case 'remove':
       take(document, pointer(operation, 'path'), 'remove');
       break;
     case 'replace':
-      replace(document, pointer(operation, 'path'), required(operation));
+      replace(document, pointer(operation, 'path'), valueOf(operation));
       break;
     case 'move':
       move(document, pointer(operation, 'from'), pointer(operation, 'path'));
@@ -81,10 +81,9 @@ function pointer(operation: Operation, member: 'path' | 'from'): string {
   return value;
 }
 
-/** RFC 6902 sections 4.1 and 4.3: add and replace must have a value. */
-function required(operation: Operation): unknown {
-  if (!Object.hasOwn(operation, 'value')) throw unprocessable(`${operation.op} operation has no value`);
-  return cloneJson(operation.value);
+/** RFC 6902 asks add and replace to have a value; evanphx/json-patch, and so the server, takes null for none. */
+function valueOf(operation: Operation): unknown {
+  return cloneJson(operation.value ?? null);
 }
 
 interface Location {
@@ -108,7 +107,7 @@ function locate({ root }: Document, path: string, op: string): Location {
 }
 
 function parseIndex(key: string, op: string): number {
-  if (!/^(0|-?[1-9]\d*)$/.test(key)) throw unprocessable(`${op}: value was not a proper array index: '${key}'`);
+  if (!/^[+-]?\d+$/.test(key)) throw unprocessable(`${op}: value was not a proper array index: '${key}'`);
   return Number(key);
 }
 
@@ -148,13 +147,12 @@ function move(document: Document, from: string, path: string): void {
   add(document, path, take(document, from, 'move'));
 }
 
-/** RFC 6902 section 4.3: the target must exist. */
+/** RFC 6902 section 4.3 asks the target to exist; evanphx/json-patch, and so the server, asks it of array elements only. */
 function replace(document: Document, path: string, value: unknown): void {
   if (path === '') {
     document.root = value;
     return;
   }
-  get(document, path, 'replace');
   const { container, key } = locate(document, path, 'replace');
   if (Array.isArray(container)) container[existingIndex(container, key, 'replace')] = value;
   else setOwn(container, key, value);
