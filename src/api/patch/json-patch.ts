@@ -53,13 +53,13 @@ function applyOperation(document: Document, operation: Operation): void {
   const { op } = operation;
   switch (op) {
     case 'add':
-      add(document, pointer(operation, 'path'), valueOf(operation));
+      add(document, pointer(operation, 'path'), valueToSet(operation));
       break;
     case 'remove':
       take(document, pointer(operation, 'path'), 'remove');
       break;
     case 'replace':
-      replace(document, pointer(operation, 'path'), valueOf(operation));
+      replace(document, pointer(operation, 'path'), valueToSet(operation));
       break;
     case 'move':
       move(document, pointer(operation, 'from'), pointer(operation, 'path'));
@@ -82,7 +82,7 @@ function pointer(operation: Operation, member: 'path' | 'from'): string {
 }
 
 /** RFC 6902 asks add and replace to have a value; evanphx/json-patch, and so the server, takes null for none. */
-function valueOf(operation: Operation): unknown {
+function valueToSet(operation: Operation): unknown {
   return cloneJson(operation.value ?? null);
 }
 
