@@ -69,6 +69,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
       watches.closeAll();
       sockets.closeAll();
     },
+    'seqpacket.finish': (id: number) => sockets.finish(id),
     'seqpacket.close': (id: number) => sockets.close(id),
   };
 }

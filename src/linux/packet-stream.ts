@@ -29,6 +29,10 @@ export class PacketStreams {
         entry.written = () => done();
         this.#call('seqpacket.write', id, new Uint8Array(chunk));
       },
+      final: (done) => {
+        this.#call('seqpacket.finish', id);
+        done();
+      },
       destroy: (error, done) => {
         this.#call('seqpacket.close', id);
         done(error);

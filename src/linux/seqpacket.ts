@@ -8,6 +8,7 @@ const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const MSG_NOSIGNAL = 0x4000;
+const SHUT_WR = 1;
 const O_PATH_DIRECTORY = 0o10000000 | 0o200000;
 const packets = Buffer.alloc(64 * 1024);
 
@@ -60,6 +61,12 @@ export class SeqpacketConnections {
     if (!connection || connection.paused === paused) return;
     connection.paused = paused;
     this.#poll(id, connection);
+  }
+
+  /** Tells the peer that nothing more will be written (shutdown(2)); packets still come. The caller has waited for `drained`. */
+  finish(id: number): void {
+    const connection = this.#connections.get(id);
+    if (connection) call('shutdown', 'seqpacket socket', connection.fd, SHUT_WR);
   }
 
   close(id: number, error?: SyscallError): void {

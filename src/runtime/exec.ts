@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Child, startChild } from '../linux/child.ts';
+import { type Child, startChild, startOnTerminal } from '../linux/child.ts';
 import type { Linux } from '../linux/linux.ts';
 import { resizeTerminal } from '../linux/terminal.ts';
 import type { Containers } from './containers.ts';
@@ -49,7 +49,7 @@ export async function execStream(options: ExecOptions, id: string, spec: ExecSpe
   const files = prepare(options, id, spec);
   let child: Child;
   try {
-    child = await startChild(files.command, environment());
+    child = await (spec.tty ? startOnTerminal : startChild)(files.command, environment());
   } catch (error) {
     files.remove();
     throw error;
@@ -58,7 +58,7 @@ export async function execStream(options: ExecOptions, id: string, spec: ExecSpe
   return {
     stdin: spec.stdin ? child.stdin : undefined,
     stdout: child.stdout,
-    stderr: spec.tty ? undefined : child.stderr,
+    stderr: child.stderr,
     resize: (columns, rows) => resizeWhenStarted(files.pidFile, columns, rows),
     exit: child.exit.finally(files.remove),
     kill: () => {
