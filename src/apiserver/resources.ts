@@ -11,6 +11,9 @@ export class ServedResources {
   /** What `infos` answers; undefined after a change. */
   #list: readonly ResourceInfo[] | undefined;
 
+  /** What all() answers, until something changes. */
+  #all: readonly ResourceInfo[] | undefined;
+
   get(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): ServedResource | undefined {
     const id = idOf(info);
     const served = this.#served.get(id);
@@ -35,19 +38,20 @@ export class ServedResources {
   set(resource: ServedResource): void {
     this.#list = undefined;
     this.#served.set(idOf(resource.info), resource);
+    this.#all = undefined;
   }
 
   /** Ends a custom resource. */
   delete(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): void {
     this.#list = undefined;
     this.#served.delete(idOf(info));
+    this.#all = undefined;
   }
 
-  hasGroupVersion(group: string, version: string): boolean {
-    const prefix = `${group}/${version}/`;
-    for (const id of this.#infos.keys()) if (id.startsWith(prefix)) return true;
-    for (const id of this.#served.keys()) if (id.startsWith(prefix)) return true;
-    return false;
+  /** All that are served; a new array after every change. */
+  all(): readonly ResourceInfo[] {
+    this.#all ??= [...new Map([...this.#infos, ...[...this.#served].map(([id, { info }]) => [id, info] as const)]).values()];
+    return this.#all;
   }
 }
 

@@ -1,0 +1,73 @@
+import type { SelfSubjectReview, TokenRequest, TokenReview } from '../api/generated/authentication-v1.ts';
+import type {
+  LocalSubjectAccessReview,
+  SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+} from '../api/generated/authorization-v1.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Actions } from './actions.ts';
+import { builtinAdmission } from './admission/all.ts';
+import { createAuthenticator } from './authentication/authenticators.ts';
+import { openIdHandlers } from './authentication/openid.ts';
+import { reviewSelf, reviewToken } from './authentication/reviews.ts';
+import { ServiceAccountTokens } from './authentication/service-account-tokens.ts';
+import { issueToken } from './authentication/token-request.ts';
+import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from './authorization/access-reviews.ts';
+import { type ClusterAuthorizer, createAuthorizer } from './authorization/authorizers.ts';
+import { nodeRules } from './bootstrap/rbac-defaults.ts';
+import { discoveryPaths } from './discovery/discovery-paths.ts';
+import type { PathHandler } from './router.ts';
+import type { ApiServerCore, ApiServerPlugins } from './server.ts';
+
+export interface StandardOptions {
+  clock: Clock;
+  log: Logger;
+  /** PEM of the key that signs service account tokens. */
+  serviceAccountKey: string;
+  /** 'address:port' that discovery tells clients. */
+  serverAddress: string;
+}
+
+/** The authenticators, authorizers, admission plugins and paths of a Kubernetes cluster as it comes. */
+export function standardPlugins(options: StandardOptions): (core: ApiServerCore) => ApiServerPlugins {
+  return ({ reader, resources }) => {
+    const { clock, log, serviceAccountKey, serverAddress } = options;
+    const tokens = new ServiceAccountTokens({ reader, clock, keyPem: serviceAccountKey });
+    const authorizer = createAuthorizer({ reader, nodeRules });
+    const admission = builtinAdmission({ reader, authorizer, clock });
+    return {
+      authenticators: [createAuthenticator({ reader, tokens, clock, log: log.child('authentication') })],
+      authorizers: [authorizer],
+      admission: [...admission.beforeWebhooks, ...admission.afterWebhooks],
+      actions: actionsOf({ reader, clock }, tokens, authorizer),
+      paths: [openIdPaths(tokens), discoveryPaths({ served: () => resources.all(), serverAddress })],
+    };
+  };
+}
+
+function actionsOf(
+  { reader, clock }: Pick<ApiServerCore, 'reader'> & { clock: Clock },
+  tokens: ServiceAccountTokens,
+  authorizer: ClusterAuthorizer,
+): Actions {
+  return {
+    'serviceaccounts/token': (object, at) => issueToken(object as TokenRequest, at, { reader, tokens }),
+    'tokenreviews.authentication.k8s.io': (object) => reviewToken(object as TokenReview, { tokens, reader, clock }),
+    'selfsubjectreviews.authentication.k8s.io': (object, { user }) =>
+      reviewSelf(object as SelfSubjectReview, user, clock),
+    'subjectaccessreviews.authorization.k8s.io': (object) => reviewAccess(object as SubjectAccessReview, authorizer),
+    'localsubjectaccessreviews.authorization.k8s.io': (object, { namespace }) =>
+      reviewLocalAccess(object as LocalSubjectAccessReview, namespace, authorizer),
+    'selfsubjectaccessreviews.authorization.k8s.io': (object, { user }) =>
+      reviewOwnAccess(object as SelfSubjectAccessReview, user, authorizer),
+    'selfsubjectrulesreviews.authorization.k8s.io': (object, { user }) =>
+      reviewOwnRules(object as SelfSubjectRulesReview, user, authorizer),
+  };
+}
+
+function openIdPaths(tokens: ServiceAccountTokens): PathHandler {
+  const handlers = openIdHandlers(tokens);
+  return async (request) => (Object.hasOwn(handlers, request.path) ? handlers[request.path]!(request) : undefined);
+}
