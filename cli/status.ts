@@ -26,7 +26,6 @@ example:
     }));
     const api = state.server ? await apiStatus(name) : undefined;
     const report = {
-      name,
       version: vitrineVersion,
       running: !!(state.server && state.agent),
       ...state.config,

@@ -1,11 +1,13 @@
 import os from 'node:os';
 import path from 'node:path';
+import { endpointSlices, endpoints, services } from './api/resource.ts';
 import { serviceAccountUser } from './apiserver/authentication/groups.ts';
 import { bootstrap } from './apiserver/bootstrap/bootstrap.ts';
+import type { DefaultObject } from './apiserver/bootstrap/default-objects.ts';
 import { ensurePki } from './apiserver/pki/pki.ts';
-import { serverPlugins } from './apiserver/plugins.ts';
 import type { UserInfo } from './apiserver/request.ts';
 import { createApiServer } from './apiserver/server.ts';
+import { standardPlugins } from './apiserver/standard-plugins.ts';
 import { systemClock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
 import { createInformerFactory } from './client/informers.ts';
@@ -16,6 +18,7 @@ import { ensureClusterConfig } from './cluster-config.ts';
 import { allControllers } from './controllers/all.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
 import type { RunningProcess } from './main.ts';
+import type { AddressPlan } from './network/address-plan.ts';
 import { addressToNumber, numberToAddress } from './network/cidr.ts';
 import { dnsObjects } from './network/dns-objects.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -60,8 +63,12 @@ export async function startControlPlane(
       key: pki.apiserverKubeletClient.key,
     },
     serviceCidr: plan.serviceCidr,
-    plugins: (core) =>
-      serverPlugins(core, { pki, clock, log, serverAddress: `${plan.nodeAddress}:${config.internalApiPort}` }),
+    plugins: standardPlugins({
+      clock,
+      log: log.child('apiserver'),
+      serviceAccountKey: pki.serviceAccountKey,
+      serverAddress: `${plan.nodeAddress}:${config.internalApiPort}`,
+    }),
   });
   await api.start();
 
@@ -73,9 +80,8 @@ export async function startControlPlane(
       serviceCidr: plan.serviceCidr,
       clientCa: pki.ca.certificate,
       requestHeaderCa: pki.frontProxyCa.certificate,
-      extra: dnsObjects(plan),
     },
-    { reader: api.reader, writes: admin },
+    { reader: api.reader, writes: admin, extra: dns(plan) },
   );
 
   const stopClients = startClients();
@@ -142,4 +148,14 @@ export async function startControlPlane(
     timer.unref();
     return () => clearInterval(timer);
   }
+}
+
+/** The cluster's DNS Service, to be as it is here at every start. */
+function dns(plan: AddressPlan): DefaultObject[] {
+  const { service, endpoints: addresses, slice } = dnsObjects(plan);
+  return [
+    { resource: services, object: service, reconcile: 'restore' },
+    { resource: endpoints, object: addresses, reconcile: 'restore' },
+    { resource: endpointSlices, object: slice, reconcile: 'restore' },
+  ] as DefaultObject[];
 }

@@ -37,6 +37,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     images,
     stateDir: path.join(paths.state, 'runtime'),
     runDir: path.join(paths.run, 'runtime'),
+    monitorCgroup: `/vitrine-${paths.name}/monitors`,
     log: log.child('runtime'),
     clock,
   });

@@ -65,6 +65,8 @@ export interface ApiServer {
   readonly resources: ServedResources;
   /** Fills the cache and listens. */
   start(): Promise<void>;
+  /** Listens at one more address, which may have come up after the start. */
+  listen(address: { host: string; port: number }): Promise<void>;
   /** Where it listens: the ports are real ones even if 0 was asked for. */
   addresses(): { host: string; port: number }[];
   /** Calls from within the process, as this user: the same chain, without TLS and copies. */
@@ -119,6 +121,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.start();
       allocation.follow(cache);
       for (const address of options.listen) listeners.push(await listen(address, options.tls, handle));
+    },
+    async listen(address) {
+      listeners.push(await listen(address, options.tls, handle));
     },
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {

@@ -17,7 +17,7 @@ export interface BootstrapWrites {
  */
 export async function bootstrap(
   facts: BootstrapFacts,
-  { reader, writes }: { reader: ObjectReader; writes: BootstrapWrites },
+  { reader, writes, extra = [] }: { reader: ObjectReader; writes: BootstrapWrites; extra?: DefaultObject[] },
 ): Promise<number> {
   const ensure = async (wanted: DefaultObject): Promise<number> => {
     const { name = '', namespace = '' } = wanted.object.metadata;
@@ -37,5 +37,5 @@ export async function bootstrap(
   };
   const count = async (objects: DefaultObject[]) => (await Promise.all(objects.map(ensure))).reduce((a, b) => a + b, 0);
   // One after the other: objects in a namespace need it.
-  return (await count(defaultNamespaces())) + (await count(defaultObjects(facts)));
+  return (await count(defaultNamespaces())) + (await count([...defaultObjects(facts), ...extra]));
 }

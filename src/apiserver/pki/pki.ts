@@ -20,6 +20,8 @@ export interface Pki {
   /** What the kubelet shows to the API server, and to its own clients. */
   kubeletClient: KeyPair;
   kubeletServer: KeyPair;
+  /** The node's service proxy and DNS. */
+  kubeProxy: KeyPair;
   /** Signs the certificate with which the API server speaks to aggregated API servers. */
   frontProxyCa: KeyPair;
   frontProxyClient: KeyPair;
@@ -78,17 +80,27 @@ export async function ensurePki(dir: string, options: PkiOptions): Promise<Pki> 
     );
   const { names, addresses, nodeName, nodeAddresses = addresses } = options;
   const node = `system:node:${nodeName}`;
-  const [apiserver, apiserverKubeletClient, admin, controllerManager, scheduler, kubeletClient, kubeletServer, proxy] =
-    await Promise.all([
-      server('apiserver', 'kube-apiserver', unique([...fixedNames, ...names, '127.0.0.1', '::1', ...addresses])),
-      client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', ['system:masters']),
-      client('admin', 'kubernetes-admin', ['system:masters']),
-      client('controller-manager', 'system:kube-controller-manager'),
-      client('scheduler', 'system:kube-scheduler'),
-      client('kubelet-client', node, ['system:nodes']),
-      server('kubelet', node, unique([nodeName, 'localhost', '127.0.0.1', ...nodeAddresses]), ['system:nodes']),
-      client('front-proxy-client', 'front-proxy-client', [], frontProxy),
-    ]);
+  const [
+    apiserver,
+    apiserverKubeletClient,
+    admin,
+    controllerManager,
+    scheduler,
+    kubeletClient,
+    kubeletServer,
+    kubeProxy,
+    proxy,
+  ] = await Promise.all([
+    server('apiserver', 'kube-apiserver', unique([...fixedNames, ...names, '127.0.0.1', '::1', ...addresses])),
+    client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', ['system:masters']),
+    client('admin', 'kubernetes-admin', ['system:masters']),
+    client('controller-manager', 'system:kube-controller-manager'),
+    client('scheduler', 'system:kube-scheduler'),
+    client('kubelet-client', node, ['system:nodes']),
+    server('kubelet', node, unique([nodeName, 'localhost', '127.0.0.1', ...nodeAddresses]), ['system:nodes']),
+    client('kube-proxy', 'system:kube-proxy'),
+    client('front-proxy-client', 'front-proxy-client', [], frontProxy),
+  ]);
   return {
     ca,
     apiserver,
@@ -98,6 +110,7 @@ export async function ensurePki(dir: string, options: PkiOptions): Promise<Pki> 
     scheduler,
     kubeletClient,
     kubeletServer,
+    kubeProxy,
     frontProxyCa,
     frontProxyClient: proxy,
     serviceAccountKey,
