@@ -87,12 +87,15 @@ function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
 /** Writes to the terminal's descriptor, which does not block: what does not fit is tried again. The end is Ctrl-D's business. */
 function terminalInput(fd: number, terminal: ReadStream): Writable {
   const put = (chunk: Buffer, at: number, done: (error?: Error | null) => void): void => {
-    if (terminal.destroyed) return done();
+    if (terminal.destroyed) {
+      done();
+      return;
+    }
     write(fd, chunk, at, chunk.length - at, null, (error, written) => {
-      if (error && (error as NodeJS.ErrnoException).code !== 'EAGAIN') return done(); // it has gone
-      if (error) setTimeout(() => put(chunk, at, done), 5);
-      else if (at + written < chunk.length) put(chunk, at + written, done);
-      else done();
+      const again = (error as NodeJS.ErrnoException | null)?.code === 'EAGAIN';
+      if (again) setTimeout(() => put(chunk, at, done), 5);
+      else if (!error && at + written < chunk.length) put(chunk, at + written, done);
+      else done(); // written, or the terminal has gone
     });
   };
   return new Writable({ write: (chunk: Buffer, _encoding, done) => put(chunk, 0, done) });

@@ -322,6 +322,8 @@ export class Containers {
       this.kill(spec.id, 'SIGKILL');
       exit = { exitCode: 137, finishedAtMs: clock.now() };
     }
+    // The file's time comes from a coarser clock than ours.
+    exit.finishedAtMs = Math.max(exit.finishedAtMs, entry.started?.startedAtMs ?? 0);
     const oomKilled = exit.exitCode === 137 && (await this.#sawOom(entry));
     entry.files.writeFinished({ ...exit, oomKilled });
     await linux.cgroups.remove(cgroup);

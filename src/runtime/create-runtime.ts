@@ -60,7 +60,7 @@ class ContainerRuntime implements Runtime {
     this.#paths = runtimePaths(options.runDir, options.stateDir);
     const crunPath = findProgram('crun');
     findProgram('conmon');
-    this.#sandboxes = new Sandboxes(linux, this.#paths, clock);
+    this.#sandboxes = new Sandboxes(linux, this.#paths, clock, crunPath);
     const parts = {
       linux,
       images,

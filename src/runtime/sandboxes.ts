@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -20,10 +20,13 @@ export class Sandboxes {
   readonly #linux: Linux;
   readonly #paths: RuntimePaths;
   readonly #clock: Clock;
+  /** crun with the option that names its state directory. */
+  readonly #crun: string[];
   /** All sandboxes whose file is on disk. */
   readonly #records = new Map<string, SandboxRecord>();
 
-  constructor(linux: Linux, paths: RuntimePaths, clock: Clock) {
+  constructor(linux: Linux, paths: RuntimePaths, clock: Clock, crunPath: string) {
+    this.#crun = [crunPath, '--root', paths.crun];
     this.#linux = linux;
     this.#paths = paths;
     this.#clock = clock;
@@ -113,7 +116,7 @@ export class Sandboxes {
   async #startPause(sandbox: SandboxRecord, dir: string): Promise<void> {
     const { spec, namespaces } = sandbox;
     const bundle = path.join(dir, 'pause');
-    mkdirSync(path.join(bundle, 'rootfs'), { recursive: true });
+    for (const name of ['proc', 'dev']) mkdirSync(path.join(bundle, 'rootfs', name), { recursive: true });
     writeFileSync(path.join(bundle, 'rootfs/pause'), pauseProgram(), { mode: 0o755 });
     const pinned = [
       ['network', namespaces.net],
@@ -130,26 +133,16 @@ export class Sandboxes {
         cgroupsPath: `${spec.cgroup}/${pauseId(spec.id)}`,
       },
     };
-    mkdirSync(path.join(bundle, 'rootfs/proc'), { recursive: true });
     writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(config));
     const pidFile = path.join(bundle, 'pid');
     const log = path.join(bundle, 'crun.log');
-    const command = [
-      'crun',
-      '--root',
-      this.#paths.crun,
-      '--log',
-      log,
-      'run',
-      '--detach',
-      '--bundle',
-      bundle,
-      '--pid-file',
-      pidFile,
-      pauseId(spec.id),
-    ];
-    const result = await this.#linux.processes.run(command, { env: { PATH: process.env.PATH ?? '' } });
-    if (result.code !== 0) throw new Error(`crun cannot start the pause process: ${result.stderr.trim()}`);
+    // The pause process keeps what crun has open: it must not be our pipes, whose end we would wait for.
+    const detached = ['sh', '-c', 'exec "$@" </dev/null >/dev/null 2>"$0"', log];
+    const crun = [...this.#crun, 'run', '--detach', '--bundle', bundle, '--pid-file', pidFile, pauseId(spec.id)];
+    const result = await this.#linux.processes.run([...detached, ...crun], { env: { PATH: process.env.PATH ?? '' } });
+    if (result.code !== 0) {
+      throw new Error(`crun cannot start the pause process: ${readFileSync(log, 'utf8').trim()}`);
+    }
     const pid = readJsonFile<number>(pidFile) ?? 0;
     sandbox.pause = { pid, startTime: this.#linux.processes.startTime(pid) };
     sandbox.namespaces.pid = `/proc/${pid}/ns/pid`;
@@ -160,7 +153,7 @@ export class Sandboxes {
     if (this.#linux.processes.startTime(pause.pid) === pause.startTime && pause.startTime !== undefined) {
       this.#linux.processes.kill(pause.pid, 'SIGKILL');
     }
-    await this.#linux.processes.run(['crun', '--root', this.#paths.crun, 'delete', '--force', pauseId(id)]);
+    await this.#linux.processes.run([...this.#crun, 'delete', '--force', pauseId(id)]);
   }
 }
 
