@@ -50,7 +50,9 @@ export class ServedResources {
 
   /** All that are served; a new array after every change. */
   all(): readonly ResourceInfo[] {
-    this.#all ??= [...new Map([...this.#infos, ...[...this.#served].map(([id, { info }]) => [id, info] as const)]).values()];
+    this.#all ??= [
+      ...new Map([...this.#infos, ...[...this.#served].map(([id, { info }]) => [id, info] as const)]).values(),
+    ];
     return this.#all;
   }
 }
