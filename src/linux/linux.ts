@@ -206,7 +206,7 @@ export interface SpawnOptions {
 export interface Nftables {
   /** Applies a script atomically (libnftables nft_run_cmd_from_buffer). Rejects with libnftables' own message. */
   apply(script: string): Promise<void>;
-  /** The output of a list command. */
+  /** The output of a list command, with handles. */
   list(command: string): Promise<string>;
 }
 

@@ -3,12 +3,16 @@ import * as koffi from 'koffi';
 /** libnftables(3) by FFI: what nft(8) is a thin shell around, without starting it (Debian: libnftables1). */
 export type NftRun = (script: string) => string;
 
+/** NFT_CTX_OUTPUT_HANDLE: lists say the handle of each rule, by which it can be deleted. */
+const outputHandles = 1 << 3;
+
 /** Loads the library at the first use. A context keeps no ruleset between runs, so what others change is seen. */
 export function openNftables(): NftRun {
   const library = koffi.load('libnftables.so.1');
   const context = library.func('void *nft_ctx_new(uint32_t flags)')(0);
   library.func('int nft_ctx_buffer_output(void *context)')(context);
   library.func('int nft_ctx_buffer_error(void *context)')(context);
+  library.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)')(context, outputHandles);
   const run = library.func('int nft_run_cmd_from_buffer(void *context, const char *commands)');
   const output = library.func('const char *nft_ctx_get_output_buffer(void *context)');
   const errors = library.func('const char *nft_ctx_get_error_buffer(void *context)');

@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
+import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
 import type { PodAddress, PodNetwork } from './network.ts';
 import { podRules, podTable } from './pod-rules.ts';
 
@@ -50,7 +51,7 @@ class NodePodNetwork implements PodNetwork {
 
   /**
    * 1. Forwarding on. 2. The cluster's own link with the node's address. 3. Routes: the Service ranges end at that link
-   * and unused Pod addresses nowhere, so that neither ever leaves by the default route. 4. Masquerade and guards.
+   * and unused Pod addresses nowhere, so that neither ever leaves by the default route. 4. Masquerade and guards, and a way through other firewalls.
    */
   async open(): Promise<void> {
     const { net, nft } = this.#linux;
@@ -66,6 +67,7 @@ class NodePodNetwork implements PodNetwork {
       ...routes.map((route) => net.replaceRoute(route)),
       net.replaceRoute({ destination: podCidr, type: 'unreachable' }),
       nft.apply(podRules(this.#plan, this.#linkPrefix)),
+      allowForwarding(nft, this.#linkPrefix),
       this.#readMtu(),
     ]);
   }
@@ -118,6 +120,7 @@ class NodePodNetwork implements PodNetwork {
     const { net, nft } = this.#linux;
     await nft.apply(`add table ip ${podTable(this.#plan)}\ndelete table ip ${podTable(this.#plan)}\n`);
     await nft.apply(`add table ip ${this.#plan.nftTable}\ndelete table ip ${this.#plan.nftTable}\n`);
+    await disallowForwarding(nft, this.#linkPrefix);
     await this.#deleteLinks(() => true);
     await net.deleteRoute({ destination: this.#plan.podCidr, type: 'unreachable' });
     await net.deleteLink(this.#plan.hostLink);

@@ -12,6 +12,8 @@ import type { Informer, InformerFactory, InformerHandler } from '../../src/clien
 import type { Linux } from '../../src/linux/linux.ts';
 import { openLinux } from '../../src/linux/open.ts';
 import { chooseAddresses } from '../../src/network/choose-addresses.ts';
+import { createDnsServer } from '../../src/network/dns.ts';
+import { dnsObjects } from '../../src/network/dns-objects.ts';
 import type { PodNetwork, ServiceProxy } from '../../src/network/network.ts';
 import { createPodNetwork } from '../../src/network/pod-network.ts';
 import { createServiceProxy } from '../../src/network/service-proxy.ts';
@@ -216,6 +218,38 @@ test('a Service that changes or goes takes its rules along', async () => {
   await proxy.whenSynced();
   assert.equal(await get(host(20), 81), 'refused');
   assert.ok(!(await linux.nft.list(`list table ip ${plan.nftTable}`)).includes('default/web/'));
+});
+
+test('Pods resolve names through the Service kube-dns', async () => {
+  const { service: object, slice: endpoints } = dnsObjects(plan);
+  const stored = { uid: '', resourceVersion: '1', creationTimestamp: '' };
+  await apply('services', { ...object, metadata: { ...object.metadata, ...stored } } as KubeObject);
+  await apply('endpointslices', { ...endpoints, metadata: { ...endpoints.metadata, ...stored } } as KubeObject);
+  const dns = createDnsServer({ informers, plan, log, upstreams: [] });
+  await dns.start();
+  const program = `const { Resolver } = require('node:dns'); const r = new Resolver({ timeout: 1000, tries: 1 }); r.setServers(['${plan.dnsServiceIp}']);
+    r.resolve4('self.default.svc.cluster.local', (error, found) => console.log(error?.code ?? found.join()))`;
+  const answer = await linux.processes.run(['nsenter', `--net=${directory}/a`, process.execPath, '-e', program], {
+    timeoutMs: 4000,
+  });
+  await dns.stop();
+  assert.equal(answer.stdout.trim(), host(21));
+});
+
+test('Pods get through a firewall that forwards nothing by itself, as with Docker', async () => {
+  if ((await linux.nft.list('list tables')).includes('table ip filter')) return; // the host has one of its own
+  await linux.nft.apply(
+    'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }',
+  );
+  try {
+    assert.equal(await get(ips.b, 8080, 'a'), 'timeout');
+    await network.open();
+    await network.open();
+    assert.equal(await get(ips.b, 8080, 'a'), `b ${ips.a}`);
+    assert.equal((await linux.nft.list('list chain ip filter FORWARD')).match(/accept/g)?.length, 2);
+  } finally {
+    await linux.nft.apply('delete table ip filter');
+  }
 });
 
 test('an agent that starts again keeps the addresses', async () => {
