@@ -50,6 +50,14 @@ export function undecodable(info: { kind: string; version: string }, errors: rea
   );
 }
 
+/**
+ * The object in canonical form: fields in the order of their declaration, maps sorted, nothing empty or undefined that Go
+ * would leave out. For what defaulting and admission have changed, before it is stored.
+ */
+export function canonicalObject<T extends KubeObject>(type: string, object: T): T {
+  return structDecoder(type)(object, { clean: true }) as T;
+}
+
 /** A struct with nothing set, as Go writes it: required scalars are zero, inner structs are empty. */
 export function zeroValue(type: string): Record<string, unknown> {
   return structDecoder(type)({}, { clean: true }) as Record<string, unknown>;

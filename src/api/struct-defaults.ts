@@ -63,6 +63,10 @@ function core1(): Entry[] {
     of<core.PersistentVolumeClaimSpec>('core/v1.PersistentVolumeClaimSpec', (spec) => {
       spec.volumeMode ??= 'Filesystem';
     }),
+    of<core.PersistentVolumeClaim>('core/v1.PersistentVolumeClaim', (claim) => {
+      claim.status ??= {};
+      claim.status.phase ||= 'Pending';
+    }),
     of<core.EndpointPort>('core/v1.EndpointPort', (port) => {
       port.protocol ||= 'TCP';
     }),

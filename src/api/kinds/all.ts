@@ -1,21 +1,31 @@
 import type { Kind } from '../kind.ts';
+import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { configMap } from './config-map.ts';
+import { cronJob } from './cron-job.ts';
+import { customResourceDefinition } from './custom-resource-definition.ts';
 import { daemonSet } from './daemon-set.ts';
 import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { event, newEvent } from './event.ts';
+import { job } from './job.ts';
 import { lease } from './lease.ts';
 import { namespace } from './namespace.ts';
+import { ingress, ingressClass, networkPolicy } from './networking.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
+import { podDisruptionBudget } from './policy.ts';
+import { priorityClass } from './priority-class.ts';
+import { limitRange, resourceQuota } from './quota.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts';
 import { replicaSet } from './replica-set.ts';
 import { replicationController } from './replication-controller.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 import { statefulSet } from './stateful-set.ts';
+import { csiDriver, persistentVolume, persistentVolumeClaim, storageClass } from './storage.ts';
 
 /** Every kind that adds something of its own. A kind that is not here is served by the facts table alone. */
 const kinds = [
@@ -40,6 +50,23 @@ const kinds = [
   replicationController,
   statefulSet,
   daemonSet,
+  job,
+  cronJob,
+  persistentVolumeClaim,
+  persistentVolume,
+  storageClass,
+  csiDriver,
+  ingress,
+  ingressClass,
+  networkPolicy,
+  podDisruptionBudget,
+  horizontalPodAutoscaler,
+  horizontalPodAutoscalerV1,
+  priorityClass,
+  resourceQuota,
+  limitRange,
+  runtimeClass,
+  customResourceDefinition,
 ] as unknown as readonly Kind[];
 const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 

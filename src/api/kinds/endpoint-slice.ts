@@ -12,6 +12,7 @@ import {
   invalidValue,
   notSupported,
   required,
+  sameValue,
   tooMany,
 } from '../validation/field-error.ts';
 import { validateLabels } from '../validation/metadata.ts';
@@ -27,6 +28,12 @@ export const endpointSlice: Kind<EndpointSlice> = {
   ],
   prepareForCreate(slice) {
     slice.metadata.generation = 1;
+  },
+  prepareForUpdate(slice, old) {
+    const { metadata, ...content } = slice;
+    const { metadata: oldMetadata, ...oldContent } = old;
+    const same = sameValue(content, oldContent) && sameValue(metadata.labels, oldMetadata.labels);
+    metadata.generation = (oldMetadata.generation ?? 0) + (same ? 0 : 1);
   },
 };
 

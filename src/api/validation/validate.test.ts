@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeObject } from '../decode.ts';
+import { applyDefaults } from '../defaults.ts';
+import type { KubeObject } from '../object.ts';
+import { validateCreate, validateUpdate } from './validate.ts';
+
+type Loose = Record<string, unknown>;
+
+function prepared(type: string, value: Loose): KubeObject {
+  return applyDefaults(type, decodeObject(type, value, { fieldValidation: 'Ignore' }).object);
+}
+
+function createErrors(type: string, value: Loose): string[] {
+  return validateCreate(type, prepared(type, value)).map(({ field, message }) => `${field}: ${message}`);
+}
+
+function updateErrors(type: string, value: Loose, old: Loose): string[] {
+  const [now, before] = [value, old].map((object) => {
+    const result = prepared(type, object);
+    result.metadata.resourceVersion = '1';
+    return result;
+  });
+  return validateUpdate(type, now as KubeObject, before as KubeObject).map(
+    ({ field, message }) => `${field}: ${message}`,
+  );
+}
+
+const meta = { name: 'a', namespace: 'default' };
+const podOf = (spec: Loose, metadata: Loose = meta) => ({
+  metadata,
+  spec: { containers: [{ name: 'c', image: 'x' }], ...spec },
+});
+const container = (more: Loose) => podOf({ containers: [{ name: 'c', image: 'x', ...more }] });
+const deployment = (spec: Loose) => ({
+  metadata: meta,
+  spec: {
+    selector: { matchLabels: { app: 'a' } },
+    template: { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'c', image: 'x' }] } },
+    ...spec,
+  },
+});
+
+const label =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const subdomain =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+
+test('metadata is refused as kube-apiserver refuses it', () => {
+  const rows: [Loose, string[]][] = [
+    [{ namespace: 'default' }, ['metadata.name: Required value: name or generateName is required']],
+    [{ ...meta, name: 'Web_1' }, [`metadata.name: Invalid value: "Web_1": ${subdomain}`]],
+    [{ name: 'a' }, ['metadata.namespace: Required value']],
+    [
+      { ...meta, name: 'a'.repeat(254) },
+      [`metadata.name: Invalid value: "${'a'.repeat(254)}": must be no more than 253 bytes`],
+    ],
+    [
+      { ...meta, labels: { 'a b': 'x' } },
+      [
+        "metadata.labels: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+      ],
+    ],
+    [
+      { ...meta, finalizers: ['mine'] },
+      [
+        'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+      ],
+    ],
+    [
+      { ...meta, annotations: { a: 'x'.repeat(262144) } },
+      ['metadata.annotations: Too long: may not be more than 262144 bytes'],
+    ],
+  ];
+  for (const [metadata, expected] of rows) assert.deepEqual(createErrors('core/v1.ConfigMap', { metadata }), expected);
+});
+
+test('Pods are refused as kube-apiserver refuses them', () => {
+  const rows: [string, Loose, string[]][] = [
+    ['is right', podOf({}), []],
+    ['has no container', podOf({ containers: [] }), ['spec.containers: Required value']],
+    ['has no image', podOf({ containers: [{ name: 'c' }] }), ['spec.containers[0].image: Required value']],
+    [
+      'has a bad container name',
+      podOf({ containers: [{ name: 'C', image: 'x' }] }),
+      [`spec.containers[0].name: Invalid value: "C": ${label}`],
+    ],
+    [
+      'has a name twice',
+      podOf({
+        containers: [
+          { name: 'c', image: 'x' },
+          { name: 'c', image: 'x' },
+        ],
+      }),
+      ['spec.containers[1].name: Duplicate value: "c"'],
+    ],
+    [
+      'restarts sometimes',
+      podOf({ restartPolicy: 'Sometimes' }),
+      ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'],
+    ],
+    [
+      'has a port too high',
+      container({ ports: [{ containerPort: 70000 }] }),
+      ['spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive'],
+    ],
+    [
+      'mounts what is not there',
+      container({ volumeMounts: [{ name: 'v', mountPath: '/v' }] }),
+      ['spec.containers[0].volumeMounts[0].name: Not found: "v"'],
+    ],
+    [
+      'asks for more than its limit',
+      container({ resources: { limits: { cpu: '1' }, requests: { cpu: '2' } } }),
+      ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1'],
+    ],
+    [
+      'asks for an unknown resource',
+      container({ resources: { limits: { gpu: '1' } } }),
+      [
+        'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource for containers',
+        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers',
+      ],
+    ],
+    [
+      'has a probe that does nothing',
+      container({ livenessProbe: {} }),
+      ['spec.containers[0].livenessProbe: Required value: must specify a handler type'],
+    ],
+    [
+      'has two kinds of volume in one',
+      podOf({ volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/x' } }] }),
+      ['spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type'],
+    ],
+    [
+      'tolerates everything by accident',
+      podOf({ tolerations: [{ operator: 'Equal' }] }),
+      [
+        'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      ],
+    ],
+    [
+      'has probes in an init container',
+      podOf({ initContainers: [{ name: 'i', image: 'x', readinessProbe: { tcpSocket: { port: 1 } } }] }),
+      [
+        'spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always',
+      ],
+    ],
+    [
+      'brings ephemeral containers',
+      podOf({ ephemeralContainers: [{ name: 'e', image: 'x' }] }),
+      ['spec.ephemeralContainers: Forbidden: cannot be set on create'],
+    ],
+    [
+      'has an env var without a name',
+      container({ env: [{ value: 'x' }] }),
+      ['spec.containers[0].env[0].name: Required value'],
+    ],
+  ];
+  for (const [what, value, expected] of rows)
+    assert.deepEqual(createErrors('core/v1.Pod', value), expected, `a Pod that ${what}`);
+});
+
+test('of a Pod little may change', () => {
+  const old = podOf({});
+  assert.deepEqual(
+    updateErrors(
+      'core/v1.Pod',
+      podOf({ containers: [{ name: 'c', image: 'y' }], activeDeadlineSeconds: 5 }),
+      podOf({ containers: [{ name: 'c', image: 'x:1' }] }),
+    ).map((text) => text.split('\n')[0] ?? ''),
+    [
+      'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+    ],
+  );
+  assert.deepEqual(updateErrors('core/v1.Pod', podOf({ containers: [{ name: 'c', image: 'y' }] }), old), []);
+  assert.deepEqual(updateErrors('core/v1.Pod', podOf({ tolerations: [{ key: 'a', operator: 'Exists' }] }), old), []);
+  assert.deepEqual(updateErrors('core/v1.Pod', old, podOf({ tolerations: [{ key: 'a', operator: 'Exists' }] })), [
+    'spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds',
+  ]);
+  const [hostname = ''] = updateErrors('core/v1.Pod', podOf({ hostname: 'h' }), old);
+  assert.match(hostname, /\n\+ hostname: "h"$/);
+});
+
+test('Deployments are refused as kube-apiserver refuses them', () => {
+  const rows: [Loose, string[]][] = [
+    [deployment({}), []],
+    [deployment({ selector: undefined }), ['spec.selector: Required value']],
+    [
+      deployment({ selector: { matchLabels: { app: 'b' } } }),
+      ['spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`'],
+    ],
+    [deployment({ selector: {} }), ['spec.selector: Invalid value: {}: empty selector is invalid for deployment']],
+    [deployment({ replicas: -1 }), ['spec.replicas: Invalid value: -1: must be greater than or equal to 0']],
+    [
+      deployment({ strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 0 } } }),
+      ['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0'],
+    ],
+    [
+      deployment({
+        template: {
+          metadata: { labels: { app: 'a' } },
+          spec: { containers: [{ name: 'c', image: 'x' }], restartPolicy: 'Never' },
+        },
+      }),
+      ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"'],
+    ],
+    [
+      deployment({ progressDeadlineSeconds: 5, minReadySeconds: 5 }),
+      ['spec.progressDeadlineSeconds: Invalid value: 5: must be greater than minReadySeconds'],
+    ],
+  ];
+  for (const [value, expected] of rows) assert.deepEqual(createErrors('apps/v1.Deployment', value), expected);
+  const moved = deployment({
+    selector: { matchLabels: { app: 'b' } },
+    template: { metadata: { labels: { app: 'b' } }, spec: { containers: [{ name: 'c', image: 'x' }] } },
+  });
+  assert.deepEqual(updateErrors('apps/v1.Deployment', moved, deployment({})), [
+    'spec.selector: Invalid value: {"matchLabels":{"app":"b"}}: field is immutable',
+  ]);
+});
+
+test('Services are refused as kube-apiserver refuses them', () => {
+  const serviceOf = (spec: Loose, name = 'a') => ({ metadata: { ...meta, name }, spec });
+  const rows: [Loose, string[]][] = [
+    [serviceOf({ ports: [{ port: 80 }] }), []],
+    [serviceOf({}), ['spec.ports: Required value']],
+    [
+      serviceOf({ ports: [{ port: 80 }] }, '1a'),
+      [
+        "metadata.name: Invalid value: \"1a\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+      ],
+    ],
+    [serviceOf({ ports: [{ port: 80 }, { port: 81, name: 'b' }] }), ['spec.ports[0].name: Required value']],
+    [
+      serviceOf({ ports: [{ port: 80, nodePort: 30000 }] }),
+      ["spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"],
+    ],
+    [
+      serviceOf({ type: 'Magic', ports: [{ port: 80 }] }),
+      [
+        'spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
+      ],
+    ],
+    [serviceOf({ type: 'ExternalName' }), ['spec.externalName: Required value']],
+  ];
+  for (const [value, expected] of rows) assert.deepEqual(createErrors('core/v1.Service', value), expected);
+  const ips = (ip: string) => serviceOf({ ports: [{ port: 80 }], clusterIP: ip, clusterIPs: [ip] });
+  assert.deepEqual(updateErrors('core/v1.Service', ips('10.0.0.2'), ips('10.0.0.1')), [
+    'spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set',
+  ]);
+});
+
+test('what is immutable stays', () => {
+  const map = (data: Loose, immutable?: boolean) => ({ metadata: meta, data, immutable });
+  assert.deepEqual(updateErrors('core/v1.ConfigMap', map({ a: '2' }, true), map({ a: '1' }, true)), [
+    'data: Forbidden: field is immutable when `immutable` is set',
+  ]);
+  const binding = (name: string) => ({ metadata: meta, roleRef: { kind: 'Role', name } });
+  assert.deepEqual(updateErrors('rbac/v1.RoleBinding', binding('b'), binding('a')), [
+    'roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
+  ]);
+  assert.deepEqual(
+    updateErrors('core/v1.ConfigMap', { metadata: { ...meta, uid: '2' } }, { metadata: { ...meta, uid: '1' } }),
+    ['metadata.uid: Invalid value: "2": field is immutable'],
+  );
+});
+
+test('secrets must have what their type promises', () => {
+  assert.deepEqual(createErrors('core/v1.Secret', { metadata: meta, type: 'kubernetes.io/tls' }), [
+    'data[tls.crt]: Required value',
+    'data[tls.key]: Required value',
+  ]);
+  assert.deepEqual(createErrors('core/v1.Secret', { metadata: meta, stringData: { 'a/b': 'x' } }), [
+    "data[a/b]: Invalid value: \"a/b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+  ]);
+});
+
+test('the other kinds are refused as kube-apiserver refuses them', () => {
+  const job = (spec: Loose) => ({
+    metadata: { ...meta, uid: 'u' },
+    spec: {
+      manualSelector: true,
+      selector: { matchLabels: { a: 'b' } },
+      template: {
+        metadata: { labels: { a: 'b' } },
+        spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'x' }], ...spec },
+      },
+    },
+  });
+  const rows: [string, Loose, string[]][] = [
+    ['batch/v1.Job', job({}), []],
+    [
+      'batch/v1.Job',
+      job({ restartPolicy: 'Always' }),
+      ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'],
+    ],
+    [
+      'batch/v1.CronJob',
+      { metadata: meta, spec: { schedule: '* * * *', jobTemplate: { spec: { template: job({}).spec.template } } } },
+      ['spec.schedule: Invalid value: "* * * *": expected exactly 5 fields, found 4: [* * * *]'],
+    ],
+    [
+      'batch/v1.CronJob',
+      { metadata: meta, spec: { schedule: '70 * * * *', jobTemplate: { spec: { template: job({}).spec.template } } } },
+      ['spec.schedule: Invalid value: "70 * * * *": end of range (70) above maximum (59): 70'],
+    ],
+    [
+      'core/v1.PersistentVolumeClaim',
+      { metadata: meta, spec: {} },
+      [
+        'spec.accessModes: Required value: at least 1 access mode is required',
+        'spec.resources[storage]: Required value',
+      ],
+    ],
+    [
+      'rbac/v1.Role',
+      { metadata: { ...meta, name: 'system:x' }, rules: [{ verbs: [] }] },
+      [
+        'rules[0].verbs: Required value: verbs must contain at least one value',
+        'rules[0].apiGroups: Required value: resource rules must supply at least one api group',
+        'rules[0].resources: Required value: resource rules must supply at least one resource',
+      ],
+    ],
+    [
+      'networking/v1.Ingress',
+      { metadata: meta, spec: { rules: [{ http: { paths: [{ path: '/', backend: { service: { name: 'a' } } }] } }] } },
+      [
+        'spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified',
+        'spec.rules[0].http.paths[0].backend: Required value: port name or number is required',
+      ],
+    ],
+    [
+      'discovery/v1.EndpointSlice',
+      { metadata: meta, addressType: 'IPv4', endpoints: [{ addresses: ['127.0.0.1'] }] },
+      [
+        'endpoints[0].addresses[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+      ],
+    ],
+    [
+      'apiextensions/v1.CustomResourceDefinition',
+      {
+        metadata: { name: 'x' },
+        spec: {
+          group: 'example.com',
+          scope: 'Namespaced',
+          names: { plural: 'things', kind: 'Thing' },
+          versions: [{ name: 'v1', served: true, storage: false }],
+        },
+      },
+      [
+        'metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group',
+        'spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required',
+        'spec.versions: Invalid value: [{"name":"v1","served":true,"storage":false}]: must have exactly one version marked as storage version',
+      ],
+    ],
+  ];
+  for (const [type, value, expected] of rows) assert.deepEqual(createErrors(type, value), expected, type);
+});
