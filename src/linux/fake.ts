@@ -179,6 +179,10 @@ export class FakeLinux implements Linux {
       this.#record('nft.list', command);
       return this.onList(command);
     },
+    forgetFlows: async (targets) => {
+      this.#record('nft.forgetFlows', targets);
+      return 0;
+    },
   };
 
   readonly sockets: Linux['sockets'] = {

@@ -208,6 +208,14 @@ export interface Nftables {
   apply(script: string): Promise<void>;
   /** The output of a list command, with handles. */
   list(command: string): Promise<string>;
+  /** Forgets tracked flows that were translated to these targets, so that the next packet is looked up anew; returns how many. */
+  forgetFlows(targets: FlowTarget[]): Promise<number>;
+}
+
+export interface FlowTarget {
+  protocol: 'udp' | 'sctp';
+  address: string;
+  port: number;
 }
 
 // ---- sockets

@@ -86,6 +86,7 @@ function createNftables(thread: KernelThread): Nftables {
   return {
     apply: async (script) => void (await thread.call('nft.run', script)),
     list: (command) => thread.call('nft.run', command),
+    forgetFlows: (targets) => thread.call('nft.forgetFlows', targets),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { CgroupTree } from './cgroup-layout.ts';
 import * as cgroups from './cgroups.ts';
+import { forgetFlows } from './conntrack.ts';
 import { ExitWatches } from './exit-watch.ts';
 import { type ErrorMessage, packError } from './kernel-messages.ts';
 import type { CgroupLimits, PodAttachment, Route } from './linux.ts';
@@ -60,6 +61,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
       nft ??= openNftables();
       return nft(script);
     },
+    'nft.forgetFlows': forgetFlows,
     'exit.watch': (watch: number, pid: number) => watches.add(watch, pid),
     'exit.cancel': (watch: number) => void watches.cancel(watch),
     'seqpacket.open': (id: number, path: string) => sockets.open(id, path),

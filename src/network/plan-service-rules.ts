@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Service, ServicePort } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
+import type { FlowTarget } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { containsAddress } from './cidr.ts';
 import { type Endpoint, selectEndpoints } from './select-endpoints.ts';
@@ -12,6 +13,8 @@ export interface ServiceRules {
   /** Declaration of each set. */
   sets: Map<string, string>;
   elements: RuleElement[];
+  /** Endpoints of protocols without an end of their own: when one goes, its flows must be told. Keys are 'udp address port'. */
+  flows: Map<string, FlowTarget>;
 }
 
 export interface RuleElement {
@@ -37,7 +40,7 @@ export interface ProxyNode {
 
 /** The rules of one Service and its slices, as kube-proxy's nftables mode understands them (KEP-3866), in fewer chains. */
 export function planServiceRules(service: Service, slices: EndpointSlice[], node: ProxyNode): ServiceRules {
-  const rules: ServiceRules = { chains: new Map(), sets: new Map(), elements: [] };
+  const rules: ServiceRules = { chains: new Map(), sets: new Map(), elements: [], flows: new Map() };
   const { type, clusterIP } = service.spec ?? {};
   if (type === 'ExternalName' || !clusterIP || clusterIP === 'None') return rules;
   for (const port of service.spec?.ports ?? []) planPort(rules, service, port, slices, node);
@@ -78,6 +81,9 @@ function planPort(
   planExternalElements(rules, service, port, { protocol, name, outside });
   for (const { ip, port: targetPort } of endpoints.cluster) {
     rules.elements.push({ set: 'hairpin', key: `${ip} . ${ip}` });
+    if (protocol === 'udp' || protocol === 'sctp') {
+      rules.flows.set(`${protocol} ${ip} ${targetPort}`, { protocol, address: ip, port: targetPort });
+    }
     if (!containsAddress(node.plan.podCidr, ip)) {
       rules.elements.push({ set: 'external-endpoints', key: `${ip} . ${protocol} . ${targetPort}` });
     }

@@ -1,3 +1,4 @@
+import type { FlowTarget } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import type { ElementSet, RuleElement, ServiceRules } from './plan-service-rules.ts';
 
@@ -79,8 +80,13 @@ export class RuleTable {
     return [...before, ...removals, ...additions, ...after].map((line) => `${line}\n`).join('');
   }
 
-  services(): string[] {
-    return [...this.#services.keys()];
+  /** Endpoints that these changes take away from a Service. To be asked before `change`. */
+  lostFlows(changes: Map<string, ServiceRules | undefined>): FlowTarget[] {
+    return [...changes].flatMap(([service, wanted]) =>
+      [...(this.#services.get(service) ?? empty).flows]
+        .filter(([key]) => !wanted?.flows.has(key))
+        .map(([, target]) => target),
+    );
   }
 
   /** New chains come before what jumps to them, old ones go after it. */
@@ -140,4 +146,4 @@ export class RuleTable {
   }
 }
 
-const empty: ServiceRules = { chains: new Map(), sets: new Map(), elements: [] };
+const empty: ServiceRules = { chains: new Map(), sets: new Map(), elements: [], flows: new Map() };

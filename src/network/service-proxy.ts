@@ -120,11 +120,15 @@ class NftServiceProxy implements ServiceProxy {
     const table = this.#table ?? new RuleTable(plan.nftTable);
     const keys = first ? informers.informer(services).list().map(keyOf) : [...this.#dirty];
     this.#dirty = new Set();
-    const script = table.change(new Map(keys.map((key) => [key, this.#plan(key)])));
+    const changes = new Map(keys.map((key) => [key, this.#plan(key)]));
+    const lost = table.lostFlows(changes);
+    const script = table.change(changes);
     try {
       if (first) await linux.nft.apply(tableSkeleton(plan) + script);
       else if (script) await linux.nft.apply(script);
       this.#table = table;
+      if (lost.length > 0)
+        await linux.nft.forgetFlows(lost).catch((error) => log.warn('cannot forget UDP flows', { error }));
       return true;
     } catch (error) {
       this.#table = undefined;

@@ -208,6 +208,21 @@ test('UDP is balanced too', async () => {
   assert.equal(answer.stdout, `b ${ips.a}`);
 });
 
+test('a UDP client that goes on sending finds the endpoint that replaced its own', async () => {
+  const program = `const s = require('node:dgram').createSocket('udp4'); s.on('message', (m) => console.log(String(m)[0]));
+    s.bind(0, () => setInterval(() => s.send('x', 53, '${host(24)}'), 50)); setTimeout(() => process.exit(), 8000)`;
+  const client = spawn('nsenter', [`--net=${directory}/a`, process.execPath, '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const next = () =>
+    new Promise<string>((resolve) => client.stdout.once('data', (data) => resolve(String(data).trim().slice(-1))));
+  assert.equal(await next(), 'b');
+  await slice('udp', [ips.a], 5353, 'UDP');
+  await next();
+  assert.equal(await next(), 'a');
+  client.kill('SIGKILL');
+});
+
 test('a Service that changes or goes takes its rules along', async () => {
   await service('web', { clusterIP: host(20), ports: [{ port: 81 }] });
   assert.equal(await get(host(20), 80), 'refused');
