@@ -40,6 +40,10 @@ function core1(): Entry[] {
     of<core.PodSpec>('core/v1.PodSpec', (spec) => {
       spec.dnsPolicy ||= 'ClusterFirst';
       spec.restartPolicy ||= 'Always';
+      // The old name; templates keep both once one is given.
+      spec.serviceAccountName ||= spec.serviceAccount;
+      if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+      else delete spec.serviceAccountName;
       spec.securityContext ??= {};
       spec.terminationGracePeriodSeconds ??= 30;
       spec.schedulerName ||= 'default-scheduler';

@@ -21,8 +21,8 @@ export const cronJob: Kind<CronJob> = {
   validate(cronJob) {
     const errors = cronJobErrors(cronJob);
     // The controller appends 11 characters to make the name of a Job, which has at most 63.
-    if (cronJob.metadata.name.length > 52)
-      errors.push(invalidValue('metadata.name', cronJob.metadata.name, 'must be no more than 52 characters'));
+    const { name = '' } = cronJob.metadata;
+    if (name.length > 52) errors.push(invalidValue('metadata.name', name, 'must be no more than 52 characters'));
     return errors;
   },
   validateUpdate: cronJobErrors,

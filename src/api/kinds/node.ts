@@ -12,7 +12,10 @@ import { validateTaintEffect } from '../validation/scheduling.ts';
 export const node: Kind<Node> = {
   type: 'core/v1.Node',
   hasGeneration: false,
-  defaults({ status }) {
+  defaults({ spec, status }) {
+    // podCIDR is the first of podCIDRs, whoever writes which (Convert_v1_NodeSpec_To_core_NodeSpec).
+    if (spec?.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR];
+    else if (spec?.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
     if (status?.capacity && !status.allocatable) status.allocatable = { ...status.capacity };
   },
   validate: (node) => [...taintErrors(node.spec?.taints ?? []), ...resourceErrors(node), ...cidrErrors(node)],

@@ -28,6 +28,7 @@ export const pod: Kind<Pod> = {
   validateUpdate: (pod, old) => [...podErrors(pod), ...annotationUpdateErrors(pod, old), ...specUpdateErrors(pod, old)],
   validateStatusUpdate: (pod, old) => [...annotationUpdateErrors(pod, old), ...podStatusErrors(pod, old)],
   prepareForCreate(pod) {
+    syncServiceAccount(pod.spec);
     pod.status = { phase: 'Pending', qosClass: qosClassOf(pod.spec) };
     if (pod.spec.schedulingGates?.length)
       pod.status.conditions = [
@@ -40,6 +41,7 @@ export const pod: Kind<Pod> = {
       ];
     mergeMatchLabelKeys(pod);
   },
+  prepareForUpdate: ({ spec }) => syncServiceAccount(spec),
   prepareForStatusUpdate(pod, old) {
     pod.metadata.ownerReferences = old.metadata.ownerReferences;
     if (!pod.metadata.ownerReferences) delete pod.metadata.ownerReferences;
@@ -47,6 +49,10 @@ export const pod: Kind<Pod> = {
     if (!pod.status.qosClass && old.status?.qosClass) pod.status.qosClass = old.status.qosClass;
     if (!pod.status.observedGeneration && old.status?.observedGeneration)
       pod.status.observedGeneration = old.status.observedGeneration;
+    // podIP is the first of podIPs, whoever writes which (Convert_v1_PodStatus_To_core_PodStatus).
+    const { podIP, podIPs } = pod.status;
+    if (podIP && !podIPs?.length) pod.status.podIPs = [{ ip: podIP }];
+    else if (!podIP && podIPs?.[0]) pod.status.podIP = podIPs[0].ip;
   },
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
@@ -149,6 +155,13 @@ function defaultPod(pod: Pod): void {
   }
   spec.enableServiceLinks ??= true;
   if (spec.resources?.limits) spec.resources.requests = { ...spec.resources.limits, ...spec.resources.requests };
+}
+
+/** serviceAccount is the old name of serviceAccountName; both are always shown (Convert_core_PodSpec_To_v1_PodSpec). */
+function syncServiceAccount(spec: PodSpec): void {
+  spec.serviceAccountName ||= spec.serviceAccount;
+  if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
+  else delete spec.serviceAccountName;
 }
 
 function podErrors(pod: Pod): Cause[] {

@@ -18,7 +18,7 @@ export const priorityClass: Kind<PriorityClass> = {
   defaults(priority) {
     priority.preemptionPolicy ??= 'PreemptLowerPriority';
   },
-  validate({ metadata: { name }, value, globalDefault, preemptionPolicy }) {
+  validate({ metadata: { name = '' }, value, globalDefault, preemptionPolicy }) {
     const errors: Cause[] = [];
     if (name.startsWith('system-')) {
       const problem = systemProblem(name, value ?? 0, globalDefault ?? false);
