@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { TokenRequest } from '../../api/generated/authentication-v1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { nodes, pods } from '../../api/resource.ts';
 import { notFound } from '../../api/status-error.ts';
@@ -15,7 +14,10 @@ interface Question {
   reader: ObjectReader;
 }
 
-/** A kubelet changes its own node and the Pods bound to it, nothing else (plugin/pkg/admission/noderestriction). */
+/**
+ * A kubelet changes its own node and the Pods bound to it, nothing else (plugin/pkg/admission/noderestriction). Tokens,
+ * which are not stored, are judged in authentication/node-token-request.ts.
+ */
 export function nodeRestriction(reader: ObjectReader): AdmissionPlugin {
   return {
     name: 'NodeRestriction',
@@ -68,7 +70,6 @@ const checks: Record<string, (question: Question) => void> = {
   '/persistentvolumeclaims': ({ attributes }) => {
     throw refuse(attributes, 'may only update PVC status');
   },
-  '/serviceaccounts/token': checkTokenRequest,
   'coordination.k8s.io/leases': ({ attributes, node }) => {
     if (attributes.namespace !== 'kube-node-lease') {
       throw refuse(attributes, 'can only access leases in the "kube-node-lease" system namespace');
@@ -188,24 +189,4 @@ function isForbiddenLabel(label: string): boolean {
   if (within('node-restriction.kubernetes.io')) return true;
   if (!within('kubernetes.io') && !within('k8s.io')) return false;
   return !kubeletLabels.has(label) && !kubeletLabelDomains.some(within);
-}
-
-function checkTokenRequest({ attributes, node, reader }: Question): void {
-  if (attributes.operation !== 'CREATE') return;
-  const reference = (attributes.object as unknown as TokenRequest).spec?.boundObjectRef;
-  if (reference?.apiVersion !== 'v1' || reference.kind !== 'Pod' || !reference.name) {
-    throw refuse(attributes, 'node requested token not bound to a pod');
-  }
-  if (!reference.uid) throw refuse(attributes, 'node requested token with a pod binding without a uid');
-  const pod = reader.get(pods, attributes.namespace, reference.name);
-  if (!pod) throw notFound(pods, reference.name);
-  if (pod.metadata.uid !== reference.uid) {
-    throw refuse(
-      attributes,
-      `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-    );
-  }
-  if (pod.spec?.nodeName !== node) {
-    throw refuse(attributes, 'node requested token bound to a pod scheduled on a different node');
-  }
 }

@@ -33,7 +33,7 @@ function setUp() {
 }
 
 const podReference = { apiVersion: 'v1', kind: 'Pod', name: 'web-1', uid: 'uid-web-1' };
-const at = { namespace: 'shop', name: 'web' };
+const at = { namespace: 'shop', name: 'web', user: { name: 'ann', groups: [] } };
 
 describe('authentication', () => {
   it('takes user and groups from the certificate', async () => {
@@ -119,6 +119,19 @@ describe('authentication', () => {
       );
     });
   }
+
+  it('gives a kubelet tokens only for Pods of its own node', () => {
+    const { reader, tokens } = setUp();
+    const request = (node: string, boundObjectRef?: object) =>
+      issueToken(
+        { spec: { boundObjectRef } } as Parameters<typeof issueToken>[0],
+        { ...at, user: { name: `system:node:${node}`, groups: ['system:nodes'] } },
+        { reader, tokens },
+      );
+    assert.ok(request('box', podReference).status?.token);
+    assert.throws(() => request('box'), /serviceaccounts "web" is forbidden: node requested token not bound to a pod/);
+    assert.throws(() => request('other', podReference), /token bound to a pod scheduled on a different node/);
+  });
 
   it('knows bootstrap tokens', async () => {
     const { reader, bearer } = setUp();

@@ -2,7 +2,8 @@ import type { TokenRequest } from '../../api/generated/authentication-v1.ts';
 import type { Pod, Secret } from '../../api/generated/core-v1.ts';
 import { nodes, pods, secrets, serviceAccounts } from '../../api/resource.ts';
 import { badRequest, type Cause, conflict, invalid, notFound } from '../../api/status-error.ts';
-import type { ObjectReader } from '../request.ts';
+import type { ObjectReader, UserInfo } from '../request.ts';
+import { checkNodeTokenRequest } from './node-token-request.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 
 const defaultExpirationSeconds = 3600;
@@ -18,9 +19,10 @@ const extendedExpirationSeconds = 365 * 24 * 60 * 60;
 /** POST …/serviceaccounts/NAME/token (pkg/registry/core/serviceaccount/storage/token.go). */
 export function issueToken(
   request: TokenRequest,
-  at: { namespace: string; name: string },
+  at: { namespace: string; name: string; user: UserInfo },
   { reader, tokens }: { reader: ObjectReader; tokens: ServiceAccountTokens },
 ): TokenRequest {
+  checkNodeTokenRequest(request, at, reader);
   const spec = request.spec ?? {};
   const expirationSeconds = spec.expirationSeconds ?? defaultExpirationSeconds;
   const audiences = spec.audiences?.length ? spec.audiences : [tokens.issuer];
