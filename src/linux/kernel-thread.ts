@@ -24,7 +24,12 @@ export class KernelThread {
 
   constructor(options: { log: Logger; onEvent: (event: KernelEvent) => void }) {
     this.#onEvent = options.onEvent;
-    this.#worker = new Worker(workerUrl(), { name: 'vitrine:kernel', trackUnmanagedFds: false });
+    this.#worker = new Worker(workerUrl(), {
+      name: 'vitrine:kernel',
+      trackUnmanagedFds: false,
+      // Its objects are few and short-lived: a small nursery costs nothing and keeps the thread's memory down.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
     this.#worker.on('message', (messages: (ReplyMessage | KernelEvent)[]) => {
       for (const message of messages) this.#receive(message);
     });
