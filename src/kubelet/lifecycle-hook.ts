@@ -4,7 +4,7 @@ import { probeHttp } from './probes/http-probe.ts';
 import { resolvePort } from './probes/probe.ts';
 import { probeTcp } from './probes/tcp-probe.ts';
 
-/** Runs a postStart or preStop handler to its end; rejects when it fails (kubelet lifecycle/handlers.go). */
+/** Runs a postStart or preStop handler to its end; rejects when it fails (kubelet lifecycle/handlers.go). A timeout of 0 is none. */
 export async function runHook(
   node: NodeContext,
   hook: LifecycleHandler,
@@ -13,7 +13,7 @@ export async function runHook(
   const { definition, containerId, podIP, timeoutMs } = target;
   if (hook.exec) {
     const command = hook.exec.command ?? [];
-    const result = await node.runtime.exec(containerId, command, { timeoutMs });
+    const result = await node.runtime.exec(containerId, command, timeoutMs > 0 ? { timeoutMs } : {});
     if (result.timedOut) throw new Error(`command '${command.join(' ')}' timed out`);
     if (result.exitCode === 0) return;
     const output = result.stderr || result.stdout;

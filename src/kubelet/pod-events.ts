@@ -6,6 +6,7 @@ import { type NodeContext, podFacts } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
 import { PodRecord } from './pod-record.ts';
 import type { PodWorkers } from './pod-workers.ts';
+import { removePodDirs } from './remove-pod-dirs.ts';
 
 /** Turns what the API, the runtime and other objects say into records and wakes. */
 export class PodEvents {
@@ -89,6 +90,10 @@ export class PodEvents {
       record.gone = true;
       this.#workers.add(record);
     }
+    const isKnown = (uid: string) => this.#workers.get(uid) !== undefined;
+    removePodDirs(this.#node.linux, this.#node.paths, isKnown).catch((error: unknown) => {
+      this.#node.log.warn('cannot remove directories of pods that are gone', { error });
+    });
   }
 
   #restore(record: PodRecord): void {

@@ -33,6 +33,8 @@ export class PodRecord {
   readonly messages = new Map<string, string>();
   /** Ids of containers whose postStart hook is done. */
   readonly hooked = new Set<string>();
+  /** Limits in force, as JSON, by container id; unknown for containers found running. */
+  readonly limits = new Map<string, string>();
   /** Ids of containers that ran before this process did. */
   readonly adopted = new Set<string>();
   /** Passed the node's admission. Containers that were found running count as admitted. */
@@ -96,6 +98,7 @@ export class PodRecord {
       (this.#ids.get(name) ?? []).filter((other) => other !== id),
     );
     this.messages.delete(id);
+    this.limits.delete(id);
     this.hooked.delete(id);
   }
 }

@@ -81,6 +81,7 @@ async function createAndStart(
   record.addContainer(definition.name, id);
   try {
     await node.runtime.startContainer(spec);
+    record.limits.set(id, JSON.stringify(spec.resources));
   } catch (error) {
     if (!node.runtime.container(id)) record.dropContainer(definition.name, id);
     throw error;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { errorChain } from '../base/log.ts';
 import { killContainer, killPod } from './kill-container.ts';
@@ -9,6 +10,7 @@ import { type PodActions, planPodActions } from './plan-pod-actions.ts';
 import { hostNetworkHostsFile, hostsFile, podDirs, podHostname, resolvConf } from './pod-files.ts';
 import { type PodRecord, specContainer } from './pod-record.ts';
 import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
+import { resizeContainers } from './resize-containers.ts';
 import { podCgroup, podLimits } from './resources.ts';
 import { startContainer } from './start-container.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
@@ -37,6 +39,7 @@ export async function syncPod(node: NodeContext, record: PodRecord): Promise<num
   const volumes = await prepare(node, record);
   if (!volumes) again = retryMs;
   else if (!idle) again = await startAll(node, record, plan, volumes);
+  await resizeContainers(node, record);
 
   watchProbes(node, record);
   report(node, record, true);
@@ -149,7 +152,8 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
       node.runtime.createSandbox({
         id,
         labels: podLabels(pod),
-        hostname,
+        // A Pod on the host's network has the host's name.
+        hostname: spec.hostNetwork ? os.hostname() : hostname,
         cgroup,
         host: { net: spec.hostNetwork ?? false, ipc: spec.hostIPC ?? false, pid: spec.hostPID ?? false },
         ...(spec.shareProcessNamespace && { sharePid: true }),
@@ -186,7 +190,7 @@ async function writePodFiles(node: NodeContext, record: PodRecord, hostname: str
   await Promise.all([
     writeFile(path.join(run, 'etc-hosts'), hosts, { mode: 0o644 }),
     writeFile(path.join(run, 'etc-resolv.conf'), resolvConf(pod, node, resolver), { mode: 0o644 }),
-    writeFile(path.join(run, 'etc-hostname'), `${hostname}\n`, { mode: 0o644 }),
+    writeFile(path.join(run, 'etc-hostname'), `${pod.spec.hostNetwork ? os.hostname() : hostname}\n`, { mode: 0o644 }),
   ]);
 }
 

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { badRequest } from '../../api/status-error.ts';
+import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { StreamSession } from '../../runtime/runtime.ts';
 import type { NodeContext } from '../node-context.ts';
 import { type PodRecord, specContainer } from '../pod-record.ts';
 import { forwardProtocols, serveForward } from './port-forward.ts';
 import { type CommandStreams, commandProtocols, serveCommand } from './remote-command.ts';
+import { CommandStreamSet, serveSpdyCommand, spdyCommandProtocols } from './spdy/spdy-command.ts';
+import { SpdyConnection } from './spdy/spdy-connection.ts';
+import { PortForwards, spdyForwardProtocols } from './spdy/spdy-forward.ts';
 
 export interface StreamRequest {
   node: NodeContext;
@@ -19,25 +22,63 @@ export interface StreamRequest {
   query: URLSearchParams;
 }
 
-/** Upgrades a request for streams to a WebSocket and serves it. Rejects before the upgrade when it cannot be served. */
+/** kubectl's way since 1.31: the SPDY connection of a port-forward as the bytes of a WebSocket (KEP-4006). */
+const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';
+
+/** Upgrades a request for streams to WebSocket or SPDY and serves it. Rejects before the upgrade when it cannot be served. */
 export async function serveStreams(stream: StreamRequest): Promise<void> {
+  const upgrade = (stream.request.headers.upgrade ?? '').toLowerCase();
+  if (upgrade === 'websocket') return serveWebSocket(stream);
+  if (upgrade === 'spdy/3.1') return serveSpdy(stream);
+  throw badRequest(`unable to upgrade: unsupported protocol '${upgrade}'`);
+}
+
+async function serveWebSocket(stream: StreamRequest): Promise<void> {
   const { request, socket, head, verb, node, record, query } = stream;
-  if ((request.headers.upgrade ?? '').toLowerCase() !== 'websocket')
-    throw badRequest(`unable to upgrade: unsupported protocol ${request.headers.upgrade}`);
-  if (verb === 'portForward') {
-    const ports = query
-      .getAll('port')
-      .concat(query.getAll('ports'))
-      .flatMap((text) => text.split(','))
-      .map(Number);
-    if (ports.length === 0 || ports.some((port) => !(port > 0 && port < 65_536)))
-      throw badRequest(`port forward needs ports between 1 and 65535, not '${query.getAll('port')}'`);
-    const webSocket = await upgrade(request, socket, head, forwardProtocols);
-    return serveForward(webSocket, ports, record.podIPs[0] ?? node.nodeAddress);
+  if (verb !== 'portForward') {
+    const start = session(stream);
+    const webSocket = await openWebSocket(request, socket, head, commandProtocols);
+    return serveCommand(webSocket, wantedStreams(query), start);
   }
-  const start = session(stream);
-  const webSocket = await upgrade(request, socket, head, commandProtocols);
-  await serveCommand(webSocket, wantedStreams(query), start);
+  const podIP = record.podIPs[0] ?? node.nodeAddress;
+  if ((request.headers['sec-websocket-protocol'] ?? '').includes(tunnelProtocol)) {
+    const webSocket = await openWebSocket(request, socket, head, [tunnelProtocol]);
+    const { createWebSocketStream } = await import('ws');
+    forwardOver(createWebSocketStream(webSocket), Buffer.alloc(0), podIP);
+    return;
+  }
+  const ports = query.getAll('port').concat(query.getAll('ports')).join(',').split(',').map(Number);
+  if (ports.some((port) => !(port > 0 && port < 65_536)))
+    throw badRequest(`port forward needs ports between 1 and 65535, not '${query.getAll('port')}'`);
+  serveForward(await openWebSocket(request, socket, head, forwardProtocols), ports, podIP);
+}
+
+async function serveSpdy(stream: StreamRequest): Promise<void> {
+  const { request, socket, head, verb, node, record, query } = stream;
+  const offered = [request.headers['x-stream-protocol-version'] ?? []].flat().join(',').split(',');
+  const supported = verb === 'portForward' ? spdyForwardProtocols : spdyCommandProtocols;
+  const names = offered.map((name) => name.trim());
+  const protocol = supported.find((one) => names.includes(one));
+  if (!protocol) {
+    const message = `unable to upgrade: unable to negotiate protocol: client supports [${names.join(' ')}], server accepts [${supported.join(' ')}]`;
+    throw new StatusError({ code: 403, reason: 'Forbidden', message });
+  }
+  const start = verb === 'portForward' ? undefined : session(stream);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  );
+  if (!start) {
+    forwardOver(socket, head, record.podIPs[0] ?? node.nodeAddress);
+    return;
+  }
+  const set = new CommandStreamSet(wantedStreams(query), protocol);
+  const connection = new SpdyConnection(socket, head, (one) => set.add(one));
+  await serveSpdyCommand(connection, set, protocol, start).catch(() => socket.destroy());
+}
+
+function forwardOver(socket: Duplex, head: Buffer, podIP: string): void {
+  const forwards = new PortForwards(podIP);
+  new SpdyConnection(socket, head, (one) => forwards.add(one));
 }
 
 const flag = (query: URLSearchParams, ...names: string[]): boolean =>
@@ -66,7 +107,7 @@ function session({ node, record, verb, container: name, query }: StreamRequest):
   return () => node.runtime.execStream(container.id, { command, stdin, tty });
 }
 
-async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, protocols: string[]) {
+async function openWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, protocols: string[]) {
   // Loaded when first needed: most kubelets never serve an exec.
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({
