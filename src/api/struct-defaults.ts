@@ -41,9 +41,8 @@ function core1(): Entry[] {
       spec.dnsPolicy ||= 'ClusterFirst';
       spec.restartPolicy ||= 'Always';
       // The old name; templates keep both once one is given.
-      spec.serviceAccountName ||= spec.serviceAccount;
       if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
-      else delete spec.serviceAccountName;
+      else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
       spec.securityContext ??= {};
       spec.terminationGracePeriodSeconds ??= 30;
       spec.schedulerName ||= 'default-scheduler';

@@ -1,3 +1,4 @@
+import { eventToCore } from '../convert-event.ts';
 import type { Event } from '../generated/core-v1.ts';
 import type { Event as NewEvent } from '../generated/events-v1.ts';
 import type { Kind } from '../kind.ts';
@@ -29,7 +30,7 @@ export const event: Kind<Event> = {
 export const newEvent: Kind<NewEvent> = {
   type: 'events/v1.Event',
   validate(event) {
-    const errors = eventErrors(asCore(event));
+    const errors = eventErrors(eventToCore(event));
     errors.push(...seriesErrors(event));
     if (!event.eventTime) errors.push(required('eventTime'));
     if (event.type !== 'Normal' && event.type !== 'Warning')
@@ -45,7 +46,7 @@ export const newEvent: Kind<NewEvent> = {
     return errors;
   },
   validateUpdate: (event, old) => [
-    ...eventErrors(asCore(event)),
+    ...eventErrors(eventToCore(event)),
     ...seriesErrors(event),
     ...immutable('involvedObject', event.regarding, old.regarding),
     ...immutable('reason', event.reason, old.reason),
@@ -67,11 +68,6 @@ export const newEvent: Kind<NewEvent> = {
     type: ({ type }) => type ?? '',
   },
 };
-
-function asCore(event: NewEvent): Event {
-  const { regarding = {}, note, reportingController } = event;
-  return { ...event, involvedObject: regarding, message: note, reportingComponent: reportingController } as Event;
-}
 
 /** legacyValidateEvent */
 function eventErrors(event: Event): Cause[] {

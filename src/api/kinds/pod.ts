@@ -159,9 +159,8 @@ function defaultPod(pod: Pod): void {
 
 /** serviceAccount is the old name of serviceAccountName; both are always shown (Convert_core_PodSpec_To_v1_PodSpec). */
 function syncServiceAccount(spec: PodSpec): void {
-  spec.serviceAccountName ||= spec.serviceAccount;
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;
-  else delete spec.serviceAccountName;
+  else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
 }
 
 function podErrors(pod: Pod): Cause[] {
