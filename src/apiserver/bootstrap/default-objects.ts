@@ -1,5 +1,4 @@
-import type { ConfigMap, Endpoints, Namespace, Service } from '../../api/generated/core-v1.ts';
-import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { ConfigMap, Namespace } from '../../api/generated/core-v1.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
 import type { ServiceCIDR } from '../../api/generated/networking-v1.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
@@ -42,8 +41,6 @@ export interface BootstrapFacts {
   clientCa: string;
   /** PEM of the CA of the front proxy. */
   requestHeaderCa: string;
-  /** Another Service that the cluster itself provides, such as its DNS. */
-  extra?: { service: Draft<Service>; endpoints: Draft<Endpoints>; slice: Draft<EndpointSlice> };
 }
 
 /** What to do when the object is there but differs. */
@@ -82,13 +79,6 @@ export function defaultObjects(facts: BootstrapFacts): DefaultObject[] {
     row(endpoints, kubernetesEndpoints(facts.api), 'restore'),
     row(endpointSlices, kubernetesEndpointSlice(facts.api), 'restore'),
     row<ConfigMap>(configMaps, authenticationConfig(facts), 'restore'),
-    ...(facts.extra
-      ? [
-          row(services, facts.extra.service, 'restore'),
-          row(endpoints, facts.extra.endpoints, 'restore'),
-          row(endpointSlices, facts.extra.slice, 'restore'),
-        ]
-      : []),
   ];
 }
 
