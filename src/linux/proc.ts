@@ -76,7 +76,10 @@ export function readProcess(pid: number, options: ReadProcessesOptions = {}): Pr
   const directory = `/proc/${pid}`;
   const stat = readStat(`${directory}/stat`);
   if (!stat) return undefined;
-  const status = readText(`${directory}/status`) ?? '';
+  const status = readText(`${directory}/status`);
+  const cgroups = readText(`${directory}/cgroup`);
+  // It ended meanwhile: nothing rather than half of it.
+  if (status === undefined || cgroups === undefined) return undefined;
   const info: ProcessInfo = {
     pid,
     ...stat.task,
@@ -84,10 +87,13 @@ export function readProcess(pid: number, options: ReadProcessesOptions = {}): Pr
     cmdline: readCmdline(pid),
     uid: Number(statusField(status, 'Uid').split('\t')[0]),
     innerPid: Number(statusField(status, 'NSpid').split('\t').at(-1)) || pid,
-    cgroups: parseCgroups(readText(`${directory}/cgroup`) ?? ''),
+    cgroups: parseCgroups(cgroups),
     namespaces: readNamespaces(pid),
   };
-  if (options.threads) info.threads = readThreads(pid, stat.task);
+  if (options.threads) {
+    info.threads = readThreads(pid, stat.task);
+    if (info.threads.length === 0) return undefined;
+  }
   if (options.fds) info.fdCount = numericNames(`${directory}/fd`).length;
   return info;
 }

@@ -1,0 +1,149 @@
+import type { Client } from '../src/client/client.ts';
+import { podPhase } from '../src/inspect/pod-phase.ts';
+import { printableJson } from '../src/inspect/printable.ts';
+import { type ObjectNode, overviewTree, podsOf, resolveTree, totalsOf } from '../src/inspect/resolve.ts';
+import { type PodEntry, readSnapshot, type Snapshot } from '../src/inspect/snapshot.ts';
+import { clusterClient } from './access.ts';
+import { drawTrees, type TextNode } from './box-tree.ts';
+import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import { describeObject } from './describe-object.ts';
+import { podTree } from './pod-tree.ts';
+import { createStyle, type Style } from './style.ts';
+import { treeJson } from './tree-json.ts';
+
+export const command: Command = {
+  options: {
+    namespace: { type: 'string', short: 'n' },
+    pods: { type: 'string' },
+    threads: { type: 'boolean', short: 'L' },
+    output: { type: 'string', short: 'o' },
+  },
+  help: `
+Shows an object and all that it is made of: Service, Deployment, ReplicaSet, Pod, container, cgroup with limits and
+use, namespaces, processes, threads; at the end the totals of the whole. Without an argument: all Services and
+workloads, with one line for the Pods of each.
+
+KIND is service, deployment, replicaset, statefulset, daemonset, job, cronjob, pod, node, or kubectl's short name.
+
+  -n, --namespace NS   of the object; without an argument: only this namespace. Default: default; all
+      --pods N|all     how many Pods are shown in full; the others get one line. Default: 1; without an argument 0
+  -L, --threads        a line for each thread
+  -o, --output json    for programs, with all Pods in full; docs/json.md has the schema
+
+examples:
+  vitrine tree service/httpd-loadbalancer
+  vitrine tree deploy/web -n shop --pods all
+  vitrine tree`,
+  run: async ({ name, args, values, out, ...rest }) => {
+    if (args.length > 2) throw new UsageError(`unexpected argument "${args[2]}"`);
+    const invocation = { name, args, values, out, ...rest };
+    const output = stringOption(invocation, 'output');
+    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
+    const root = args.length > 0 ? args.join('/') : undefined;
+    const namespace = stringOption(invocation, 'namespace');
+    const client = clusterClient(name);
+    try {
+      await showTree({
+        client,
+        out,
+        pods: readPods(stringOption(invocation, 'pods'), root),
+        everyThread: values.threads === true,
+        json: output === 'json',
+        ...(root !== undefined && { root }),
+        ...(namespace !== undefined && { namespace }),
+      });
+    } finally {
+      client.close();
+    }
+    return 0;
+  },
+};
+
+function readPods(text: string | undefined, root: string | undefined): number {
+  if (text === undefined) return root === undefined ? 0 : 1;
+  if (text === 'all') return Number.POSITIVE_INFINITY;
+  if (!/^\d+$/.test(text)) throw new UsageError(`--pods "${text}": must be a number or all`);
+  return Number(text);
+}
+
+export interface TreeRequest {
+  client: Client;
+  out: Output;
+  /** 'service/web'; everything when absent. */
+  root?: string;
+  /** @default 'default' for an object, all for everything */
+  namespace?: string;
+  /** How many Pods are shown in full; the rest is summed up in one line for each owner. */
+  pods: number;
+  /** One line a thread. @default false */
+  everyThread?: boolean;
+  json?: boolean;
+  /** Name of the cluster; the client already knows. */
+  name?: string;
+}
+
+/** Prints the tree of an object, or of everything. */
+export async function showTree(request: TreeRequest): Promise<void> {
+  const { client, out, root, namespace } = request;
+  const snapshot = await readSnapshot({ client, objects: 'all', threads: request.json === true });
+  const roots =
+    root === undefined ? overviewTree(snapshot, namespace) : [resolveTree(snapshot, root, namespace ?? 'default')];
+  if (request.json) return out.line(printableJson(treeJson(snapshot, roots)));
+  for (const line of drawTrees(new TreeText(request, snapshot).nodes(roots), out.columns)) out.line(line);
+  out.line(describeTotals(roots.flatMap(podsOf)));
+}
+
+/** Turns objects into lines; a Pod in full costs one of the budget. */
+class TreeText {
+  readonly #snapshot: Snapshot;
+  readonly #style: Style;
+  readonly #everyThread: boolean;
+  /** Pods that may still be shown in full; never below 0. */
+  #budget: number;
+
+  constructor({ out, pods, everyThread = false }: TreeRequest, snapshot: Snapshot) {
+    this.#snapshot = snapshot;
+    this.#style = createStyle(out.colour);
+    this.#everyThread = everyThread;
+    this.#budget = pods;
+  }
+
+  nodes(nodes: ObjectNode[]): TextNode[] {
+    const lines: TextNode[] = [];
+    const rest: PodEntry[] = [];
+    for (const node of nodes) {
+      if (!node.pod)
+        lines.push({ text: describeObject(node.object, this.#style), children: this.nodes(node.children) });
+      else if (this.#budget > 0) {
+        this.#budget--;
+        lines.push(podTree(node.pod, { snapshot: this.#snapshot, style: this.#style, everyThread: this.#everyThread }));
+      } else rest.push(node.pod);
+    }
+    if (rest.length > 0) lines.push({ text: this.#summary(rest, lines.length > 0), children: [] });
+    return lines;
+  }
+
+  #summary(pods: PodEntry[], more: boolean): string {
+    const phases = new Map<string, number>();
+    for (const { object } of pods) phases.set(podPhase(object), (phases.get(podPhase(object)) ?? 0) + 1);
+    const states = [...phases].map(([phase, count]) => `${count} ${phase}`).join(', ');
+    const { containers, processes, threads } = totalsOf(pods);
+    const count = `${pods.length}${more ? ' more' : ''} Pod${pods.length === 1 ? '' : 's'}`;
+    return `${more ? '… and ' : ''}${count} (${states}): ${plural(containers, 'container')}, ${plural(processes, 'process')}, ${plural(threads, 'thread')}`;
+  }
+}
+
+function describeTotals(pods: PodEntry[]): string {
+  const totals = totalsOf(pods);
+  const parts: [number, string][] = [
+    [totals.pods, 'Pod'],
+    [totals.containers, 'container'],
+    [totals.processes, 'process'],
+    [totals.threads, 'thread'],
+  ];
+  return `total: ${parts.map(([count, word]) => plural(count, word)).join(', ')}`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`;
+}

@@ -1,0 +1,154 @@
+import os from 'node:os';
+import type { Pod } from '../api/generated/core-v1.ts';
+import type { KubeObject } from '../api/object.ts';
+import type { Client } from '../client/client.ts';
+import { type CgroupReader, type CgroupReading, openCgroupReader } from '../linux/cgroup-reader.ts';
+import { type ProcessInfo, readProcess, readProcesses, type ThreadInfo } from '../linux/proc.ts';
+import { readBootTime } from '../linux/system-info.ts';
+import { type ClusterObjects, listObjects, noObjects } from './cluster-objects.ts';
+import { joinSnapshot } from './join.ts';
+import type { ContainerRuntime } from './recognise-cgroup.ts';
+import { readUsers } from './users.ts';
+
+export interface SnapshotOptions {
+  /** API of a cluster; without it Pods are known by uid only. */
+  client?: Client;
+  /** Every thread, not only how many. */
+  threads?: boolean;
+  /** What is asked of the API: Pods, or everything that a tree is made of. @default 'pods' */
+  objects?: 'pods' | 'all';
+}
+
+/**
+ * One picture of the host: processes, namespaces, cgroups, containers and the objects of a cluster, joined. What ended
+ * while it was taken is not in it; a process is named by its pid and start time.
+ */
+export interface Snapshot {
+  takenAtMs: number;
+  host: HostFacts;
+  /** By pid. */
+  processes: Map<number, Process>;
+  /** By id. With a client also those of its Pods that have no process now. */
+  containers: Map<string, Container>;
+  /** By inode number. */
+  namespaces: Map<number, Namespace>;
+  /** By path; the cgroups that have processes. */
+  cgroups: Map<string, CgroupEntry>;
+  /** By uid. */
+  pods: Map<string, PodEntry>;
+  objects: ClusterObjects;
+  /** Use and limits now, read when asked for. */
+  readCgroup: CgroupReader['read'];
+}
+
+/** The threads of a process of a snapshot that was taken without them; undefined when it has ended since. */
+export function readThreads({ pid, startTicks }: Process): ThreadInfo[] | undefined {
+  const now = readProcess(pid, { threads: true });
+  return now?.startTicks === startTicks ? now.threads : undefined;
+}
+
+export type Thread = ThreadInfo;
+export type CgroupUse = CgroupReading;
+
+export interface HostFacts {
+  hostname: string;
+  bootTimeMs: number;
+  uptimeMs: number;
+  cpus: number;
+  memoryBytes: number;
+  cgroups: 'v1' | 'hybrid' | 'v2';
+}
+
+export interface Process extends ProcessInfo {
+  user: string;
+  /** Milliseconds since the epoch, to the second, as the kernel counts from boot. */
+  startedAtMs: number;
+  /** Path in the hierarchy that says whose it is. */
+  cgroup: string;
+  parent: Process | undefined;
+  children: Process[];
+  container: Container | undefined;
+  /** 'first': the container's own command; 'monitor': watches a container from outside; 'vitrine': a cluster's own process. */
+  role: 'first' | 'monitor' | 'vitrine' | undefined;
+  /** systemd unit, if it is in one. */
+  unit: string | undefined;
+  package: string | undefined;
+}
+
+export interface Container {
+  id: string;
+  runtime: ContainerRuntime;
+  /** Vitrine's cluster. */
+  cluster: string | undefined;
+  podUid: string | undefined;
+  /** Absent when the API was not asked, or does not know the Pod. */
+  pod: PodEntry | undefined;
+  /** Name in the Pod; 'pause' for the one that holds a shared PID namespace. */
+  name: string | undefined;
+  image: string | undefined;
+  cgroup: string;
+  /** In order of pid. */
+  processes: Process[];
+  first: Process | undefined;
+  monitor: Process | undefined;
+}
+
+export interface Namespace {
+  inode: number;
+  kind: string;
+  members: Process[];
+  /** Whether the host's first process is in it. */
+  host: boolean;
+  /** Containers with a process in it. */
+  containers: Set<Container>;
+}
+
+export interface CgroupEntry {
+  path: string;
+  processes: Process[];
+  container: Container | undefined;
+}
+
+export interface PodEntry {
+  uid: string;
+  namespace: string;
+  name: string;
+  object: Pod;
+  containers: Container[];
+  /** Controllers from the nearest to the farthest: ReplicaSet, Deployment. Only with objects: 'all'. */
+  owners: KubeObject[];
+}
+
+export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snapshot> {
+  const { client } = options;
+  let objects = client ? await listObjects(client, options.objects ?? 'pods') : noObjects();
+  const cgroups = openCgroupReader();
+  const processes = readProcesses({ threads: options.threads ?? false });
+  const host = readHost(cgroups);
+  const join = () => joinSnapshot({ host, processes, users: readUsers(), objects, readCgroup: cgroups.read });
+  const snapshot = join();
+  // A Pod that came after the list: its container is here, so ask once more.
+  if (!client || !hasUnknownPod(snapshot)) return snapshot;
+  objects = await listObjects(client, options.objects ?? 'pods');
+  return join();
+}
+
+function readHost(cgroups: CgroupReader): HostFacts {
+  return {
+    hostname: os.hostname(),
+    bootTimeMs: readBootTime() * 1000,
+    uptimeMs: os.uptime() * 1000,
+    cpus: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    cgroups: cgroups.version,
+  };
+}
+
+function hasUnknownPod(snapshot: Snapshot): boolean {
+  const clusters = new Set<string | undefined>();
+  for (const container of snapshot.containers.values()) if (container.pod) clusters.add(container.cluster);
+  for (const container of snapshot.containers.values())
+    if (container.runtime === 'vitrine' && !container.pod && (clusters.size === 0 || clusters.has(container.cluster)))
+      return true;
+  return false;
+}

@@ -1,0 +1,69 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { detectCgroups } from './cgroup-layout.ts';
+import { readUsageV1, readUsageV2 } from './cgroup-limits.ts';
+import type { CgroupUsage } from './linux.ts';
+
+/** Use and limits of one cgroup. A limit that is not set is undefined. */
+export interface CgroupReading extends CgroupUsage {
+  /** CPUs that its quota allows: 0.5. */
+  cpuLimit: number | undefined;
+  /** cpu.shares, or cpu.weight on v2. */
+  cpuShares: number | undefined;
+  pidsLimit: number | undefined;
+}
+
+export interface CgroupReader {
+  version: 'v1' | 'hybrid' | 'v2';
+  /** undefined when there is no such cgroup (any more). */
+  read(cgroup: string): CgroupReading | undefined;
+}
+
+/** Reads the cgroup file systems without the kernel thread: no system call but reading files, no privilege needed. */
+export function openCgroupReader(): CgroupReader {
+  const tree = detectCgroups(fs.readFileSync('/proc/self/mountinfo', 'utf8'), (directory) =>
+    readOr(path.join(directory, 'cgroup.controllers')),
+  );
+  const unified = tree.version === 'v2';
+  return {
+    version: tree.version,
+    read: (cgroup) => {
+      if (!tree.roots.some((root) => fs.existsSync(path.join(root, cgroup)))) return undefined;
+      const read = (controller: string, file: string) => {
+        const root = tree.controllers[controller] ?? tree.unified;
+        return root ? readOr(path.join(root, cgroup, file)) : '';
+      };
+      return {
+        ...(unified ? readUsageV2(read) : readUsageV1(read)),
+        cpuLimit: unified ? quotaV2(read('cpu', 'cpu.max')) : quotaV1(read),
+        cpuShares: positive(unified ? read('cpu', 'cpu.weight') : read('cpu', 'cpu.shares')),
+        pidsLimit: positive(read('pids', 'pids.max')),
+      };
+    },
+  };
+}
+
+/** 'QUOTA PERIOD' in microseconds, or 'max PERIOD'. */
+function quotaV2(text: string): number | undefined {
+  const [quota, period] = text.trim().split(' ');
+  return positive(quota ?? '') === undefined ? undefined : Number(quota) / Number(period);
+}
+
+function quotaV1(read: (controller: string, file: string) => string): number | undefined {
+  const quota = positive(read('cpu', 'cpu.cfs_quota_us'));
+  return quota === undefined ? undefined : quota / Number(read('cpu', 'cpu.cfs_period_us'));
+}
+
+/** undefined for '', 'max' and '-1'. */
+function positive(text: string): number | undefined {
+  const value = Number(text);
+  return value > 0 ? value : undefined;
+}
+
+function readOr(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
