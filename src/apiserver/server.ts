@@ -67,6 +67,8 @@ export interface ApiServer {
   start(): Promise<void>;
   /** Listens at one more address, which may have come up after the start. */
   listen(address: { host: string; port: number }): Promise<void>;
+  /** Listens on one more address, which may not have been there at the start. */
+  listen(address: { host: string; port: number }): Promise<void>;
   /** Where it listens: the ports are real ones even if 0 was asked for. */
   addresses(): { host: string; port: number }[];
   /** Calls from within the process, as this user: the same chain, without TLS and copies. */
@@ -113,6 +115,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const paths = [...(plugins.paths ?? []), builtinPaths({ checks, metrics, shutdown: shutdown.signal })];
   const handle = buildChain(router(backend, paths), { log, metrics, ...plugins });
   const listeners: Listener[] = [];
+  const listen = async (address: { host: string; port: number }) => {
+    listeners.push(await openListener(address, options.tls, handle));
+  };
   return {
     reader,
     resources,
@@ -120,8 +125,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async start() {
       await cache.start();
       allocation.follow(cache);
-      for (const address of options.listen) listeners.push(await listen(address, options.tls, handle));
+      for (const address of options.listen) await listen(address);
     },
+    listen,
     async listen(address) {
       listeners.push(await listen(address, options.tls, handle));
     },
@@ -140,7 +146,7 @@ interface Listener {
   close(): Promise<void>;
 }
 
-async function listen(
+async function openListener(
   address: { host: string; port: number },
   tls: ApiServerOptions['tls'],
   handle: ServerHandler,

@@ -1,3 +1,4 @@
+import { kubernetesVersion } from '../api/facts.ts';
 import type { SelfSubjectReview, TokenRequest, TokenReview } from '../api/generated/authentication-v1.ts';
 import type {
   LocalSubjectAccessReview,
@@ -18,6 +19,7 @@ import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from
 import { type ClusterAuthorizer, createAuthorizer } from './authorization/authorizers.ts';
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
+import { openApiPaths } from './openapi/openapi-paths.ts';
 import type { PathHandler } from './router.ts';
 import type { ApiServerCore, ApiServerPlugins } from './server.ts';
 
@@ -42,7 +44,11 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       authorizers: [authorizer],
       admission: [...admission.beforeWebhooks, ...admission.afterWebhooks],
       actions: actionsOf({ reader, clock }, tokens, authorizer),
-      paths: [openIdPaths(tokens), discoveryPaths({ served: () => resources.all(), serverAddress })],
+      paths: [
+        openIdPaths(tokens),
+        discoveryPaths({ served: () => resources.all(), serverAddress }),
+        openApiPaths({ served: () => resources.all(), version: `v${kubernetesVersion}` }),
+      ],
     };
   };
 }

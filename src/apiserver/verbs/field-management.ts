@@ -2,7 +2,7 @@ import { type FieldSet, setOf } from '../../api/apply/field-set.ts';
 import { updateManagedFields } from '../../api/apply/update-managed-fields.ts';
 import type { ManagedFieldsEntry } from '../../api/generated/meta-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { equalJson, type JsonObject } from '../../api/patch/json-value.ts';
+import type { JsonObject } from '../../api/patch/json-value.ts';
 import { apiVersionOf } from '../../api/resource.ts';
 import { formatTime } from '../../api/time.ts';
 import type { Call } from '../backend.ts';
@@ -39,15 +39,3 @@ export function resetFields(call: Call, subresource: string): FieldSet | undefin
 
 const ofStatus = setOf(['f:spec'], ['f:metadata', 'f:labels']);
 const ofMain = setOf(['f:status']);
-
-/** Whether two states differ in nothing but when their managed fields were set, which is no change worth writing. */
-export function sameButForTimes(object: KubeObject, old: KubeObject): boolean {
-  const [a, b] = [object.metadata.managedFields, old.metadata.managedFields];
-  if (!a || !b || a.length !== b.length) return false;
-  return equalJson(withoutTimes(object), withoutTimes(old));
-}
-
-function withoutTimes(object: KubeObject): object {
-  const managedFields = object.metadata.managedFields?.map(({ time: _time, ...entry }) => entry);
-  return { ...object, metadata: { ...object.metadata, managedFields } };
-}

@@ -1,12 +1,12 @@
 import type { KubeObject } from '../../api/object.ts';
-import { equalJson } from '../../api/patch/json-value.ts';
 import { type Cause, conflict, invalid, modifiedMessage } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
 import { CacheEntry } from '../storage/cache-entry.ts';
 import { storable, viewOf } from '../views.ts';
 import { isReadyToVanish } from './deletion.ts';
-import { recordFields, sameButForTimes } from './field-management.ts';
+import { recordFields } from './field-management.ts';
 import { existing } from './get.ts';
+import { sameObject } from './same-object.ts';
 import type { UpdateRules } from './update-rules.ts';
 import type { Write } from './write.ts';
 
@@ -136,7 +136,7 @@ async function store(
 ): Promise<CacheEntry | undefined> {
   const { backend, resource } = call;
   if (isReadyToVanish(object, old)) return vanish(call, entry, object, write);
-  if (equalJson(object, old) || sameButForTimes(object, old)) return entry;
+  if (sameObject(object, old)) return entry;
   const stored = storable(object, resource);
   if (write.dryRun) return new CacheEntry(entry.key, entry.revision, encodeWithVersion(stored), stored);
   return backend.writer.update(entry, stored, resource.strategy.ttlSeconds);

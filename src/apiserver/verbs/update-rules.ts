@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
-import { equalJson } from '../../api/patch/json-value.ts';
 import type { Cause } from '../../api/status-error.ts';
 import type { Strategy } from '../strategy.ts';
+import { sameObject } from './same-object.ts';
 
 /** What an update through one door may change: the object itself, its status, or another part of it. */
 export interface UpdateRules {
@@ -53,7 +53,7 @@ export function copyField(object: object, old: object, field: string): void {
 
 export function raiseGeneration(strategy: Strategy, object: KubeObject, old: KubeObject): void {
   if (!strategy.hasGeneration || old.metadata.generation === undefined) return;
-  if (!equalJson((object as unknown as Fields).spec, (old as unknown as Fields).spec)) {
+  if (!sameObject((object as unknown as Fields).spec, (old as unknown as Fields).spec)) {
     object.metadata.generation = old.metadata.generation + 1;
   }
 }
