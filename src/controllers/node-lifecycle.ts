@@ -123,9 +123,24 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
       }
       const cause = `Marking for deletion Pod ${pod.metadata.namespace}/${pod.metadata.name}`;
       events.event(pod, 'Normal', 'TaintManagerEviction', cause);
+      await ignoringGone(markDisrupted(pod));
       await ignoringGone(client.delete(pods, pod.metadata.name, pod.metadata.namespace));
     }
     return next;
+  }
+
+  /** Tells this deletion from others (KEP-3329). */
+  function markDisrupted(pod: Pod): Promise<Pod> {
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'DeletionByTaintManager',
+      message: 'Taint manager: deleting due to NoExecute taint',
+      lastTransitionTime: timestamp(clock.now()),
+    };
+    const { name, namespace } = pod.metadata;
+    const body = { status: { conditions: [condition] } };
+    return client.patch(pods, name, namespace, { type: 'strategic', body }, { subresource: 'status' });
   }
 }
 
@@ -152,17 +167,17 @@ export function wantedTaints(node: Node, nowMs: number): Taint[] {
 export function untilEvictionMs(pod: Pod, taints: Taint[], nowMs: number): number | undefined {
   let left: number | undefined;
   for (const taint of taints) {
-    const tolerations = (pod.spec.tolerations ?? []).filter(
+    // Only the first toleration that matches counts (v1helper.GetMatchingTolerations).
+    const toleration = (pod.spec.tolerations ?? []).find(
       (one) =>
         (!one.effect || one.effect === taint.effect) &&
         (!one.key || one.key === taint.key) &&
-        (one.operator === 'Exists' || (one.value ?? '') === (taint.value ?? '')),
+        (one.operator === 'Exists' || (!!one.key && (one.value ?? '') === (taint.value ?? ''))),
     );
-    if (tolerations.length === 0) return 0;
-    const seconds = tolerations.flatMap((one) => one.tolerationSeconds ?? []);
-    if (seconds.length === 0) continue;
+    if (!toleration) return 0;
+    if (toleration.tolerationSeconds === undefined) continue;
     const since = Date.parse(taint.timeAdded ?? '') || nowMs;
-    const until = since + Math.min(...seconds) * 1000 - nowMs;
+    const until = since + toleration.tolerationSeconds * 1000 - nowMs;
     left = Math.min(left ?? until, until);
   }
   return left === undefined ? undefined : Math.max(0, left);

@@ -81,7 +81,7 @@ export function replicaSetController(context: ControllerContext): Controller {
 
   /** Creates or deletes towards spec.replicas; returns what went wrong. */
   async function manage(key: string, set: ReplicaSet, active: Pod[]): Promise<Failure | undefined> {
-    const plan = planReplicas(active, set.spec.replicas ?? 1, relatedPods(set));
+    const plan = planReplicas(active, set.spec.replicas ?? 1, relatedPods(set), clock.now());
     if (plan.create > 0) {
       expectations.expectCreations(key, plan.create);
       const template = set.spec.template ?? {};

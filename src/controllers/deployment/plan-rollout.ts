@@ -29,7 +29,7 @@ export function fenceposts(deployment: Deployment): { maxSurge: number; maxUnava
 
 /** An absolute number, or a percentage of `total` (intstr.GetScaledValueFromIntOrPercent). */
 export function scaled(value: number | string, total: number, round: (value: number) => number): number {
-  return typeof value === 'number' ? value : round((Number.parseFloat(value) / 100) * total);
+  return typeof value === 'number' ? value : round((Number.parseInt(value, 10) * total) / 100);
 }
 
 /** Replicas that the new set of a rollout may have now: as many as surge allows (NewRSNewReplicas). */

@@ -70,7 +70,8 @@ export function endpointsController({ client, informers }: ControllerContext): C
 export function subsetsOf(wanted: PodEndpoint[]): EndpointSubset[] {
   const groups = new Map<string, EndpointSubset>();
   for (const { endpoint, ports } of wanted) {
-    if (endpoint.conditions?.terminating) continue;
+    // Published before they are ready means published until they are gone.
+    if (endpoint.conditions?.terminating && !endpoint.conditions.ready) continue;
     const shown = ports.map(({ name, port, protocol, appProtocol }) => ({
       ...(name ? { name } : {}),
       port: port as number,

@@ -5,10 +5,10 @@ export const taintToleration: Plugin = {
   name: 'TaintToleration',
   preemptionHelps: false,
   filter: (pod, { node }) => {
-    const taint = (node.spec.taints ?? []).find(
+    const refused = (node.spec.taints ?? []).some(
       (one) => (one.effect === 'NoSchedule' || one.effect === 'NoExecute') && !tolerates(pod.spec.tolerations, one),
     );
-    return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : [];
+    return refused ? ['node(s) had untolerated taint(s)'] : [];
   },
   weight: 3,
   normalise: 'reverse',
