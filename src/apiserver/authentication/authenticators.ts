@@ -17,7 +17,8 @@ export interface AuthenticationOptions {
 
 /**
  * Who sends a request: the first of these that knows. A certificate comes first because the handshake has proved it
- * already; anonymous comes last and only for requests that carry no credential at all (kubeapiserver/authenticator/config.go).
+ * already; anonymous comes last, for requests without a credential that anybody here understands
+ * (kubeapiserver/authenticator/config.go).
  */
 export function createAuthenticator(options: AuthenticationOptions): Required<Authenticator> {
   const { allowAnonymous = true } = options;
@@ -31,7 +32,7 @@ export function createAuthenticator(options: AuthenticationOptions): Required<Au
         if (!user) throw unauthorized();
         return withAuthenticatedGroup(user);
       }
-      if (!allowAnonymous || headers.authorization) throw unauthorized();
+      if (!allowAnonymous) throw unauthorized();
       return anonymous;
     },
   };
