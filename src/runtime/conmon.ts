@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import path from 'node:path';
 import { makeFifo } from '../linux/files.ts';
-import type { Linux } from '../linux/linux.ts';
+import { reap, spawnDaemon } from '../linux/posix-spawn.ts';
 
 export interface MonitorOptions {
   id: string;
@@ -14,20 +14,17 @@ export interface MonitorOptions {
   stdin: boolean;
   /** Whether stdin stays open when an attached client leaves. */
   keepStdinOpen: boolean;
-  /** Cgroup of the monitor; else it stays in ours. */
-  cgroup?: string;
 }
 
 /** Files that conmon leaves in the bundle. */
 export const monitorFiles = { pid: 'pid', monitorPid: 'conmon.pid', attach: 'attach', control: 'ctl', oom: 'oom' };
 
-/** conmon(8)'s command line: it lives as long as the container, writes its log and its exit code. */
-export function monitorCommand(options: MonitorOptions): string[] {
+/** conmon(8)'s arguments: it lives as long as the container, writes its log and its exit code. */
+export function monitorArguments(options: MonitorOptions, crunPath: string): string[] {
   const { id, bundle } = options;
   return [
-    'conmon',
     ...['--api-version', '1', '--cid', id, '--cuuid', id, '--name', id],
-    ...['--runtime', 'crun', '--runtime-arg', '--root', '--runtime-arg', options.crunRoot],
+    ...['--runtime', crunPath, '--runtime-arg', '--root', '--runtime-arg', options.crunRoot],
     ...['--bundle', bundle, '--persist-dir', bundle, '--full-attach'],
     ...['--container-pidfile', path.join(bundle, monitorFiles.pid)],
     ...['--conmon-pidfile', path.join(bundle, monitorFiles.monitorPid)],
@@ -51,19 +48,30 @@ export function monitorCommand(options: MonitorOptions): string[] {
  * waits for its start. Rejects with crun's own words. The answer comes through a FIFO, as conmon forks into the
  * background before it knows it.
  */
-export async function startMonitor(linux: Linux, options: MonitorOptions, crunPath: string): Promise<number> {
+export async function startMonitor(
+  options: MonitorOptions,
+  programs: { crun: string; conmon: string },
+): Promise<number> {
   const fifo = path.join(options.bundle, 'sync');
   rmSync(fifo, { force: true });
   makeFifo(fifo, 0o600);
   const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   const answer = readAnswer(fd);
+  let starter: number;
   try {
-    const command = monitorCommand(options).map((word) => (word === 'crun' ? crunPath : word));
-    await linux.processes.spawnDetached(command, {
+    starter = await spawnDaemon({
+      command: [programs.conmon, ...monitorArguments(options, programs.crun)],
       cwd: options.bundle,
       env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
-      stdio: ['ignore', 'ignore', path.join(options.bundle, 'conmon.log'), fifo],
-      ...(options.cgroup !== undefined && { cgroup: options.cgroup }),
+      files: [
+        { path: '/dev/null', flags: constants.O_RDONLY },
+        { path: '/dev/null', flags: constants.O_WRONLY },
+        {
+          path: path.join(options.bundle, 'conmon.log'),
+          flags: constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND,
+        },
+        { path: fifo, flags: constants.O_WRONLY },
+      ],
     });
   } catch (error) {
     answer.cancel();
@@ -71,7 +79,12 @@ export async function startMonitor(linux: Linux, options: MonitorOptions, crunPa
   } finally {
     rmSync(fifo, { force: true });
   }
-  return answer.pid;
+  return answer.pid.finally(() => reapSoon(starter));
+}
+
+/** conmon's first process ends once it has forked, which is long over when the answer is there, unless it failed. */
+function reapSoon(pid: number): void {
+  if (!reap(pid)) setTimeout(() => reapSoon(pid), 100).unref();
 }
 
 /** Reads the one line {"data": PID, "message": …} from the sync pipe; a negative number is a failure. */

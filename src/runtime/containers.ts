@@ -53,7 +53,7 @@ export interface ContainersOptions {
   images: Images;
   sandboxes: Sandboxes;
   paths: RuntimePaths;
-  crunPath: string;
+  programs: { crun: string; conmon: string };
   monitorCgroup: string | undefined;
   clock: Clock;
   log: Logger;
@@ -251,7 +251,7 @@ export class Containers {
   }
 
   async #run(entry: Entry): Promise<void> {
-    const { linux, paths, clock, crunPath, monitorCgroup } = this.#options;
+    const { linux, paths, clock, monitorCgroup } = this.#options;
     const { spec } = entry.created;
     const { dir } = entry.files;
     const monitor = {
@@ -263,9 +263,8 @@ export class Containers {
       tty: spec.tty,
       stdin: spec.stdin,
       keepStdinOpen: !spec.stdinOnce,
-      ...(monitorCgroup !== undefined && { cgroup: monitorCgroup }),
     };
-    const pid = await startMonitor(linux, monitor, crunPath).catch((error) => {
+    const pid = await startMonitor(monitor, this.#options.programs).catch((error) => {
       throw new ContainerError('RunContainerError', `OCI runtime create failed: ${(error as Error).message}`, error);
     });
     const monitorPid = Number(readFileSync(path.join(dir, monitorFiles.monitorPid), 'utf8'));
@@ -279,11 +278,13 @@ export class Containers {
     entry.files.writeStarted(entry.started);
     this.#watch(entry);
     await this.#release(spec.id);
+    // Not waited for: it takes time, and all that matters is that the monitor leaves our cgroup before we might be killed.
+    if (monitorCgroup !== undefined) linux.cgroups.enter(monitorCgroup, monitorPid).catch(() => {});
   }
 
   /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on. */
   async #release(id: string): Promise<void> {
-    const { linux, paths, crunPath } = this.#options;
+    const { linux, paths, programs } = this.#options;
     const fifo = path.join(paths.crun, id, 'exec.fifo');
     try {
       const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -291,7 +292,7 @@ export class Containers {
       closeSync(fd);
       rmSync(fifo, { force: true });
     } catch {
-      const result = await linux.processes.run([crunPath, '--root', paths.crun, 'start', id]);
+      const result = await linux.processes.run([programs.crun, '--root', paths.crun, 'start', id]);
       if (result.code !== 0)
         throw new ContainerError('RunContainerError', `OCI runtime start failed: ${result.stderr.trim()}`);
     }
@@ -349,11 +350,11 @@ export class Containers {
 
   /** crun's own record is one directory: removing it takes 0.1 ms, `crun delete` 5 ms. */
   async #deleteFromCrun(id: string): Promise<void> {
-    const { linux, paths, crunPath } = this.#options;
+    const { linux, paths, programs } = this.#options;
     try {
       await rm(path.join(paths.crun, id), { recursive: true, force: true });
     } catch {
-      await linux.processes.run([crunPath, '--root', paths.crun, 'delete', '--force', id]);
+      await linux.processes.run([programs.crun, '--root', paths.crun, 'delete', '--force', id]);
     }
   }
 

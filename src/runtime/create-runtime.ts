@@ -58,21 +58,20 @@ class ContainerRuntime implements Runtime {
     this.#linux = linux;
     this.#monitorCgroup = monitorCgroup;
     this.#paths = runtimePaths(options.runDir, options.stateDir);
-    const crunPath = findProgram('crun');
-    findProgram('conmon');
-    this.#sandboxes = new Sandboxes(linux, this.#paths, clock, crunPath);
+    const programs = { crun: findProgram('crun'), conmon: findProgram('conmon') };
+    this.#sandboxes = new Sandboxes(linux, this.#paths, clock, programs.crun);
     const parts = {
       linux,
       images,
       log,
       clock,
-      crunPath,
+      programs,
       monitorCgroup,
       paths: this.#paths,
       sandboxes: this.#sandboxes,
     };
     this.#containers = new Containers(parts);
-    this.#exec = { linux, containers: this.#containers, crunPath, crunRoot: this.#paths.crun };
+    this.#exec = { linux, containers: this.#containers, crunPath: programs.crun, crunRoot: this.#paths.crun };
   }
 
   async open(): Promise<void> {

@@ -100,7 +100,7 @@ TypesConfig conf/mime.types
 const foreground = `#!/bin/sh
 set -e
 # A pid file of an earlier run would keep httpd from starting.
-rm -f ${prefix}/logs/httpd.pid
+[ ! -e ${prefix}/logs/httpd.pid ] || rm -f ${prefix}/logs/httpd.pid
 exec httpd -DFOREGROUND "$@"
 `;
 
@@ -148,7 +148,6 @@ const tools = [
   'rmdir',
   'sed',
   'seq',
-  'sh',
   'sha256sum',
   'sleep',
   'sort',
@@ -181,7 +180,8 @@ const tools = [
  */
 export const httpdRecipe: BuildSpec = {
   name: 'docker.io/library/httpd:latest',
-  packages: ['apache2-bin', 'busybox-static', 'media-types'],
+  // busybox's own shell would take its applet 'httpd' for Apache.
+  packages: ['apache2-bin', 'busybox-static', 'dash', 'media-types'],
   skip: [
     'perl*',
     'libperl*',
@@ -200,6 +200,7 @@ export const httpdRecipe: BuildSpec = {
     // Loaded at run time by the threads library.
     '/lib/*/libgcc_s.so.1',
     '/bin/busybox',
+    '/bin/dash',
     '/etc/mime.types',
   ],
   directories: [`${prefix}/logs`, `${prefix}/cgi-bin`],
@@ -216,6 +217,7 @@ export const httpdRecipe: BuildSpec = {
   links: [
     // The binary's built-in place of its configuration.
     ['/etc/apache2/apache2.conf', `${prefix}/conf/httpd.conf`],
+    ['/bin/sh', 'dash'],
     ...tools.map((tool): [string, string] => [`/bin/${tool}`, 'busybox']),
   ],
   env: [`PATH=${prefix}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`, `HTTPD_PREFIX=${prefix}`],
