@@ -67,8 +67,6 @@ export interface ApiServer {
   start(): Promise<void>;
   /** Listens at one more address, which may have come up after the start. */
   listen(address: { host: string; port: number }): Promise<void>;
-  /** Listens on one more address, which may not have been there at the start. */
-  listen(address: { host: string; port: number }): Promise<void>;
   /** Where it listens: the ports are real ones even if 0 was asked for. */
   addresses(): { host: string; port: number }[];
   /** Calls from within the process, as this user: the same chain, without TLS and copies. */
@@ -128,9 +126,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       for (const address of options.listen) await listen(address);
     },
     listen,
-    async listen(address) {
-      listeners.push(await listen(address, options.tls, handle));
-    },
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {
       shutdown.abort();
