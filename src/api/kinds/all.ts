@@ -1,6 +1,7 @@
 import type { Kind } from '../kind.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { configMap } from './config-map.ts';
+import { controllerRevision } from './controller-revision.ts';
 import { cronJob } from './cron-job.ts';
 import { customResourceDefinition } from './custom-resource-definition.ts';
 import { daemonSet } from './daemon-set.ts';
@@ -14,6 +15,7 @@ import { namespace } from './namespace.ts';
 import { ingress, ingressClass, networkPolicy } from './networking.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
+import { podTemplate } from './pod-template.ts';
 import { podDisruptionBudget } from './policy.ts';
 import { priorityClass } from './priority-class.ts';
 import { limitRange, resourceQuota } from './quota.ts';
@@ -67,6 +69,8 @@ const kinds = [
   limitRange,
   runtimeClass,
   customResourceDefinition,
+  controllerRevision,
+  podTemplate,
 ] as unknown as readonly Kind[];
 const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 

@@ -44,19 +44,6 @@ export function validateMetadata(metadata: ObjectMeta, namespaced: boolean, rule
   return errors;
 }
 
-/**
- * Takes over what a client may leave out of an update and what nobody may change, in place: call it before
- * validateMetadataUpdate (apiserver pkg/registry/rest/update.go BeforeUpdate).
- */
-export function inheritMetadata(metadata: ObjectMeta, old: ObjectMeta): void {
-  metadata.uid ||= old.uid;
-  metadata.creationTimestamp ||= old.creationTimestamp;
-  if (old.generation !== undefined) metadata.generation = old.generation;
-  if (old.deletionTimestamp) metadata.deletionTimestamp = old.deletionTimestamp;
-  if (old.deletionGracePeriodSeconds !== undefined)
-    metadata.deletionGracePeriodSeconds ??= old.deletionGracePeriodSeconds;
-}
-
 /** Metadata of a changed object (ValidateObjectMetaUpdate). */
 export function validateMetadataUpdate(metadata: ObjectMeta, old: ObjectMeta): Cause[] {
   const errors: Cause[] = [];
