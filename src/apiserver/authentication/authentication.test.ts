@@ -48,9 +48,7 @@ describe('authentication', () => {
     const { ask, bearer } = setUp();
     assert.deepEqual(await ask({}), { name: 'system:anonymous', groups: ['system:unauthenticated'] });
     await assert.rejects(bearer('nonsense'), (error) => hasReason(error, 'Unauthorized'));
-    await assert.rejects(ask({ headers: { authorization: 'Basic eA==' } }), (error) =>
-      hasReason(error, 'Unauthorized'),
-    );
+    assert.equal((await ask({ headers: { authorization: 'Basic eA==' } }))?.name, 'system:anonymous');
   });
 
   it('knows a service account by its token as long as its Pod lives', async () => {
