@@ -5,6 +5,8 @@ import { type MountInfoEntry, parseMountInfo } from './mountinfo.ts';
 export interface CgroupTree extends CgroupLayout {
   /** Mount points of the hierarchies in use, each once; the v2 one, if any, last. */
   roots: string[];
+  /** Those of them that we mounted, which another cluster may unmount when it goes. */
+  own: string[];
   /** Mount point of the v2 hierarchy. */
   unified?: string;
 }
@@ -32,7 +34,8 @@ export function detectCgroups(mountinfo: string, readControllers: (directory: st
     roots.add(unified);
   }
   const version = v1.length === 0 ? 'v2' : unified ? 'hybrid' : 'v1';
-  return { version, controllers, roots: [...roots], ...(unified && { unified }) };
+  const own = v1.filter(({ source }) => source === ownMountSource).map(({ target }) => target);
+  return { version, controllers, roots: [...roots], own, ...(unified && { unified }) };
 }
 
 function hierarchyControllers(mount: MountInfoEntry): string[] {

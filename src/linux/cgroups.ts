@@ -51,6 +51,7 @@ export function unmountLeftovers(): void {
 
 export function createCgroup(tree: CgroupTree, cgroup: string, limits?: CgroupLimits): void {
   const relative = checked(cgroup);
+  if (tree.own.some((root) => !fs.existsSync(path.join(root, 'cgroup.procs')))) mountLeftovers(detect());
   for (const root of tree.roots) {
     if (tree.version === 'v2') enableControllers(root, relative);
     const directory = path.join(root, relative);

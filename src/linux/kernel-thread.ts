@@ -21,6 +21,8 @@ export class KernelThread {
   /** Set once the thread is gone: every later call rejects with it. */
   #ended: Error | undefined;
   readonly #onEvent: (event: KernelEvent) => void;
+  /** Becomes 1 once the thread polls nothing any more. */
+  readonly #quiet = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(options: { log: Logger; onEvent: (event: KernelEvent) => void }) {
     this.#onEvent = options.onEvent;
@@ -29,6 +31,7 @@ export class KernelThread {
       trackUnmanagedFds: false,
       // Its objects are few and short-lived: a small nursery costs nothing and keeps the thread's memory down.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
+      workerData: { quiet: this.#quiet },
     });
     this.#worker.on('message', (messages: (ReplyMessage | KernelEvent)[]) => {
       for (const message of messages) this.#receive(message);
@@ -37,8 +40,12 @@ export class KernelThread {
       options.log.error('kernel thread failed', { error: cause });
       this.#end(new Error('kernel thread failed', { cause }));
     });
-    this.#worker.on('exit', () => this.#end(new Error('kernel thread is closed')));
+    this.#worker.on('exit', () => {
+      process.removeListener('exit', this.#stopPolling);
+      this.#end(new Error('kernel thread is closed'));
+    });
     this.#worker.unref();
+    process.once('exit', this.#stopPolling);
   }
 
   call<K extends keyof Operations>(
@@ -61,11 +68,18 @@ export class KernelThread {
     if (--this.#holds === 0) this.#worker.unref();
   }
 
-  /** Ends the thread between two calls. It stops polling first: a callback of the FFI into a dying thread aborts the process. */
+  /** Ends the thread between two calls. */
   async close(): Promise<void> {
     await this.call('close').catch(() => {});
     await this.#worker.terminate();
   }
+
+  /** A callback of the FFI into a dying thread aborts the process, so at its end the thread must stop polling first. */
+  readonly #stopPolling = (): void => {
+    if (this.#ended) return;
+    this.#worker.postMessage('stop polling');
+    Atomics.wait(this.#quiet, 0, 0, 1000);
+  };
 
   #flush(): void {
     if (this.#ended) return;

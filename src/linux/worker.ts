@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { type CallMessage, packError, type ReplyMessage } from './kernel-messages.ts';
 import { createOperations, type KernelEvent } from './operations.ts';
 
@@ -27,7 +27,15 @@ function flush(): void {
   outbox = [];
 }
 
-port.on('message', (calls: CallMessage[]) => {
+/** Set when the process ends: nothing new is begun. */
+let stopped = false;
+
+port.on('message', (calls: CallMessage[] | 'stop polling') => {
+  if (stopped) return;
+  if (calls === 'stop polling') {
+    stopPolling();
+    return;
+  }
   let sentAt = performance.now();
   for (const call of calls) {
     perform(call);
@@ -38,6 +46,17 @@ port.on('message', (calls: CallMessage[]) => {
     }
   }
 });
+
+/** Handles are closed in the turns of the event loop that follow; then the process that waits for it may end. */
+function stopPolling(): void {
+  stopped = true;
+  operations.close!();
+  const { quiet } = workerData as { quiet: Int32Array };
+  setTimeout(() => {
+    Atomics.store(quiet, 0, 1);
+    Atomics.notify(quiet, 0);
+  }, 1);
+}
 
 function perform({ id, name, args }: CallMessage): void {
   const fail = (error: unknown) => post({ id, error: packError(error) });

@@ -140,6 +140,34 @@ test('a detached process starts in its cgroup, is limited, watched and removed w
   await new Promise<void>((resolve) => linux.processes.onExit(pid, resolve));
 });
 
+test('a hierarchy that another cluster gave back is mounted again when it is needed', async () => {
+  if (linux.cgroups.layout.version !== 'hybrid') return;
+  await linux.cgroups.release();
+  await linux.cgroups.create(`${cgroup}-again`);
+  for (const file of linux.cgroups.procsFiles(`${cgroup}-again`)) assert.ok(fs.existsSync(file), file);
+  await linux.cgroups.release();
+  assert.ok(linux.cgroups.exists(`${cgroup}-again`));
+  await linux.cgroups.remove(`${cgroup}-again`);
+});
+
+test('a process that ends among the exits it watches ends cleanly', async () => {
+  const program = `
+    import { openLinux } from '${new URL('../../src/linux/open.ts', import.meta.url)}';
+    import { silentLogger } from '${new URL('../../src/base/log.ts', import.meta.url)}';
+    const { processes, mounts } = await openLinux({ log: silentLogger });
+    const pids = await Promise.all(Array.from({ length: 20 }, () => processes.spawnDetached(['sleep', '30'])));
+    for (const pid of pids) processes.onExit(pid, () => {});
+    await mounts.list('/none');
+    setTimeout(() => process.exit(3), 1);
+    for (const pid of pids) processes.kill(pid, 'SIGKILL');`;
+  const file = `${directory}/program.mjs`;
+  fs.writeFileSync(file, program);
+  for (let i = 0; i < 3; i++) {
+    const result = await linux.processes.run([process.execPath, file]);
+    assert.equal(result.code, 3, result.stderr);
+  }
+});
+
 test('programs run to their end, with input, exit code, signal and timeout', async () => {
   const run = linux.processes.run;
   assert.deepEqual(await run(['cat'], { input: 'hello' }), { code: 0, stdout: 'hello', stderr: '', timedOut: false });
