@@ -21,7 +21,8 @@ export function compression(next: ServerHandler): ServerHandler {
   };
 }
 
-const accepts = (header: string | undefined) => header !== undefined && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\b)/.test(header);
+const accepts = (header: string | undefined) =>
+  header !== undefined && /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\b)/.test(header);
 
 function isLarge({ body, headers }: ServerResponse): boolean {
   if (headers['content-encoding']) return false;

@@ -21,6 +21,7 @@ export function impersonation(next: ServerHandler, authorizers: readonly Authori
 }
 
 function impersonated(headers: ServerRequest['headers']): UserInfo | undefined {
+  if (!isAsked(headers)) return undefined;
   const name = headers['impersonate-user'];
   const uid = headers['impersonate-uid'];
   const groups = listOf(headers['impersonate-group']);
@@ -37,6 +38,11 @@ function impersonated(headers: ServerRequest['headers']): UserInfo | undefined {
     return undefined;
   }
   return { name, groups, ...(uid ? { uid } : {}), ...(Object.keys(extra).length > 0 ? { extra } : {}) };
+}
+
+function isAsked(headers: ServerRequest['headers']): boolean {
+  for (const name in headers) if (name.startsWith('impersonate-')) return true;
+  return false;
 }
 
 function checksFor(target: UserInfo): RequestInfo[] {

@@ -59,6 +59,10 @@ function tooLarge(): StatusError {
   });
 }
 
+/** Why a request's signal is aborted; made once, since an abort without a reason makes a costly DOMException each time. */
+export const clientGone = new Error('the client went away');
+
+/** Makes a promise at the first call, and answers with it from then on. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
 import {
+  clientGone,
   nobody,
   once,
   readBody,
@@ -79,6 +80,6 @@ function requestOf(message: IncomingMessage, socket: TLSSocket): ServerRequest &
     info: parseRequestInfo(method, path, query),
     signal: controller.signal,
     warnings: new Set(),
-    abort: () => controller.abort(),
+    abort: () => controller.abort(clientGone),
   };
 }

@@ -8,6 +8,7 @@ import {
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
 import {
+  clientGone,
   nobody,
   once,
   readBody,
@@ -57,7 +58,7 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
   const target = headers[':path'] ?? '/';
   const { path, query } = splitTarget(target);
   const controller = new AbortController();
-  stream.once('close', () => controller.abort());
+  stream.once('close', () => controller.abort(clientGone));
   return {
     method,
     target,
