@@ -42,7 +42,7 @@ export interface StoreParts {
 class ImageStore implements Images {
   readonly #parts: StoreParts;
   readonly #registryConfig: RegistryConfig | undefined;
-  /** Pulls under way by full name, with all their listeners; callers of the same name share one. */
+  /** Pulls under way by full name and credentials; callers of the same ones share one. */
   readonly #pulls = new Map<string, Promise<ImageInfo>>();
 
   constructor({ dir, linux, log, registryConfig }: ImagesOptions) {
@@ -68,10 +68,10 @@ class ImageStore implements Images {
     const key = JSON.stringify([full, options.credentials ?? []]);
     const running = this.#pulls.get(key);
     if (running) return running;
-    const { pullImage } = await import('./pull.ts');
-    const pull = this.#adding(() => pullImage(this.#parts, full, options, this.#registryConfig)).finally(() =>
-      this.#pulls.delete(key),
-    );
+    const pull = this.#adding(async () => {
+      const { pullImage } = await import('./pull.ts');
+      return pullImage(this.#parts, full, options, this.#registryConfig);
+    }).finally(() => this.#pulls.delete(key));
     this.#pulls.set(key, pull);
     return pull;
   }
