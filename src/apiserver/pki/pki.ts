@@ -80,27 +80,19 @@ export async function ensurePki(dir: string, options: PkiOptions): Promise<Pki> 
     );
   const { names, addresses, nodeName, nodeAddresses = addresses } = options;
   const node = `system:node:${nodeName}`;
-  const [
-    apiserver,
-    apiserverKubeletClient,
-    admin,
-    controllerManager,
-    scheduler,
-    kubeletClient,
-    kubeletServer,
-    kubeProxy,
-    proxy,
-  ] = await Promise.all([
-    server('apiserver', 'kube-apiserver', unique([...fixedNames, ...names, '127.0.0.1', '::1', ...addresses])),
-    client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', ['system:masters']),
-    client('admin', 'kubernetes-admin', ['system:masters']),
-    client('controller-manager', 'system:kube-controller-manager'),
-    client('scheduler', 'system:kube-scheduler'),
-    client('kubelet-client', node, ['system:nodes']),
-    server('kubelet', node, unique([nodeName, 'localhost', '127.0.0.1', ...nodeAddresses]), ['system:nodes']),
-    client('kube-proxy', 'system:kube-proxy'),
-    client('front-proxy-client', 'front-proxy-client', [], frontProxy),
-  ]);
+  const [apiserver, apiserverKubeletClient, admin, controllerManager, scheduler, kubeletClient, kubeletServer, proxy] =
+    await Promise.all([
+      server('apiserver', 'kube-apiserver', unique([...fixedNames, ...names, '127.0.0.1', '::1', ...addresses])),
+      client('apiserver-kubelet-client', 'kube-apiserver-kubelet-client', ['system:masters']),
+      client('admin', 'kubernetes-admin', ['system:masters']),
+      client('controller-manager', 'system:kube-controller-manager'),
+      client('scheduler', 'system:kube-scheduler'),
+      client('kubelet-client', node, ['system:nodes']),
+      server('kubelet', node, unique([nodeName, 'localhost', '127.0.0.1', ...nodeAddresses]), ['system:nodes']),
+      client('front-proxy-client', 'front-proxy-client', [], frontProxy),
+    ]);
+  // Last: the node process takes this certificate as the sign that all files are there.
+  const kubeProxy = await client('kube-proxy', 'system:kube-proxy');
   return {
     ca,
     apiserver,
@@ -143,11 +135,9 @@ async function ensureLeaf(
   const found = await readPair(dir, file);
   if (found && fits(found, request, authority)) return found;
   const made = issue(request, authority.issuer);
-  // Not synced: what a power cut damages is issued again.
-  await Promise.all([
-    writeSecret(path.join(dir, `${file}.key`), made.key),
-    writeSecret(path.join(dir, `${file}.crt`), made.certificate),
-  ]);
+  // Not synced: what a power cut damages is issued again. The key first: who sees the certificate finds its key.
+  await writeSecret(path.join(dir, `${file}.key`), made.key);
+  await writeSecret(path.join(dir, `${file}.crt`), made.certificate);
   return made;
 }
 
