@@ -1,4 +1,5 @@
-import { mkdir, open } from 'node:fs/promises';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Container as ContainerDef, Pod } from '../api/generated/core-v1.ts';
 import type { ContainerMount, ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
@@ -35,7 +36,8 @@ export async function containerSpec(
   const env = await environment(node, record, definition);
   const logDir = path.join(dirs.logs, definition.name);
   const messageFile = path.join(dirs.run, 'containers', definition.name, id.slice(0, 8));
-  await Promise.all([mkdir(logDir, { recursive: true }), makeFile(messageFile)]);
+  await mkdir(logDir, { recursive: true });
+  makeMessageFile(messageFile);
   return {
     id,
     sandboxId: record.sandbox!.spec.id,
@@ -61,12 +63,11 @@ export async function containerSpec(
   };
 }
 
-async function makeFile(file: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  // Any user inside may write the message.
-  const handle = await open(file, 'w', 0o666);
-  await handle.chmod(0o666);
-  await handle.close();
+/** Any user inside may write the message. Synchronous, as it is on tmpfs. */
+function makeMessageFile(file: string): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, '');
+  chmodSync(file, 0o666);
 }
 
 async function environment(

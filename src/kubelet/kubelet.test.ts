@@ -221,6 +221,17 @@ describe('the kubelet over a fake runtime', () => {
     assert.equal(condition(cluster.pod('g'), 'Ready'), 'True');
   });
 
+  it('does not wait for a pull when the Pod is deleted', async () => {
+    const { cluster, runtime, events } = await startNode();
+    runtime.images.pull = () => new Promise(() => {});
+    cluster.put(pods, pod('i', { containers: [{ name: 'main', image: 'slow' }] }));
+    await until(() => events.seen.includes('Pulling: Pulling image "slow"'), 'the pull');
+    const slow = cluster.pod('i')!;
+    const metadata = { ...slow.metadata, deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 5 };
+    cluster.put(pods, { ...slow, metadata });
+    await until(() => !cluster.pod('i'), 'gone');
+  });
+
   it('brings 100 Pods to Ready', async () => {
     const { cluster } = await startNode();
     const startMs = performance.now();

@@ -130,7 +130,7 @@ export function changeOf(pod: Pod, previous: Pod): 'status' | 'metadata' | 'spec
     now.deletionTimestamp !== before.deletionTimestamp ||
     now.deletionGracePeriodSeconds !== before.deletionGracePeriodSeconds ||
     now.generation !== before.generation ||
-    (now.generation === undefined && JSON.stringify(pod.spec) !== JSON.stringify(previous.spec))
+    JSON.stringify(pod.spec) !== JSON.stringify(previous.spec)
   )
     return 'spec';
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);

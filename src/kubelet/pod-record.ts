@@ -43,6 +43,8 @@ export class PodRecord {
   failure: PodFailure | undefined;
   /** The Pod has run its course and nothing of it will start again. */
   finished = false;
+  /** Aborted once the Pod is to end, for work that may take long: pulls. */
+  readonly ending = new AbortController();
   /** When the kubelet first saw the Pod, for status.startTime. */
   readonly firstSeenMs: number;
 

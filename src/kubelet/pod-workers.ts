@@ -58,6 +58,7 @@ export class PodWorkers {
     const worker = this.#workers.get(uid);
     if (!worker) return;
     worker.record.pod = pod;
+    if (worker.record.terminating) worker.record.ending.abort();
     this.#shorten(worker);
     this.wake(uid);
   }
@@ -68,6 +69,7 @@ export class PodWorkers {
     const worker = this.#workers.get(uid);
     if (!worker) return;
     worker.record.gone = true;
+    worker.record.ending.abort();
     this.#shorten(worker);
     this.wake(uid);
   }

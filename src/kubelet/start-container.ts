@@ -33,10 +33,10 @@ export async function startContainer(
   const waitMs = backOff(node, record, spec, last);
   if (waitMs !== undefined) return waitMs;
   try {
-    const image = await node.images.ensure(pod, spec.definition);
+    const image = await node.images.ensure(pod, spec.definition, record.ending.signal);
     await node.starts.run(() => createAndStart(node, record, spec, last, image, volumes), { first: true });
   } catch (error) {
-    return fail(node, record, name, error);
+    return record.terminating ? undefined : fail(node, record, name, error);
   }
   record.waiting.delete(name);
   return postStart(node, record, spec);

@@ -56,8 +56,8 @@ export class ImageManager {
     for (const image of await this.#images.list()) this.#remember(image);
   }
 
-  /** Rejects with ImageUnavailable. */
-  async ensure(pod: Pod, container: ContainerDef): Promise<ImageInfo> {
+  /** Rejects with ImageUnavailable, or when the signal says that nobody waits any more. */
+  async ensure(pod: Pod, container: ContainerDef, signal: AbortSignal): Promise<ImageInfo> {
     const name = container.image ?? '';
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = await this.#images.resolve(name).catch((error) => {
@@ -84,10 +84,10 @@ export class ImageManager {
       this.#event(pod, container, 'Warning', 'ErrImageNeverPull', text);
       throw new ImageUnavailable('ErrImageNeverPull', text, 10_000);
     }
-    return this.#pull(pod, container, name);
+    return this.#pull(pod, container, name, signal);
   }
 
-  async #pull(pod: Pod, container: ContainerDef, name: string): Promise<ImageInfo> {
+  async #pull(pod: Pod, container: ContainerDef, name: string, signal: AbortSignal): Promise<ImageInfo> {
     const key = `${pod.metadata.uid}_${name}`;
     const waitMs = this.#backoff.remaining(key);
     if (waitMs > 0) {
@@ -101,7 +101,7 @@ export class ImageManager {
     try {
       const read = (namespace: string, secret: string) => this.#secret(pod.metadata.uid, namespace, secret);
       const credentials = await pullCredentials(pod, name, read);
-      const image = await this.#images.pull(name, { credentials });
+      const image = await unlessAborted(this.#images.pull(name, { credentials }), signal);
       const took = goDuration(this.#clock.now() - startMs);
       const text = `Successfully pulled image "${name}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`;
       this.#event(pod, container, 'Normal', 'Pulled', text);
@@ -109,6 +109,7 @@ export class ImageManager {
       this.#backoff.reset(key);
       return this.#remember(image);
     } catch (error) {
+      if (signal.aborted) throw error;
       const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
       const message = errorChain(error);
       this.#event(pod, container, 'Warning', 'Failed', `Failed to pull image "${name}": ${message}`);
@@ -126,5 +127,19 @@ export class ImageManager {
 
   #event(pod: Pod, container: ContainerDef, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#events.event(pod, type, reason, message, { fieldPath: fieldPath(pod, container.name) });
+  }
+}
+
+/** Stops waiting, not the work: another Pod may want the same image. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  work.catch(() => {});
+  const aborted = Promise.withResolvers<never>();
+  const stop = () => aborted.reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

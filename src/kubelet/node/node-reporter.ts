@@ -1,4 +1,5 @@
 import type { Node, NodeStatus } from '../../api/generated/core-v1.ts';
+import type { Draft } from '../../api/object.ts';
 import { nodes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -67,12 +68,17 @@ export class NodeReporter {
   async #registerOnce(): Promise<void> {
     const { client, identity } = this.#parts;
     const status = await this.#status({});
+    const draft = initialNode(identity, status);
     try {
-      this.#node = await client.create(nodes, initialNode(identity, status));
+      this.#node = await client.create(nodes, draft);
     } catch (error) {
-      if (!hasReason(error, 'AlreadyExists')) throw error;
-      this.#node = await client.get(nodes, identity.name);
-      await this.#mendLabels(initialNode(identity, status).metadata.labels ?? {});
+      if (hasReason(error, 'AlreadyExists')) {
+        this.#node = await client.get(nodes, identity.name);
+        await this.#mendLabels(draft.metadata.labels ?? {});
+      } else if (hasReason(error, 'Forbidden')) {
+        // The NodeRestriction admission lets no node give itself a role.
+        this.#node = await client.create(nodes, withoutRoles(draft));
+      } else throw error;
     }
     const fresh = await this.#status(this.#node.status ?? {});
     if (statusChanged(this.#node.status ?? {}, fresh)) await this.#write(fresh);
@@ -84,7 +90,12 @@ export class NodeReporter {
     const labels = this.#node?.metadata.labels ?? {};
     if (Object.entries(wanted).every(([key, value]) => labels[key] === value)) return;
     const body = { metadata: { labels: wanted } };
-    this.#node = await this.#parts.client.patch(nodes, this.#parts.identity.name, undefined, { type: 'merge', body });
+    const { client, identity, log } = this.#parts;
+    try {
+      this.#node = await client.patch(nodes, identity.name, undefined, { type: 'merge', body });
+    } catch (error) {
+      log.warn('cannot mend node labels', { node: identity.name, error });
+    }
   }
 
   /** The Events that a kubelet starts with; all about the Node. */
@@ -136,4 +147,9 @@ export class NodeReporter {
     const patch = { type: 'strategic', body: { status } } as const;
     this.#node = await client.patch(nodes, identity.name, undefined, patch, { subresource: 'status' });
   }
+}
+
+function withoutRoles(draft: Draft<Node>): Draft<Node> {
+  const labels = Object.entries(draft.metadata.labels ?? {}).filter(([key]) => !key.startsWith('node-role.'));
+  return { ...draft, metadata: { ...draft.metadata, labels: Object.fromEntries(labels) } };
 }
