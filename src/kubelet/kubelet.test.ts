@@ -221,6 +221,20 @@ describe('the kubelet over a fake runtime', () => {
     assert.equal(condition(cluster.pod('g'), 'Ready'), 'True');
   });
 
+  it('sets right a readiness that someone else has changed', async () => {
+    const { cluster } = await startNode();
+    cluster.put(pods, pod('j'));
+    const ready = await until(() => condition(cluster.pod('j'), 'Ready') === 'True' && cluster.pod('j'), 'Ready');
+    // Lets the write that made it Ready come to its end.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const conditions = ready.status?.conditions?.map((one) =>
+      one.type === 'Ready' ? { ...one, status: 'False' } : one,
+    );
+    cluster.put(pods, { ...ready, status: { ...ready.status, conditions } } as Pod);
+    assert.notEqual(cluster.pod('j')?.metadata.resourceVersion, ready.metadata.resourceVersion);
+    await until(() => condition(cluster.pod('j'), 'Ready') === 'True', 'Ready again');
+  });
+
   it('does not wait for a pull when the Pod is deleted', async () => {
     const { cluster, runtime, events } = await startNode();
     runtime.images.pull = () => new Promise(() => {});

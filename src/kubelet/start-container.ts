@@ -75,7 +75,7 @@ async function createAndStart(
   const restartCount = last ? restartCountOf(last) + 1 : lostRestarts(node, record, definition.name);
   const spec = await containerSpec(node, record, { id, definition, role, restartCount, image, volumes }).catch(
     (error: unknown) => {
-      throw new ContainerError('CreateContainerConfigError', errorChain(error), error);
+      throw new ContainerError('CreateContainerConfigError', errorChain(error));
     },
   );
   record.addContainer(definition.name, id);
@@ -119,8 +119,7 @@ function fail(node: NodeContext, record: PodRecord, name: string, error: unknown
     return error.retryMs;
   }
   const reason = error instanceof ContainerError ? error.reason : 'CreateContainerError';
-  const message = errorChain(error instanceof ContainerError && error.cause ? error.cause : error);
-  const text = error instanceof ContainerError ? error.message : message;
+  const text = errorChain(error);
   record.waiting.set(name, { reason, message: text });
   containerEvent(node, record.pod, name, 'Warning', 'Failed', `Error: ${text}`);
   if (reason !== 'CreateContainerConfigError')

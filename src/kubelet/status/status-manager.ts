@@ -13,6 +13,8 @@ interface Entry {
   wanted: PodStatus;
   /** What the API says as far as we know: our last accepted write, else the object's own status. */
   known: PodStatus;
+  /** Resource version of that write; older news is history. */
+  version: number;
   /** A write is under way; the next waits for it. */
   writing: boolean;
   /** Milliseconds at which `wanted` must be written. */
@@ -20,6 +22,9 @@ interface Entry {
   /** Called when `known` equals `wanted`, or the Pod is gone. */
   waiters: (() => void)[];
 }
+
+/** The conditions that the kubelet alone decides. */
+const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
 
 /** How long news that nobody waits for (a container is being created) may wait to be overtaken. */
 const lazyMs = 1000;
@@ -50,26 +55,39 @@ export class StatusManager {
     return this.#entries.get(pod.metadata.uid)?.wanted ?? pod.status ?? {};
   }
 
-  /** Takes over what others have written into the status (readiness gates, DisruptionTarget). */
+  /** Takes over what others have written into the status (readiness gates, DisruptionTarget), and sets right what is ours. */
   observe(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
     if (!entry) return;
     entry.pod = pod;
-    const own = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
-    const foreign = (pod.status?.conditions ?? []).filter(({ type }) => !own.has(type));
+    const reported = pod.status?.conditions ?? [];
+    const foreign = reported.filter(({ type }) => !ownConditions.has(type));
     const merge = (status: PodStatus): PodStatus => ({
       ...status,
-      conditions: [...foreign, ...(status.conditions ?? []).filter(({ type }) => own.has(type))],
+      conditions: [...foreign, ...(status.conditions ?? []).filter(({ type }) => ownConditions.has(type))],
     });
     entry.known = merge(entry.known);
     entry.wanted = merge(entry.wanted);
+    // The node lifecycle controller says that Pods are not ready when it misses the node for a while.
+    if (entry.writing || Number(pod.metadata.resourceVersion) <= entry.version) return;
+    if (essence(pod.status ?? {}) === essence(entry.known)) return;
+    entry.known = { ...entry.known, ...(pod.status?.phase && { phase: pod.status.phase }), conditions: reported };
+    this.set(pod, entry.wanted);
   }
 
   /** Reports a status. `lazy`: it may be overtaken by the next one within a second. */
   set(pod: Pod, wanted: PodStatus, { lazy = false } = {}): void {
     let entry = this.#entries.get(pod.metadata.uid);
     if (!entry) {
-      entry = { pod, wanted, known: pod.status ?? {}, writing: false, dueMs: Number.POSITIVE_INFINITY, waiters: [] };
+      entry = {
+        pod,
+        wanted,
+        known: pod.status ?? {},
+        version: 0,
+        writing: false,
+        dueMs: Number.POSITIVE_INFINITY,
+        waiters: [],
+      };
       this.#entries.set(pod.metadata.uid, entry);
     }
     entry.pod = pod;
@@ -113,7 +131,9 @@ export class StatusManager {
         const status = statusPatch(entry.known, wanted);
         if (!status || !this.#entries.has(uid)) return;
         const body = { metadata: { uid }, status };
-        await this.#client.patch(pods, name, namespace, { type: 'strategic', body }, { subresource: 'status' });
+        const patch = { type: 'strategic', body } as const;
+        const written = await this.#client.patch(pods, name, namespace, patch, { subresource: 'status' });
+        entry.version = Number(written.metadata.resourceVersion) || 0;
         entry.known = wanted;
       });
       entry.writing = false;
@@ -167,4 +187,10 @@ export class StatusManager {
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next);
   }
+}
+
+/** Phase and own conditions: what others might have changed. */
+function essence({ phase, conditions = [] }: PodStatus): string {
+  const own = conditions.filter(({ type }) => ownConditions.has(type)).map(({ type, status }) => `${type}=${status}`);
+  return [phase, ...own.sort()].join(' ');
 }
