@@ -25,7 +25,7 @@ export function drawTrees(roots: TextNode[], width?: number): string[] {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences
-const pieces = /\u001b\[[0-9;]*m|[^]/gu;
+const pieces = /\u001b\[[0-9;]*m|./gsu;
 
 /** Colours take no room and stay complete, so that none runs on into the next line. */
 function cut(line: string, width = Number.POSITIVE_INFINITY): string {

@@ -2,7 +2,15 @@ import type { ContainerStatus } from '../src/api/generated/core-v1.ts';
 import { statusesOf } from '../src/inspect/pod-phase.ts';
 import { printable } from '../src/inspect/printable.ts';
 import { forest } from '../src/inspect/select-processes.ts';
-import { type Container, type PodEntry, type Process, readThreads, type Snapshot } from '../src/inspect/snapshot.ts';
+import {
+  type CgroupUse,
+  type Container,
+  type PodEntry,
+  type Process,
+  readThreads,
+  type Snapshot,
+  type Thread,
+} from '../src/inspect/snapshot.ts';
 import type { TextNode } from './box-tree.ts';
 import { describeObject } from './describe-object.ts';
 import { formatBytes } from './output.ts';
