@@ -116,7 +116,10 @@ async function bareCrun(linux: Linux, config: string, layers: string[]): Promise
 
 /** containerd with root, state and socket of its own. */
 async function containerd(images: Images): Promise<number | undefined> {
-  const binary = ['/usr/bin/containerd', '/usr/local/bin/containerd'].find(existsSync);
+  const binary = (process.env.PATH ?? '')
+    .split(':')
+    .map((place) => path.join(place, 'containerd'))
+    .find(existsSync);
   if (!binary) return undefined;
   const own = path.join(dir, 'containerd');
   mkdirSync(own, { recursive: true });

@@ -122,6 +122,8 @@ export class Containers {
     if (!image) throw new ContainerError('CreateContainerError', `image "${spec.imageId}" is not in the store`);
     const sandbox = sandboxes.get(spec.sandboxId);
     if (!sandbox) throw new ContainerError('CreateContainerError', `sandbox "${spec.sandboxId}" not found`);
+    if (this.#entries.has(spec.id))
+      throw new ContainerError('CreateContainerError', `container "${spec.id}" already exists`);
     const files = new ContainerState(this.bundle(spec.id));
     mkdirSync(files.dir);
     const created: CreatedState = {
@@ -188,8 +190,13 @@ export class Containers {
       this.#entries.set(id, entry);
       entry.started = started;
       const finished = files.readFinished();
-      if (finished) this.#setFinished(entry, finished);
-      else this.#watch(entry);
+      if (finished) {
+        this.#setFinished(entry, finished);
+        continue;
+      }
+      this.#watch(entry);
+      // We died between noting the start and letting it happen.
+      if (existsSync(path.join(this.#options.paths.crun, id, 'exec.fifo'))) await this.#release(id).catch(() => {});
     }
     await this.#removeOrphans();
   }
