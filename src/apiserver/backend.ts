@@ -25,6 +25,8 @@ export interface Backend {
   kubelet: KubeletCredentials | undefined;
   /** Resources that answer but store nothing. */
   actions: Actions;
+  /** Aborted when the server stops: watches end. */
+  shutdown: AbortSignal;
   clock: Clock;
   log: Logger;
   /** The served form of a resource, for verbs that reach into others (eviction, proxy). */

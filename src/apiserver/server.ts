@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import http2, { type Http2SecureServer } from 'node:http2';
 import type { ResourceInfo } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
@@ -76,7 +77,7 @@ export interface ApiServer {
 }
 
 /** Requests get this long to finish when the server stops. */
-const graceMs = 2000;
+const graceMs = 500;
 
 /** Puts the server together; nothing happens before start(). */
 export function createApiServer(options: ApiServerOptions): ApiServer {
@@ -86,6 +87,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const resources = new ServedResources();
   const reader = cacheReader(cache, resources);
   const shutdown = new AbortController();
+  // Every watch listens to it.
+  setMaxListeners(0, shutdown.signal);
   const transport = (user: UserInfo) => localTransport((request) => handle(request), user);
   const plugins = options.plugins({ reader, resources, transport });
   const metrics = new RequestMetrics();
@@ -101,6 +104,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     allocation,
     kubelet: options.kubelet,
     actions: plugins.actions ?? {},
+    shutdown: shutdown.signal,
     clock,
     log,
     served: (info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>) => resources.get(info),
@@ -108,6 +112,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const checks: HealthCheck[] = [
     { name: 'ping', check: async () => {} },
     { name: 'etcd', check: async () => void (await store.currentRevision()) },
+    { name: 'watch-cache', check: async () => cache.requireHealthy() },
     ...(plugins.checks ?? []),
   ];
   const paths = [...(plugins.paths ?? []), builtinPaths({ checks, metrics, shutdown: shutdown.signal })];
@@ -128,7 +133,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     listen,
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {
-      shutdown.abort();
+      shutdown.abort(new Error('the server is stopping'));
       cache.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
     },

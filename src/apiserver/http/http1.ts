@@ -21,7 +21,8 @@ import { sendBody } from './send-body.ts';
 export function serveHttp1(server: Http2SecureServer, handle: ServerHandler): void {
   // http2 would wrap its streams in request objects for this listener; serveHttp2 takes the streams themselves.
   server.on('request', (message, response) => {
-    void answer(message as unknown as IncomingMessage, response as unknown as NodeResponse, handle);
+    const [incoming, outgoing] = [message as unknown as IncomingMessage, response as unknown as NodeResponse];
+    answer(incoming, outgoing, handle).catch(() => outgoing.destroy());
   });
   server.removeAllListeners('stream');
   server.on('upgrade' as never, (message: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -29,7 +30,7 @@ export function serveHttp1(server: Http2SecureServer, handle: ServerHandler): vo
     const request = requestOf(message, message.socket as TLSSocket);
     socket.once('close', () => request.abort());
     request.upgrade = { socket, head, rawHeaders: message.rawHeaders };
-    void answerUpgrade(request, socket, handle);
+    answerUpgrade(request, socket, handle).catch(() => socket.destroy());
   });
 }
 

@@ -33,7 +33,10 @@ export function serveHttp2(server: Http2SecureServer, handle: ServerHandler): vo
       peer = peerOf(session.socket as TLSSocket);
       peers.set(session, peer);
     }
-    void answer(stream, requestOf(stream, headers, peer), handle);
+    // The chain never throws; headers that HTTP/2 forbids may come from what we are a proxy of.
+    answer(stream, requestOf(stream, headers, peer), handle).catch(() =>
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+    );
   });
 }
 

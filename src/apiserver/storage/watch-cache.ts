@@ -9,6 +9,8 @@ import { registryRoot, storagePrefixOf } from './storage-key.ts';
 /** History older than this is compacted (kube-apiserver --etcd-compaction-interval). */
 const compactionIntervalMs = 5 * 60_000;
 
+const retryMs = 1000;
+
 /**
  * Everything that is stored, in memory: one range to fill it, one watch to keep it fresh. Because a single watch feeds
  * all resources, one revision says how fresh they all are.
@@ -26,6 +28,8 @@ export class WatchCache {
   #filledAt = 0;
   /** Those who wait for a revision, unordered. */
   #waiting: { revision: number; resolve: () => void }[] = [];
+  /** Why the store does not tell us of changes, until it does again. */
+  #failure: Error | undefined;
   #stopWatch: () => void = () => {};
   #stopCompaction: () => void = () => {};
   #stopped = false;
@@ -66,6 +70,11 @@ export class WatchCache {
     return cache;
   }
 
+  /** Throws while what is read here may be stale. */
+  requireHealthy(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
   /** Resolves when every change up to `revision` is in memory: what one has written, one can read. */
   whenSeen(revision: number): Promise<void> {
     if (revision <= this.#seen) return Promise.resolve();
@@ -73,13 +82,19 @@ export class WatchCache {
   }
 
   #watch(): void {
+    this.#failure = undefined;
     this.#stopWatch = this.#store.watch(registryRoot, prefixEnd(registryRoot), this.#seen, {
       onEvents: (events) => this.#apply(events),
-      onError: (error) => {
-        // Nothing compacts past what we have seen, so this is the store failing: reads would be stale from here on.
-        if (!this.#stopped) this.#log.error('watch of the store ended', { error });
-      },
+      onError: (error) => this.#retry(error),
     });
+  }
+
+  /** Nothing compacts past what we have seen, so an error is the store's: it may come back. */
+  #retry(error: Error): void {
+    if (this.#stopped) return;
+    this.#failure = error;
+    this.#log.error('watch of the store ended', { error });
+    this.#stopWatch = this.#clock.after(retryMs, () => this.#watch());
   }
 
   #apply(events: StoreEvent[]): void {

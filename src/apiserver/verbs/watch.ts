@@ -103,6 +103,10 @@ class Watcher {
     this.#undo.push(resource.listen((event) => this.#deliver(event)));
     const { signal } = this.#call.request;
     signal.addEventListener('abort', () => this.stream.cancel(), { once: true });
+    const { shutdown } = this.#call.backend;
+    const stop = () => this.stream.end();
+    shutdown.addEventListener('abort', stop, { once: true });
+    this.#undo.push(() => shutdown.removeEventListener('abort', stop));
     this.#undo.push(clock.after(this.#timeoutMs(), () => this.#finish()));
     if (this.#wantsBookmarks) this.#scheduleBookmark();
   }
