@@ -115,7 +115,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'watch-cache', check: async () => cache.requireHealthy() },
     ...(plugins.checks ?? []),
   ];
-  const paths = [...(plugins.paths ?? []), builtinPaths({ checks, metrics, shutdown: shutdown.signal })];
+  const paths = [
+    ...(plugins.paths ?? []),
+    builtinPaths({ checks, metrics, served: () => resources.all(), shutdown: shutdown.signal }),
+  ];
   const handle = buildChain(router(backend, paths), { log, metrics, ...plugins });
   const listeners: Listener[] = [];
   const listen = async (address: { host: string; port: number }) => {

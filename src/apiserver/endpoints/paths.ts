@@ -1,3 +1,4 @@
+import type { ResourceInfo } from '../../api/resource.ts';
 import { json, text } from '../http/response.ts';
 import type { PathHandler } from '../router.ts';
 import { type HealthCheck, health } from './health.ts';
@@ -7,12 +8,14 @@ import { versionInfo } from './version.ts';
 export interface BuiltinPathsOptions {
   checks: readonly HealthCheck[];
   metrics: RequestMetrics;
+  /** What is served now. */
+  served(): readonly ResourceInfo[];
   /** Aborted when the server stops: then it is no longer ready. */
   shutdown: AbortSignal;
 }
 
 /** Health, version and metrics. */
-export function builtinPaths({ checks, metrics, shutdown }: BuiltinPathsOptions): PathHandler {
+export function builtinPaths({ checks, metrics, served, shutdown }: BuiltinPathsOptions): PathHandler {
   const stopping: HealthCheck = {
     name: 'shutdown',
     check: async () => shutdown.throwIfAborted(),
@@ -21,10 +24,34 @@ export function builtinPaths({ checks, metrics, shutdown }: BuiltinPathsOptions)
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (/^\/(healthz|livez)(\/|$)/.test(path)) return health(path, query, checks);
     if (/^\/readyz(\/|$)/.test(path)) return health(path, query, [...checks, stopping]);
+    if (path === '/') return json(200, { paths: indexOf(served(), checks) });
     if (path === '/version' || path === '/version/') return json(200, versionInfo());
     if (path === '/metrics') {
       return text(200, metrics.render(), { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
     }
     return undefined;
   };
+}
+
+/** What `kubectl get --raw /` shows (apiserver pkg/server/routes/index.go). */
+function indexOf(served: readonly ResourceInfo[], checks: readonly HealthCheck[]): string[] {
+  const paths = new Set([
+    '/.well-known/openid-configuration',
+    '/api',
+    '/apis',
+    '/metrics',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/version',
+  ]);
+  paths.add('/openid/v1/jwks');
+  for (const { group, version } of served) {
+    if (group) paths.add(`/apis/${group}`);
+    paths.add(group ? `/apis/${group}/${version}` : `/api/${version}`);
+  }
+  for (const endpoint of ['/healthz', '/livez', '/readyz']) {
+    paths.add(endpoint);
+    for (const { name } of checks) paths.add(`${endpoint}/${name}`);
+  }
+  return [...paths].sort();
 }
