@@ -7,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -15,8 +14,7 @@ import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Linux } from '../linux/linux.ts';
-import { type OwnLimits, ownLimits } from '../linux/own-limits.ts';
-import { capabilitiesOf } from './capabilities.ts';
+import { BundleWriter } from './bundle-writer.ts';
 import { monitorFiles, startMonitor } from './conmon.ts';
 import {
   ContainerState,
@@ -26,14 +24,11 @@ import {
   type StartedState,
   toContainer,
 } from './container-state.ts';
-import { readUserFiles, resolveUser, type UserFiles } from './container-user.ts';
-import { deviceAt, hostDevices } from './devices.ts';
-import { type OciProcess, type OciSpec, ociSpec } from './oci-spec.ts';
-import { ensureDirectory, mountRootfs, unmountRootfs } from './rootfs.ts';
-import { type Container, ContainerError, type ContainerSpec, type ImageInfo, type Images } from './runtime.ts';
+import type { OciProcess, OciSpec } from './oci-spec.ts';
+import { mountRootfs, unmountRootfs } from './rootfs.ts';
+import { type Container, ContainerError, type ContainerSpec, type Images } from './runtime.ts';
 import type { RuntimePaths } from './runtime-paths.ts';
-import type { Sandboxes, SandboxRecord } from './sandboxes.ts';
-import { SeccompFilters } from './seccomp.ts';
+import type { Sandboxes } from './sandboxes.ts';
 
 /** A container that this process knows: its states so far, and what waits for its end. */
 interface Entry {
@@ -62,18 +57,14 @@ export interface ContainersOptions {
 /** The life of containers: create, start, notice the end, clean up, remove; and finding them again after our own death. */
 export class Containers {
   readonly #options: ContainersOptions;
-  readonly #seccomp: SeccompFilters;
+  readonly #bundles: BundleWriter;
   /** All containers that have state on disk. */
   readonly #entries = new Map<string, Entry>();
   readonly #exitListeners = new Set<(container: Container) => void>();
-  /** Users and groups by image id: files of layers never change. */
-  readonly #userFiles = new Map<string, UserFiles>();
-  /** What we may hand on; read once. */
-  #limits: OwnLimits | undefined;
 
   constructor(options: ContainersOptions) {
     this.#options = options;
-    this.#seccomp = new SeccompFilters(options.paths.seccomp);
+    this.#bundles = new BundleWriter(options);
   }
 
   list(): Container[] {
@@ -139,7 +130,7 @@ export class Containers {
     try {
       const rootfs = path.join(files.dir, 'rootfs');
       await mountRootfs(linux, { rootfs, layers: image.layers, writable: path.join(paths.writable, spec.id) });
-      await this.#writeSpec(entry, image, sandbox);
+      await this.#bundles.write(files.dir, created.cgroup, spec, image, sandbox);
       await this.#run(entry);
     } catch (error) {
       await this.#discard(spec.id);
@@ -194,6 +185,10 @@ export class Containers {
         this.#setFinished(entry, finished);
         continue;
       }
+      if (!this.#isMonitored(started)) {
+        await this.#finish(entry);
+        continue;
+      }
       this.#watch(entry);
       // We died between noting the start and letting it happen.
       if (existsSync(path.join(this.#options.paths.crun, id, 'exec.fifo'))) await this.#release(id).catch(() => {});
@@ -203,58 +198,6 @@ export class Containers {
 
   close(): void {
     for (const entry of this.#entries.values()) entry.unwatch?.();
-  }
-
-  async #writeSpec(entry: Entry, image: ImageInfo, sandbox: SandboxRecord): Promise<void> {
-    const { spec } = entry.created;
-    const { security } = spec;
-    const { sandboxes, linux } = this.#options;
-    this.#limits ??= ownLimits();
-    const limits = this.#limits;
-    const capabilities = capabilitiesOf(security, limits.capabilities);
-    const filtered = security.seccomp.type === 'RuntimeDefault' && !security.privileged;
-    const config = ociSpec(spec, {
-      image: image.config,
-      user: this.#user(spec, image),
-      hostname: sandbox.spec.hostname,
-      namespaces: sandbox.namespaces,
-      host: sandbox.spec.host ?? {},
-      shm: sandboxes.shm(sandbox),
-      cgroup: entry.created.cgroup,
-      cgroupVersion: linux.cgroups.layout.version,
-      ...(filtered && { seccompFilter: await this.#seccomp.runtimeDefault(capabilities) }),
-      ...(security.seccomp.type === 'Localhost' && { seccompProfile: readProfile(security.seccomp.path) }),
-      capabilities: limits.capabilities,
-      oomScoreAdj: limits.oomScoreAdj,
-      hostDevices: security.privileged ? hostDevices() : [],
-      devices: (spec.devices ?? []).map(({ path: file, containerPath, permissions }) => {
-        const device = deviceAt(file, containerPath, permissions);
-        if (!device) throw new ContainerError('CreateContainerError', `"${file}" is no device`);
-        return device;
-      }),
-    });
-    for (const mount of spec.mounts) {
-      if (!existsSync(mount.hostPath)) {
-        throw new ContainerError('CreateContainerError', `mount source "${mount.hostPath}" does not exist`);
-      }
-    }
-    if (spec.terminationMessage) closeSync(openSync(spec.terminationMessage.hostPath, 'a', 0o666));
-    ensureDirectory(path.join(entry.files.dir, 'rootfs'), config.process.cwd);
-    writeFileSync(path.join(entry.files.dir, 'config.json'), JSON.stringify(config));
-  }
-
-  #user(spec: ContainerSpec, image: ImageInfo) {
-    let files = this.#userFiles.get(image.id);
-    if (!files) {
-      files = readUserFiles(image.layers);
-      this.#userFiles.set(image.id, files);
-    }
-    const user = spec.security.user ?? image.config.User ?? '';
-    try {
-      return resolveUser(user, files, spec.security.supplementalGroups);
-    } catch (error) {
-      throw new ContainerError('CreateContainerError', (error as Error).message, error);
-    }
   }
 
   async #run(entry: Entry): Promise<void> {
@@ -305,20 +248,19 @@ export class Containers {
     }
   }
 
-  /** The monitor ends after it wrote the exit file, so its end is the signal; a reused pid counts as ended. */
+  /** The monitor ends after it wrote the exit file, so its end is the signal. */
   #watch(entry: Entry): void {
-    const { processes } = this.#options.linux;
-    const { monitorPid, monitorStart } = entry.started as StartedState;
-    const ended = () => {
+    const { linux, log } = this.#options;
+    entry.unwatch = linux.processes.onExit((entry.started as StartedState).monitorPid, () => {
       this.#finish(entry).catch((error) =>
-        this.#options.log.error('cannot clean up after a container', { container: entry.created.spec.id, error }),
+        log.error('cannot clean up after a container', { container: entry.created.spec.id, error }),
       );
-    };
-    if (processes.startTime(monitorPid) !== monitorStart || monitorStart === undefined) {
-      setImmediate(ended);
-      return;
-    }
-    entry.unwatch = processes.onExit(monitorPid, ended);
+    });
+  }
+
+  /** Whether the monitor of then still lives; a reused pid has another start time. */
+  #isMonitored({ monitorPid, monitorStart }: StartedState): boolean {
+    return monitorStart !== undefined && this.#options.linux.processes.startTime(monitorPid) === monitorStart;
   }
 
   async #finish(entry: Entry): Promise<void> {
@@ -379,11 +321,14 @@ export class Containers {
     entry?.end();
   }
 
-  /** Writable layers and crun records that no container claims. */
+  /** Writable layers, exit files and crun records that no container claims. */
   async #removeOrphans(): Promise<void> {
     const { paths } = this.#options;
     for (const id of readdirSync(paths.writable)) {
       if (!this.#entries.has(id)) await rm(path.join(paths.writable, id), { recursive: true, force: true });
+    }
+    for (const id of readdirSync(paths.exits)) {
+      if (!this.#entries.has(id)) await rm(path.join(paths.exits, id), { force: true });
     }
     for (const id of readdirSync(paths.crun)) {
       if (!this.#entries.has(id) && !id.endsWith('-pause')) await this.#deleteFromCrun(id);
@@ -397,18 +342,6 @@ function newEntry(files: ContainerState, created: CreatedState): Entry {
 }
 
 const view = (entry: Entry): Container => toContainer(entry.created, entry.started, entry.finished);
-
-function readProfile(file: string | undefined): unknown {
-  try {
-    return JSON.parse(readFileSync(file ?? '', 'utf8'));
-  } catch (error) {
-    throw new ContainerError(
-      'CreateContainerError',
-      `cannot load seccomp profile "${file}": ${(error as Error).message}`,
-      error,
-    );
-  }
-}
 
 function asContainerError(error: unknown): ContainerError {
   if (error instanceof ContainerError) return error;
