@@ -66,24 +66,30 @@ export class NodeReporter {
   }
 
   async #registerOnce(): Promise<void> {
-    const { client, identity } = this.#parts;
+    const { identity } = this.#parts;
     const status = await this.#status({});
     const draft = initialNode(identity, status);
-    try {
-      this.#node = await client.create(nodes, draft);
-    } catch (error) {
-      if (hasReason(error, 'AlreadyExists')) {
-        this.#node = await client.get(nodes, identity.name);
-        await this.#mendLabels(draft.metadata.labels ?? {});
-      } else if (hasReason(error, 'Forbidden')) {
-        // The NodeRestriction admission lets no node give itself a role.
-        this.#node = await client.create(nodes, withoutRoles(draft));
-      } else throw error;
-    }
+    this.#node = await this.#createOrGet(draft).catch((error: unknown) => {
+      // The NodeRestriction admission lets no node give itself a role.
+      if (hasReason(error, 'Forbidden')) return this.#createOrGet(withoutRoles(draft));
+      throw error;
+    });
     const fresh = await this.#status(this.#node.status ?? {});
     if (statusChanged(this.#node.status ?? {}, fresh)) await this.#write(fresh);
     this.#reportedMs = this.#parts.clock.now();
     this.#tell();
+  }
+
+  async #createOrGet(draft: Draft<Node>): Promise<Node> {
+    const { client, identity } = this.#parts;
+    try {
+      return await client.create(nodes, draft);
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error;
+    }
+    this.#node = await client.get(nodes, identity.name);
+    await this.#mendLabels(draft.metadata.labels ?? {});
+    return this.#node;
   }
 
   async #mendLabels(wanted: Record<string, string>): Promise<void> {
