@@ -83,7 +83,9 @@ async function createAndStart(
     await node.runtime.startContainer(spec);
     record.limits.set(id, JSON.stringify(spec.resources));
   } catch (error) {
-    if (!node.runtime.container(id)) record.dropContainer(definition.name, id);
+    // What never ran is no attempt: the next one has the same restart count.
+    record.dropContainer(definition.name, id);
+    await node.runtime.removeContainer(id).catch(() => {});
     throw error;
   }
   containerEvent(node, pod, definition.name, 'Normal', 'Created', 'Container created');
@@ -119,7 +121,8 @@ function fail(node: NodeContext, record: PodRecord, name: string, error: unknown
     return error.retryMs;
   }
   const reason = error instanceof ContainerError ? error.reason : 'CreateContainerError';
-  const text = errorChain(error);
+  // A ContainerError's message is whole.
+  const text = error instanceof ContainerError ? error.message : errorChain(error);
   record.waiting.set(name, { reason, message: text });
   containerEvent(node, record.pod, name, 'Warning', 'Failed', `Error: ${text}`);
   if (reason !== 'CreateContainerConfigError')

@@ -111,7 +111,8 @@ export class ImageManager {
     } catch (error) {
       if (signal.aborted) throw error;
       const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
-      const message = errorChain(error);
+      // An ImageError's message is whole, worded as container runtimes word theirs.
+      const message = error instanceof ImageError ? error.message : errorChain(error);
       this.#event(pod, container, 'Warning', 'Failed', `Failed to pull image "${name}": ${message}`);
       this.#backoff.next(key);
       this.#failures.set(key, `${reason}: ${message}`);
