@@ -3,6 +3,7 @@ import type { Output } from './command.ts';
 /** Output on the process's own streams. */
 export function terminalOutput({ colour = process.stdout.isTTY === true && !process.env.NO_COLOR } = {}): Output {
   const canOverwrite = process.stderr.isTTY === true;
+  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', endQuietly);
   let pending = false;
   const clear = () => {
     if (!pending) return;
@@ -27,6 +28,12 @@ export function terminalOutput({ colour = process.stdout.isTTY === true && !proc
       process.stderr.write(`${text}\n`);
     },
   };
+}
+
+/** A reader that has seen enough (`| head`) closes the pipe: no error, and nothing left to say. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
 }
 
 /** '850 ms' below ten seconds' precision needs, '12.3 s' above one second. */

@@ -5,6 +5,7 @@ import { forest } from '../src/inspect/select-processes.ts';
 import {
   type CgroupUse,
   type Container,
+  type Namespace,
   type PodEntry,
   type Process,
   readThreads,
@@ -82,20 +83,27 @@ function describeReading(reading: CgroupUse): string {
   ].join(', ');
 }
 
-/** Its own namespaces, those it shares with other containers, those of the host. */
+type Sharing = 'own' | 'pod' | 'others' | 'host';
+
+/** Its own namespaces, those it shares with other containers of its Pod or with others, those of the host. */
 function describeNamespaces(process: Process, { snapshot, style }: PodTreeOptions): string {
-  const groups: Record<'own' | 'shared' | 'host', string[]> = { own: [], shared: [], host: [] };
-  for (const [kind, inode] of Object.entries(process.namespaces)) {
-    const namespace = snapshot.namespaces.get(inode);
-    const group = namespace?.host ? 'host' : (namespace?.containers.size ?? 0) > 1 ? 'shared' : 'own';
-    groups[group].push(`${kind} ${inode}`);
-  }
+  const groups: Record<Sharing, string[]> = { own: [], pod: [], others: [], host: [] };
+  for (const [kind, inode] of Object.entries(process.namespaces))
+    groups[sharing(snapshot.namespaces.get(inode))].push(`${kind} ${inode}`);
   const parts = [
     groups.own.join(', '),
-    groups.shared.length > 0 && `shared in the Pod: ${groups.shared.join(', ')}`,
+    groups.pod.length > 0 && `shared in the Pod: ${groups.pod.join(', ')}`,
+    groups.others.length > 0 && `shared with others: ${groups.others.join(', ')}`,
     groups.host.length > 0 && style.dim(`of the host: ${groups.host.join(', ')}`),
   ];
   return `${style.kind('namespaces')} ${parts.filter(Boolean).join('; ')}`;
+}
+
+function sharing(namespace: Namespace | undefined): Sharing {
+  if (namespace?.host) return 'host';
+  const containers = [...(namespace?.containers ?? [])];
+  if (containers.length < 2) return 'own';
+  return containers.every(({ podUid }) => podUid === containers[0]?.podUid) ? 'pod' : 'others';
 }
 
 function processTrees(processes: Process[], options: PodTreeOptions): TextNode[] {

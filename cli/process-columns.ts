@@ -1,6 +1,6 @@
 import { printable } from '../src/inspect/printable.ts';
 import { cpuPercent } from '../src/inspect/select-processes.ts';
-import type { Process, Snapshot, Thread } from '../src/inspect/snapshot.ts';
+import type { Container, Process, Snapshot, Thread } from '../src/inspect/snapshot.ts';
 
 /** One line of `vitrine ps`. */
 export interface Row {
@@ -36,9 +36,13 @@ export const columns = {
   start: left('STIME', ({ process }, snapshot) => startTime(process.startedAtMs, snapshot.takenAtMs)),
   time: right('TIME', (row) => cpuTime((ticks(row).userTicks + ticks(row).systemTicks) / 100)),
   namespace: left('NAMESPACE', ({ process }) => process.container?.pod?.namespace ?? '-'),
-  pod: left('POD', ({ process }) => podName(process)),
-  container: left('CONTAINER', ({ process }) => containerName(process)),
+  pod: left('POD', ({ process }) => podName(process.container)),
+  container: left('CONTAINER', ({ process }) => containerName(process.container)),
   owner: left('POD/UNIT', ({ process }) => ownerName(process)),
+  /** Beside `owner`: of a monitor the container that it watches. */
+  member: left('CONTAINER', ({ process }) =>
+    process.role === 'monitor' ? `monitor of ${containerName(process.watches)}` : containerName(process.container),
+  ),
   image: left('IMAGE', ({ process }) => process.container?.image ?? '-'),
   thread: left('THREAD', ({ process, thread }) => printable((thread ?? process).comm)),
   command: left('COMMAND', ({ process, prefix }) => prefix + commandLine(process)),
@@ -51,25 +55,24 @@ export function commandLine({ cmdline, comm, state }: Process): string {
 }
 
 /** 'name', or 'namespace/name' outside the namespace 'default'. */
-export function podName({ container }: Process): string {
-  if (!container) return '-';
-  const { pod, podUid } = container;
+export function podName(container: Container | undefined): string {
+  const { pod, podUid } = container ?? {};
   if (pod) return pod.namespace === 'default' ? pod.name : `${pod.namespace}/${pod.name}`;
   return podUid === undefined ? '-' : `pod ${podUid}`;
 }
 
-export function containerName({ container }: Process): string {
+export function containerName(container: Container | undefined): string {
   if (!container) return '-';
   return container.name ?? `${container.runtime}:${printable(container.id.slice(0, 12))}`;
 }
 
 /** What a process of the host belongs to: a Pod, a container, a cluster, a package, a unit. */
 function ownerName(process: Process): string {
-  const { container, role, cmdline, unit } = process;
-  if (container) return container.podUid !== undefined || container.pod ? podName(process) : container.runtime;
+  const { role, cmdline, unit } = process;
+  const container = process.container ?? process.watches;
+  if (container) return container.podUid !== undefined || container.pod ? podName(container) : container.runtime;
   if (role === 'vitrine') return printable(cmdline[0] ?? 'vitrine').replace(': ', ' ');
-  if (role === 'monitor') return 'monitor';
-  return process.package ?? unit ?? '-';
+  return printable(process.package ?? unit ?? '-');
 }
 
 /** '[DD-]HH:MM:SS' (ps(1), TIME). */

@@ -32,6 +32,7 @@ export function processJson(process: Process, threads: boolean) {
     cgroup: process.cgroup,
     namespaces: process.namespaces,
     role: process.role ?? null,
+    watches: process.watches?.id ?? null,
     unit: process.unit ?? null,
     package: process.package ?? null,
     container: process.container ? containerJson(process.container) : null,

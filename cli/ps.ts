@@ -174,7 +174,7 @@ function showTable(out: Output, request: Request, snapshot: Snapshot, processes:
 
 function chooseColumns({ filter, threads, wide }: Request): Column[] {
   const c = columns;
-  const owner = filter.all || filter.pids ? [c.owner, c.container] : [c.pod, c.container];
+  const owner = filter.all || filter.pids ? [c.owner, c.member] : [c.pod, c.container];
   if (wide) {
     const ids = threads ? [c.user, c.pid, c.ppid, c.lwp, c.nlwp, c.processor] : [c.user, c.pid, c.ppid, c.nlwp];
     const last = threads ? [c.thread, c.command] : [c.command];
@@ -186,10 +186,10 @@ function chooseColumns({ filter, threads, wide }: Request): Column[] {
 
 /** The first two columns are those of `uniq -c` to the blank. */
 function showCount(line: (text: string) => void, processes: Process[]): void {
-  const podWidth = Math.max(0, ...processes.map((process) => podName(process).length));
-  const containerWidth = Math.max(0, ...processes.map((process) => containerName(process).length));
+  const podWidth = Math.max(0, ...processes.map(({ container }) => podName(container).length));
+  const containerWidth = Math.max(0, ...processes.map(({ container }) => containerName(container).length));
   for (const process of processes) {
-    const owner = `${podName(process).padEnd(podWidth)}  ${containerName(process).padEnd(containerWidth)}`;
+    const owner = `${podName(process.container).padEnd(podWidth)}  ${containerName(process.container).padEnd(containerWidth)}`;
     const count = `${String(process.threadCount).padStart(7)} ${String(process.pid).padEnd(7)}`;
     line(`${count}  ${owner}  ${commandLine(process)}`);
   }

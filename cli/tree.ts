@@ -2,13 +2,13 @@ import type { Client } from '../src/client/client.ts';
 import { podPhase } from '../src/inspect/pod-phase.ts';
 import { printableJson } from '../src/inspect/printable.ts';
 import { type ObjectNode, overviewTree, podsOf, resolveTree, totalsOf } from '../src/inspect/resolve.ts';
-import { type PodEntry, readSnapshot, type Snapshot } from '../src/inspect/snapshot.ts';
+import { type PodEntry, readSnapshot } from '../src/inspect/snapshot.ts';
 import { clusterClient } from './access.ts';
 import { drawTrees, type TextNode } from './box-tree.ts';
 import { type Command, type Output, stringOption, UsageError } from './command.ts';
 import { describeObject } from './describe-object.ts';
-import { podTree } from './pod-tree.ts';
-import { createStyle, type Style } from './style.ts';
+import { type PodTreeOptions, podTree } from './pod-tree.ts';
+import { createStyle } from './style.ts';
 import { treeJson } from './tree-json.ts';
 
 export const command: Command = {
@@ -89,48 +89,48 @@ export async function showTree(request: TreeRequest): Promise<void> {
   const roots =
     root === undefined ? overviewTree(snapshot, namespace) : [resolveTree(snapshot, root, namespace ?? 'default')];
   if (request.json) return out.line(printableJson(treeJson(snapshot, roots)));
-  for (const line of drawTrees(new TreeText(request, snapshot).nodes(roots), out.columns)) out.line(line);
+  const options = {
+    snapshot,
+    style: createStyle(out.colour),
+    everyThread: request.everyThread === true,
+    full: choosePods(roots.flatMap(podsOf), request.pods),
+  };
+  for (const line of drawTrees(toLines(roots, options), out.columns)) out.line(line);
   out.line(describeTotals(roots.flatMap(podsOf)));
 }
 
-/** Turns objects into lines; a Pod in full costs one of the budget. */
-class TreeText {
-  readonly #snapshot: Snapshot;
-  readonly #style: Style;
-  readonly #everyThread: boolean;
-  /** Pods that may still be shown in full; never below 0. */
-  #budget: number;
+/** Those shown in full: Pods that run before others, as there is more to see. */
+function choosePods(pods: PodEntry[], count: number): Set<PodEntry> {
+  const runs = (pod: PodEntry) => pod.containers.some(({ processes }) => processes.length > 0);
+  return new Set([...pods.filter(runs), ...pods.filter((pod) => !runs(pod))].slice(0, count));
+}
 
-  constructor({ out, pods, everyThread = false }: TreeRequest, snapshot: Snapshot) {
-    this.#snapshot = snapshot;
-    this.#style = createStyle(out.colour);
-    this.#everyThread = everyThread;
-    this.#budget = pods;
-  }
+interface LineOptions extends PodTreeOptions {
+  full: Set<PodEntry>;
+}
 
-  nodes(nodes: ObjectNode[]): TextNode[] {
-    const lines: TextNode[] = [];
-    const rest: PodEntry[] = [];
-    for (const node of nodes) {
-      if (!node.pod)
-        lines.push({ text: describeObject(node.object, this.#style), children: this.nodes(node.children) });
-      else if (this.#budget > 0) {
-        this.#budget--;
-        lines.push(podTree(node.pod, { snapshot: this.#snapshot, style: this.#style, everyThread: this.#everyThread }));
-      } else rest.push(node.pod);
-    }
-    if (rest.length > 0) lines.push({ text: this.#summary(rest, lines.length > 0), children: [] });
-    return lines;
+/** Objects as lines; the Pods that are not shown in full become one line among their siblings. */
+function toLines(nodes: ObjectNode[], options: LineOptions): TextNode[] {
+  const lines: TextNode[] = [];
+  const rest: PodEntry[] = [];
+  for (const node of nodes) {
+    if (!node.pod)
+      lines.push({ text: describeObject(node.object, options.style), children: toLines(node.children, options) });
+    else if (options.full.has(node.pod)) lines.push(podTree(node.pod, options));
+    else rest.push(node.pod);
   }
+  if (rest.length > 0) lines.push({ text: summarise(rest, lines.length > 0), children: [] });
+  return lines;
+}
 
-  #summary(pods: PodEntry[], more: boolean): string {
-    const phases = new Map<string, number>();
-    for (const { object } of pods) phases.set(podPhase(object), (phases.get(podPhase(object)) ?? 0) + 1);
-    const states = [...phases].map(([phase, count]) => `${count} ${phase}`).join(', ');
-    const { containers, processes, threads } = totalsOf(pods);
-    const count = `${pods.length}${more ? ' more' : ''} Pod${pods.length === 1 ? '' : 's'}`;
-    return `${more ? '… and ' : ''}${count} (${states}): ${plural(containers, 'container')}, ${plural(processes, 'process')}, ${plural(threads, 'thread')}`;
-  }
+function summarise(pods: PodEntry[], more: boolean): string {
+  const phases = new Map<string, number>();
+  for (const { object } of pods) phases.set(podPhase(object), (phases.get(podPhase(object)) ?? 0) + 1);
+  const states = [...phases].map(([phase, count]) => `${count} ${phase}`).join(', ');
+  const { containers, processes, threads } = totalsOf(pods);
+  const count = `${more ? '… and ' : ''}${pods.length}${more ? ' more' : ''} Pod${pods.length === 1 ? '' : 's'}`;
+  const inside = [plural(containers, 'container'), plural(processes, 'process'), plural(threads, 'thread')];
+  return `${count} (${states}): ${inside.join(', ')}`;
 }
 
 function describeTotals(pods: PodEntry[]): string {

@@ -13,6 +13,8 @@ export interface JoinInput {
   objects: ClusterObjects;
   readCgroup: Snapshot['readCgroup'];
   takenAtMs?: number;
+  /** Pid of whoever reads. */
+  readerPid?: number;
 }
 
 /** Steps: 1. processes and their parents, 2. Pods and owners, 3. containers by cgroup and by status, 4. who is who in them, 5. namespaces. */
@@ -28,7 +30,7 @@ export function joinSnapshot(input: JoinInput): Snapshot {
     host: input.host,
     processes,
     containers,
-    namespaces: joinNamespaces(processes),
+    namespaces: joinNamespaces(processes, input.readerPid),
     cgroups,
     pods,
     objects: input.objects,
@@ -56,6 +58,7 @@ function joinProcesses(
       children: [],
       container: undefined,
       role: undefined,
+      watches: undefined,
       unit: owner.unit,
       package: owner.package,
     };
@@ -180,6 +183,7 @@ function assignRoles(
     if (watched !== undefined) {
       process.role = 'monitor';
       const container = containers.get(watched);
+      process.watches = container;
       // conmon forks; the one that lives is the container's parent.
       if (container && (!container.monitor || container.processes.some(({ ppid }) => ppid === process.pid)))
         container.monitor = process;
@@ -206,23 +210,29 @@ export function firstProcess({ processes, monitor }: Container): Process | undef
   )[0];
 }
 
-function joinNamespaces(processes: Map<number, Process>): Map<number, Namespace> {
+function joinNamespaces(processes: Map<number, Process>, readerPid = 1): Map<number, Namespace> {
   const namespaces = new Map<number, Namespace>();
+  const host = hostNamespaces(processes, readerPid);
   for (const process of processes.values()) {
     for (const [kind, inode] of Object.entries(process.namespaces)) {
       const namespace = getOrMake(namespaces, inode, () => ({
         inode,
         kind,
         members: [],
-        host: false,
+        host: host.has(inode),
         containers: new Set<Container>(),
       }));
       namespace.members.push(process);
-      if (process.pid === 1) namespace.host = true;
       if (process.container) namespace.containers.add(process.container);
     }
   }
   return namespaces;
+}
+
+/** Those of the first process; where that one hides them (it may even from root), those of the reader. */
+function hostNamespaces(processes: Map<number, Process>, readerPid: number): Set<number> {
+  const first = Object.values(processes.get(1)?.namespaces ?? {});
+  return new Set(first.length > 0 ? first : Object.values(processes.get(readerPid)?.namespaces ?? {}));
 }
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: (key: K) => V): V {

@@ -70,6 +70,8 @@ export interface Process extends ProcessInfo {
   container: Container | undefined;
   /** 'first': the container's own command; 'monitor': watches a container from outside; 'vitrine': a cluster's own process. */
   role: 'first' | 'monitor' | 'vitrine' | undefined;
+  /** The container that a monitor watches, while it has processes or the API knows it. */
+  watches: Container | undefined;
   /** systemd unit, if it is in one. */
   unit: string | undefined;
   package: string | undefined;
@@ -97,7 +99,7 @@ export interface Namespace {
   inode: number;
   kind: string;
   members: Process[];
-  /** Whether the host's first process is in it. */
+  /** Whether the host's first process is in it (the reader, where that cannot be seen). */
   host: boolean;
   /** Containers with a process in it. */
   containers: Set<Container>;
@@ -125,7 +127,8 @@ export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snaps
   const cgroups = openCgroupReader();
   const processes = readProcesses({ threads: options.threads ?? false });
   const host = readHost(cgroups);
-  const join = () => joinSnapshot({ host, processes, users: readUsers(), objects, readCgroup: cgroups.read });
+  const join = () =>
+    joinSnapshot({ host, processes, users: readUsers(), objects, readCgroup: cgroups.read, readerPid: process.pid });
   const snapshot = join();
   // A Pod that came after the list: its container is here, so ask once more.
   if (!client || !hasUnknownPod(snapshot)) return snapshot;
