@@ -51,7 +51,7 @@ export const columns = {
 /** As ps shows it: the arguments, or the name in brackets where there are none; zombies marked. */
 export function commandLine({ cmdline, comm, state }: Process): string {
   if (state === 'Z') return `[${printable(comm)}] <defunct>`;
-  return cmdline.length > 0 ? printable(cmdline.join(' ').trimEnd()) : `[${printable(comm)}]`;
+  return cmdline.length > 0 ? printable(cmdline.join(' ').replace(/ +$/, '')) : `[${printable(comm)}]`;
 }
 
 /** 'name', or 'namespace/name' outside the namespace 'default'. */
