@@ -33,7 +33,7 @@ export async function stopCluster(
       linux,
       images,
       stateDir: path.join(paths.state, 'runtime'),
-      runDir: path.join(paths.run, 'runtime'),
+      runDir: path.join(paths.run, 'node', 'runtime'),
       log,
       clock: systemClock,
     });
@@ -47,13 +47,14 @@ export async function stopCluster(
     const network = createPodNetwork({
       linux,
       plan: config.plan,
-      stateDir: path.join(paths.run, 'network'),
+      stateDir: path.join(paths.run, 'node', 'network'),
       clusterName: name,
       log,
     });
     await network.removeAll();
     await unmountBelow(linux, [paths.run, paths.state]);
     await linux.cgroups.remove(`/vitrine-${name}`);
+    await linux.cgroups.release();
     fs.rmSync(paths.run, { recursive: true, force: true });
     return { sandboxes: sandboxes.length };
   });

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { endpointSlices, endpoints, services } from './api/resource.ts';
-import { serviceAccountUser } from './apiserver/authentication/groups.ts';
+import { serviceAccountUser, withAuthenticatedGroup } from './apiserver/authentication/groups.ts';
 import { bootstrap } from './apiserver/bootstrap/bootstrap.ts';
 import type { DefaultObject } from './apiserver/bootstrap/default-objects.ts';
 import { ensurePki } from './apiserver/pki/pki.ts';
@@ -96,6 +96,10 @@ export async function startControlPlane(
     },
   };
 
+  function controllerClient(account: string) {
+    return clientOf(withAuthenticatedGroup(serviceAccountUser('kube-system', account)), 'kube-controller-manager');
+  }
+
   function startClients(): () => Promise<void> {
     const manager = clientOf(
       { name: 'system:kube-controller-manager', groups: ['system:authenticated'] },
@@ -105,13 +109,13 @@ export async function startControlPlane(
     const informers = createInformerFactory(manager, { log: managerLog, clock });
     const stops = allControllers({ ca: pki.ca.certificate, loadBalancerCidr: plan.loadBalancerCidr }).map(
       ({ account, make }) => {
-        const client = clientOf(serviceAccountUser('kube-system', account), 'kube-controller-manager');
+        const client = controllerClient(account);
         const events = createEventRecorder(client, { component: account, log: managerLog, clock });
         return runControllers([make], { client, informers, events, clock, log: managerLog });
       },
     );
     const collector = startGarbageCollector({
-      client: clientOf(serviceAccountUser('kube-system', 'generic-garbage-collector'), 'kube-controller-manager'),
+      client: controllerClient('generic-garbage-collector'),
       clock,
       log: managerLog,
     });

@@ -9,6 +9,7 @@ import { createEventRecorder } from './client/recorder.ts';
 import { createClient } from './client/rest.ts';
 import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
 import { createKubelet } from './kubelet/kubelet.ts';
+import type { Linux } from './linux/linux.ts';
 import { openLinux } from './linux/open.ts';
 import { checkLinux } from './linux/preflight.ts';
 import type { RunningProcess } from './main.ts';
@@ -31,12 +32,15 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
   const [linux, access] = await Promise.all([openLinux({ log: log.child('linux') }), untilAccess(paths)]);
   const { config } = access;
   const { plan } = config;
+  const runDir = path.join(paths.run, 'node');
+  await ensureTmpfs(linux, runDir);
+  await enterOwnCgroup(linux, paths.name);
   const images = await openImages({ dir: paths.images, linux, log: log.child('images') });
   const runtime = createRuntime({
     linux,
     images,
     stateDir: path.join(paths.state, 'runtime'),
-    runDir: path.join(paths.run, 'runtime'),
+    runDir: path.join(runDir, 'runtime'),
     monitorCgroup: `/vitrine-${paths.name}/monitors`,
     log: log.child('runtime'),
     clock,
@@ -44,7 +48,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
   const network = createPodNetwork({
     linux,
     plan,
-    stateDir: path.join(paths.run, 'network'),
+    stateDir: path.join(runDir, 'network'),
     clusterName: paths.name,
     log: log.child('network'),
   });
@@ -96,6 +100,29 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
       await linux.close();
     },
   };
+}
+
+/** statfs(2) f_type of tmpfs. */
+const tmpfsMagic = 0x01021994;
+
+/** Sockets, pids and the monitors' state live in memory: /run is on disk on some machines. */
+async function ensureTmpfs(linux: Linux, dir: string): Promise<void> {
+  fs.mkdirSync(dir, { recursive: true, mode: 0o711 });
+  if (fs.statfsSync(dir).type === tmpfsMagic) return;
+  await linux.mounts.mount({
+    source: 'tmpfs',
+    target: dir,
+    type: 'tmpfs',
+    flags: ['nosuid', 'nodev'],
+    data: 'mode=711',
+  });
+}
+
+/** Our own use is counted apart from the Pods', and monitors that we start begin in the cluster's tree. */
+async function enterOwnCgroup(linux: Linux, name: string): Promise<void> {
+  const own = `/vitrine-${name}/node`;
+  await linux.cgroups.create(own);
+  await linux.cgroups.enter(own, process.pid);
 }
 
 interface Access {

@@ -21,7 +21,7 @@ try {
     entryPoints: {
       main: 'cli/main.ts',
       'sqlite-worker': 'src/store/sqlite-worker.ts',
-      worker: 'src/linux/worker.ts',
+      'linux-worker': 'src/linux/worker.ts',
     },
     outdir: next,
     bundle: true,

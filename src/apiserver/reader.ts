@@ -24,5 +24,6 @@ export function cacheReader(cache: WatchCache, resources: ServedResources): Obje
       const entries = cache.resource(from.prefix).list(namespace ? `${from.prefix}${namespace}/` : from.prefix);
       return entries.map((entry) => viewOf(entry, from).object as T);
     },
+    changes: (resource) => cache.resource(served(resource).prefix).changes,
   };
 }

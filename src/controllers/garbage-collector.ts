@@ -41,7 +41,7 @@ export function startGarbageCollector({
   const running: Promise<unknown>[] = [];
   graph.onChange((uid) => queue.add(uid));
 
-  const synced = discover().then(() => {
+  const synced = firstDiscovery().then(() => {
     for (let i = 0; i < workers; i++) running.push(work());
   });
   running.push(rediscover());
@@ -53,6 +53,17 @@ export function startGarbageCollector({
       await Promise.allSettled(running);
     },
   };
+
+  async function firstDiscovery(): Promise<void> {
+    while (!stopper.signal.aborted) {
+      try {
+        return await discover();
+      } catch (error) {
+        log.warn('cannot discover resources, trying again', { error });
+        await new Promise<void>((resolve) => void clock.after(1000, resolve));
+      }
+    }
+  }
 
   async function rediscover(): Promise<void> {
     await synced;
@@ -68,12 +79,13 @@ export function startGarbageCollector({
           { once: true },
         );
       });
-      if (!stopper.signal.aborted) await discover().catch((error: unknown) => log.debug('discovery failed', { error }));
+      if (!stopper.signal.aborted) await discover().catch((error: unknown) => log.warn('discovery failed', { error }));
     }
   }
 
   async function discover(): Promise<void> {
-    const { resources } = await discoverResources(client);
+    const { resources, error } = await discoverResources(client);
+    if (error && resources.length === 0) throw new Error(error);
     const collectable = resources.filter((info) =>
       ['delete', 'list', 'watch'].every((verb) => info.verbs.includes(verb)),
     );

@@ -27,6 +27,8 @@ export class ResourceCache {
   /** Recent events, for watches that resume. */
   readonly #ring: EventRing;
   readonly #listeners = new Set<CacheListener>();
+  /** How many changes there were, the first fill included; only grows. */
+  #changes = 0;
 
   constructor(prefix: string, sinceRevision: number) {
     this.prefix = prefix;
@@ -35,6 +37,10 @@ export class ResourceCache {
 
   get(key: string): CacheEntry | undefined {
     return this.#entries.get(key);
+  }
+
+  get changes(): number {
+    return this.#changes;
   }
 
   get size(): number {
@@ -69,12 +75,14 @@ export class ResourceCache {
 
   /** An object of the first fill: ordered, without an event. */
   load(entry: CacheEntry): void {
+    this.#changes++;
     this.#insert(entry);
   }
 
   apply(event: StoreEvent, pending: PendingWrites): void {
     const change = event.type === 'put' ? this.#put(event, pending) : this.#delete(event);
     if (!change) return;
+    this.#changes++;
     this.#ring.push(change);
     for (const listener of this.#listeners) listener(change);
     change.frame = undefined;

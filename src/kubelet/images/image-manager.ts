@@ -74,7 +74,8 @@ export class ImageManager {
         10_000,
       );
     });
-    if (present && policy !== 'Always') {
+    // An image that was built or loaded by hand has no registry to be newer in.
+    if (present && (policy !== 'Always' || present.digests.length === 0)) {
       const text = `Container image "${name}" already present on machine and can be accessed by the pod`;
       this.#event(pod, container, 'Normal', 'Pulled', text);
       return this.#remember(present);
