@@ -31,7 +31,11 @@ export function podTree(pod: PodEntry, options: PodTreeOptions): TextNode {
   const others = statusesOf(pod.object)
     .filter(({ name }) => !pod.containers.some((container) => container.name === name))
     .map((status) => ({ text: describeStopped(status, options.style), children: [] }));
-  return { text: describeObject(pod.object, options.style), children: [...running, ...others] };
+  const unscheduled = pod.object.status?.conditions?.find(
+    ({ type, status, message }) => type === 'PodScheduled' && status === 'False' && message,
+  );
+  const reason = unscheduled ? [{ text: options.style.warn(printable(unscheduled.message ?? '')), children: [] }] : [];
+  return { text: describeObject(pod.object, options.style), children: [...reason, ...running, ...others] };
 }
 
 function describeStopped({ name, state, restartCount }: ContainerStatus, style: Style): string {
@@ -119,17 +123,22 @@ function processTrees(processes: Process[], options: PodTreeOptions): TextNode[]
 }
 
 function describeProcess(process: Process, style: Style): string {
-  const { pid, user, rssBytes, userTicks, systemTicks, state } = process;
+  const { pid, user, rssBytes, userTicks, systemTicks } = process;
   const facts = `${user}, ${formatBytes(rssBytes)} RSS, ${cpuTime((userTicks + systemTicks) / 100)}`;
-  const mark =
-    state === 'Z'
-      ? style.bad(' zombie')
-      : state === 'D'
-        ? style.warn(' D')
-        : state === 'T'
-          ? style.warn(' stopped')
-          : '';
-  return `${style.kind('process')} ${style.name(String(pid))} ${commandLine(process)}${mark}   ${style.dim(facts)}`;
+  const marks = [...(enteredByExec(process) ? [style.kind('(exec)')] : []), ...stateMark(process, style)];
+  const command = [commandLine(process), ...marks].join(' ');
+  return `${style.kind('process')} ${style.name(String(pid))} ${command}   ${style.dim(facts)}`;
+}
+
+/** It came from outside after the first one. An orphan's new parent, in contrast, is in the same Pod. */
+function enteredByExec({ role, parent, container }: Process): boolean {
+  return role !== 'first' && container !== undefined && parent?.container?.podUid !== container.podUid;
+}
+
+/** States that nobody wishes for. Zombies are marked by their command. */
+function stateMark({ state }: Process, style: Style): string[] {
+  if (state === 'D') return [style.warn('(uninterruptible)')];
+  return state === 'T' || state === 't' ? [style.warn('(stopped)')] : [];
 }
 
 /** Nothing for a single thread: it is the process. */

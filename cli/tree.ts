@@ -95,7 +95,8 @@ export async function showTree(request: TreeRequest): Promise<void> {
     everyThread: request.everyThread === true,
     full: choosePods(roots.flatMap(podsOf), request.pods),
   };
-  for (const line of drawTrees(toLines(roots, options), out.columns)) out.line(line);
+  const lines = root === undefined ? toOverview(roots, options) : toLines(roots, options);
+  for (const line of drawTrees(lines, out.columns)) out.line(line);
   out.line(describeTotals(roots.flatMap(podsOf)));
 }
 
@@ -107,6 +108,15 @@ function choosePods(pods: PodEntry[], count: number): Set<PodEntry> {
 
 interface LineOptions extends PodTreeOptions {
   full: Set<PodEntry>;
+}
+
+/** Pods without an owner are roots of their own here: a line each. */
+function toOverview(roots: ObjectNode[], options: LineOptions): TextNode[] {
+  return roots.flatMap((node) => {
+    const { pod, object } = node;
+    if (!pod || options.full.has(pod)) return toLines([node], options);
+    return [{ text: `${describeObject(object, options.style)}: ${contents([pod])}`, children: [] }];
+  });
 }
 
 /** Objects as lines; the Pods that are not shown in full become one line among their siblings. */
@@ -127,21 +137,17 @@ function summarise(pods: PodEntry[], more: boolean): string {
   const phases = new Map<string, number>();
   for (const { object } of pods) phases.set(podPhase(object), (phases.get(podPhase(object)) ?? 0) + 1);
   const states = [...phases].map(([phase, count]) => `${count} ${phase}`).join(', ');
-  const { containers, processes, threads } = totalsOf(pods);
   const count = `${more ? '… and ' : ''}${pods.length}${more ? ' more' : ''} Pod${pods.length === 1 ? '' : 's'}`;
-  const inside = [plural(containers, 'container'), plural(processes, 'process'), plural(threads, 'thread')];
-  return `${count} (${states}): ${inside.join(', ')}`;
+  return `${count} (${states}): ${contents(pods)}`;
+}
+
+function contents(pods: PodEntry[]): string {
+  const { containers, processes, threads } = totalsOf(pods);
+  return [plural(containers, 'container'), plural(processes, 'process'), plural(threads, 'thread')].join(', ');
 }
 
 function describeTotals(pods: PodEntry[]): string {
-  const totals = totalsOf(pods);
-  const parts: [number, string][] = [
-    [totals.pods, 'Pod'],
-    [totals.containers, 'container'],
-    [totals.processes, 'process'],
-    [totals.threads, 'thread'],
-  ];
-  return `total: ${parts.map(([count, word]) => plural(count, word)).join(', ')}`;
+  return `total: ${plural(totalsOf(pods).pods, 'Pod')}, ${contents(pods)}`;
 }
 
 function plural(count: number, word: string): string {

@@ -75,7 +75,7 @@ test('a Pod’s tree goes down to its processes', () => {
       '   ├─ process 11 httpd -DFOREGROUND',
       '   │  ├─ process 12 httpd -DFOREGROUND',
       '   │  └─ process 13 httpd -DFOREGROUND',
-      '   └─ process 14 sh',
+      '   └─ process 14 sh (exec)',
     ],
   );
 });
