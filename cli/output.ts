@@ -12,7 +12,8 @@ export function terminalOutput({ colour = process.stdout.isTTY === true && !proc
   };
   return {
     colour,
-    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    // A terminal that does not know its width says 0.
+    columns: (process.stdout.isTTY && process.stdout.columns) || undefined,
     line: (text = '') => {
       clear();
       process.stdout.write(`${text}\n`);
