@@ -85,6 +85,7 @@ function start(paths: ClusterPaths, component: ComponentName, extra: string[]): 
       process.execPath,
       ...process.execArgv,
       ...heapFlags,
+      ...profilingFlags(),
       process.argv[1] as string,
       component,
       '--name',
@@ -97,6 +98,11 @@ function start(paths: ClusterPaths, component: ComponentName, extra: string[]): 
 
 /** A small young generation keeps resident memory low; both processes hold little that lives long. */
 const heapFlags = ['--max-semi-space-size=4'];
+
+/** For profiles of the two processes: VITRINE_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles' vitrine up. */
+function profilingFlags(): string[] {
+  return process.env.VITRINE_NODE_FLAGS?.split(' ').filter(Boolean) ?? [];
+}
 
 function requireReady(component: ComponentName, report: DaemonReport | undefined, paths: ClusterPaths): void {
   if (!report || report.ready) return;
