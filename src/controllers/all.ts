@@ -1,14 +1,19 @@
 import type { ControllerFactory } from '../client/controller.ts';
+import { cronJobController } from './cronjob/cronjob.ts';
+import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGcController } from './pod-gc.ts';
 import { replicaSetController } from './replicaset.ts';
+import { replicationControllerController } from './replicationcontroller.ts';
 import { rootCaController } from './root-ca.ts';
 import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { serviceAccountController } from './serviceaccount.ts';
+import { statefulSetController } from './statefulset/statefulset.ts';
 
 export interface ControllerOptions {
   /** The cluster's CA as PEM. */
@@ -31,6 +36,11 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'root-ca-cert-publisher', make: rootCaController(options.ca) },
     { account: 'deployment-controller', make: deploymentController },
     { account: 'replicaset-controller', make: replicaSetController },
+    { account: 'replication-controller', make: replicationControllerController },
+    { account: 'daemon-set-controller', make: daemonSetController },
+    { account: 'statefulset-controller', make: statefulSetController },
+    { account: 'job-controller', make: jobController },
+    { account: 'cronjob-controller', make: cronJobController },
     { account: 'endpointslice-controller', make: endpointSliceController },
     { account: 'endpoint-controller', make: endpointsController },
     { account: 'service-controller', make: serviceLoadBalancerController(options.loadBalancerCidr) },

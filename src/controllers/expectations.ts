@@ -31,7 +31,7 @@ export class Expectations {
   }
 
   expectCreations(key: string, count: number): void {
-    this.#entry(key).creations += count;
+    if (count > 0) this.#entry(key).creations += count;
   }
 
   expectDeletion(key: string, uid: string): void {

@@ -31,7 +31,10 @@ const planOf = (uid: string, build: (graph: OwnerGraph) => void) => {
 test('an object whose owner is gone goes, one with another owner only loses the reference', () => {
   assert.deepEqual(planOf('uid-p', (graph) => graph.set(pods, owned('p', 'a'))).confirm.length, 1);
   const gone = (graph: OwnerGraph) => graph.markAbsent('a');
-  const alone = planOf('uid-p', (graph) => (graph.set(pods, owned('p', 'a')), gone(graph)));
+  const alone = planOf('uid-p', (graph) => {
+    graph.set(pods, owned('p', 'a'));
+    gone(graph);
+  });
   assert.equal(alone.deleteSelf, 'Background');
   const shared = planOf('uid-p', (graph) => {
     graph.set(replicaSets, made('ReplicaSet', 'b', { metadata: { uid: 'b' } } as never));

@@ -9,7 +9,7 @@ export interface PodControl {
   create(
     owner: KubeObject,
     template: PodTemplateSpec,
-    options?: { name?: string; finalizers?: string[] },
+    options?: { name?: string; generateName?: string; finalizers?: string[] },
   ): Promise<Pod>;
   delete(owner: KubeObject, pod: Pod): Promise<void>;
 }
@@ -21,7 +21,9 @@ export function createPodControl({ client, events }: Pick<ControllerContext, 'cl
       try {
         const pod = await client.create(pods, {
           metadata: {
-            ...(options.name ? { name: options.name } : { generateName: generateNamePrefix(owner.metadata.name) }),
+            ...(options.name
+              ? { name: options.name }
+              : { generateName: options.generateName ?? `${owner.metadata.name}-` }),
             namespace: owner.metadata.namespace,
             labels,
             annotations,
@@ -73,20 +75,15 @@ export function isNamespaceTerminating(error: unknown): boolean {
   );
 }
 
-/** The name plus '-', unless that would not be a valid prefix. */
-function generateNamePrefix(name: string): string {
-  return `${name}-`;
-}
-
 /** Runs `count` calls in batches of 1, 2, 4, …, and starts no further batch after a failure; returns how many were tried. */
 export async function slowStart(
   count: number,
-  call: () => Promise<unknown>,
+  call: (i: number) => Promise<unknown>,
 ): Promise<{ tried: number; errors: unknown[] }> {
   let tried = 0;
   for (let batch = 1; tried < count; batch *= 2) {
     const size = Math.min(batch, count - tried);
-    const results = await Promise.allSettled(Array.from({ length: size }, call));
+    const results = await Promise.allSettled(Array.from({ length: size }, (_, i) => call(tried + i)));
     tried += size;
     const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
     if (errors.length > 0) return { tried, errors };

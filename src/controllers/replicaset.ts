@@ -1,7 +1,7 @@
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '../api/generated/apps-v1.ts';
 import type { Pod } from '../api/generated/core-v1.ts';
-import { controllerOf, type KubeObject, keyOf } from '../api/object.ts';
-import { pods, replicaSets } from '../api/resource.ts';
+import { controllerOf, type KubeObject, keyOf, type LabelSelector } from '../api/object.ts';
+import { pods, type Resource, replicaSets } from '../api/resource.ts';
 import { compileSelector } from '../api/selectors.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { claim } from './claim.ts';
@@ -16,16 +16,34 @@ export const byControllerUid = {
 };
 
 /** Keeps a ReplicaSet's number of Pods (kubernetes pkg/controller/replicaset/replica_set.go). */
-export function replicaSetController(context: ControllerContext): Controller {
+export const replicaSetController = (context: ControllerContext) =>
+  replicaController(context, {
+    name: 'replicaset',
+    resource: replicaSets,
+    selectorOf: ({ spec }) => spec.selector,
+    countsTerminating: true,
+  });
+
+/** What distinguishes the two kinds that keep a number of Pods. */
+interface ReplicaKind {
+  name: string;
+  resource: Resource<ReplicaSet>;
+  selectorOf(set: ReplicaSet): LabelSelector | undefined;
+  /** Whether its status has terminatingReplicas. */
+  countsTerminating: boolean;
+}
+
+/** The controller of ReplicaSets and of their forerunner, the ReplicationController. */
+export function replicaController(context: ControllerContext, kind: ReplicaKind): Controller {
   const { client, informers, clock } = context;
-  const sets = informers.informer(replicaSets, { indexes: byControllerUid });
+  const sets = informers.informer(kind.resource, { indexes: byControllerUid });
   const allPods = informers.informer(pods, { indexes: byControllerUid });
   const podControl = createPodControl(context);
   const expectations = new Expectations(clock);
 
   const ownerKeyOf = (pod: Pod) => {
     const owner = controllerOf(pod);
-    return owner?.kind === 'ReplicaSet' ? `${pod.metadata.namespace}/${owner.name}` : undefined;
+    return owner?.kind === kind.resource.kind ? `${pod.metadata.namespace}/${owner.name}` : undefined;
   };
   allPods.on({
     added: (pod) => {
@@ -43,8 +61,8 @@ export function replicaSetController(context: ControllerContext): Controller {
   });
 
   return {
-    name: 'replicaset',
-    for: replicaSets,
+    name: kind.name,
+    for: kind.resource,
     owns: [pods],
     watches: [{ resource: pods, keys: (pod: Pod) => (controllerOf(pod) ? [] : setsSelecting(pod)) }],
     minIntervalMs: 25,
@@ -67,7 +85,7 @@ export function replicaSetController(context: ControllerContext): Controller {
   function setsSelecting(pod: Pod): string[] {
     return sets
       .list(pod.metadata.namespace)
-      .filter((set) => set.spec.selector && compileSelector(set.spec.selector)(pod.metadata.labels))
+      .filter((set) => compileSelector(kind.selectorOf(set))(pod.metadata.labels))
       .map(keyOf);
   }
 
@@ -76,7 +94,7 @@ export function replicaSetController(context: ControllerContext): Controller {
       ...allPods.byIndex('controllerUid', set.metadata.uid),
       ...allPods.byIndex('controllerUid', `orphan/${set.metadata.namespace}`).filter((pod) => !isTerminated(pod)),
     ];
-    return claim({ client, resource: pods, owner: set, selector: set.spec.selector, candidates });
+    return claim({ client, resource: pods, owner: set, selector: kind.selectorOf(set), candidates });
   }
 
   /** Creates or deletes towards spec.replicas; returns what went wrong. */
@@ -109,8 +127,9 @@ export function replicaSetController(context: ControllerContext): Controller {
 
   async function writeStatus(set: ReplicaSet, claimed: Pod[], failure: Failure | undefined): Promise<void> {
     const status = replicaSetStatus(set, claimed, failure, clock.now());
+    if (!kind.countsTerminating) status.terminatingReplicas = undefined;
     if (sameStatus(set.status, status)) return;
-    await client.update(replicaSets, { ...set, status }, { subresource: 'status' });
+    await client.update(kind.resource, { ...set, status }, { subresource: 'status' });
   }
 
   function untilNextAvailable(set: ReplicaSet, active: Pod[]) {

@@ -1,5 +1,6 @@
 import type { Deployment, ReplicaSet } from '../../api/generated/apps-v1.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
+import { canonical, safeHash } from '../template-hash.ts';
 
 /** Revisions and template hashes of a Deployment's ReplicaSets (kubernetes pkg/controller/deployment/util/deployment_util.go). */
 
@@ -42,28 +43,15 @@ export function byAge(sets: ReplicaSet[]): ReplicaSet[] {
   );
 }
 
-/** FNV-1a over the template's canonical text and the collision count, in letters that make no words (rand.SafeEncodeString). */
+/** The hash that names the ReplicaSet of a template. */
 export function templateHash(template: PodTemplateSpec, collisionCount = 0): string {
-  const safe = 'bcdfghjklmnpqrstvwxz2456789';
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(`${templateText(template)}${collisionCount || ''}`))
-    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return [...String(hash)].map((digit) => safe[digit.charCodeAt(0) % safe.length]).join('');
+  return safeHash(`${templateText(template)}${collisionCount || ''}`);
 }
 
 /** The template in one canonical text, without the label that the controller itself adds. */
 function templateText(template: PodTemplateSpec): string {
   const { [hashLabel]: _hash, ...labels } = template.metadata?.labels ?? {};
   return canonical({ ...template, metadata: { ...template.metadata, labels } });
-}
-
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  const entries = Object.entries(value)
-    .filter(([, entry]) => entry !== undefined && entry !== null)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${canonical(entry)}`).join(',')}}`;
 }
 
 /** Annotations of a ReplicaSet at this revision: the Deployment's, and the record of former revisions. */

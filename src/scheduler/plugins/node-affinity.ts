@@ -1,4 +1,4 @@
-import { matchesNodeAffinity, matchesTerm } from '../node-selector.ts';
+import { matchesNodeAffinity, matchesTerm } from '../../api/node-selector.ts';
 import type { Plugin } from '../plugin.ts';
 
 export const nodeAffinity: Plugin = {

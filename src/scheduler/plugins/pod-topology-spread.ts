@@ -1,8 +1,8 @@
 import type { Pod, TopologySpreadConstraint } from '../../api/generated/core-v1.ts';
+import { matchesNodeAffinity } from '../../api/node-selector.ts';
 import { compileSelector } from '../../api/selectors.ts';
-import { matchesNodeAffinity } from '../node-selector.ts';
+import { tolerates } from '../../api/tolerations.ts';
 import type { Plugin, SchedulingContext } from '../plugin.ts';
-import { tolerates } from '../tolerations.ts';
 
 /** Spreads Pods over topology domains within maxSkew (KEP-895, plugins/podtopologyspread). */
 export const podTopologySpread: Plugin<Spread[]> = {

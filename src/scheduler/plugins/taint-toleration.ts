@@ -1,5 +1,5 @@
+import { tolerates } from '../../api/tolerations.ts';
 import type { Plugin } from '../plugin.ts';
-import { tolerates } from '../tolerations.ts';
 
 export const taintToleration: Plugin = {
   name: 'TaintToleration',

@@ -1,4 +1,4 @@
-import type { Taint, Toleration } from '../api/generated/core-v1.ts';
+import type { Taint, Toleration } from './generated/core-v1.ts';
 
 /** Whether one of the tolerations tolerates the taint (core/v1 Toleration.ToleratesTaint). */
 export function tolerates(tolerations: Toleration[] | undefined, taint: Taint): boolean {

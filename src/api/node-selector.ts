@@ -1,4 +1,4 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../api/generated/core-v1.ts';
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from './generated/core-v1.ts';
 
 /** Node affinity terms (kubernetes component-helpers/scheduling/corev1/nodeaffinity). Pure. */
 
