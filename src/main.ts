@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { createLogger, errorChain } from './base/log.ts';
@@ -28,6 +30,7 @@ export async function runProcess(
   const other = readPidFile(file);
   if (other) throw new UserError(`${titles[component]} of cluster "${name}" is already running: pid ${other.pid}`);
   writePidFile(file);
+  holdProgramFolder();
   logStrayErrors(log);
   try {
     const running = await start(component, paths, log, options);
@@ -56,6 +59,11 @@ async function start(component: ComponentName, paths: ClusterPaths, log: Logger,
   }
   const { startNode } = await import('./node.ts');
   return startNode(paths, log);
+}
+
+/** Chunks of the program are loaded when first needed: an open folder tells tools/build.ts that this build is in use. */
+function holdProgramFolder(): void {
+  if (process.argv[1]) fs.openSync(path.dirname(fs.realpathSync(process.argv[1])), 'r');
 }
 
 function untilSignal(): Promise<void> {

@@ -54,12 +54,31 @@ try {
   throw error;
 }
 
-/** Keeps the newest three. */
+/** Keeps the newest three, and those from which processes run: they hold the folder open (src/main.ts). */
 function removeOldBuilds(): void {
   const builds = fs
     .readdirSync(dist)
     .filter((name) => name.startsWith('build-'))
     .map((name) => ({ name, time: fs.statSync(path.join(dist, name)).mtimeMs }))
     .sort((a, b) => b.time - a.time);
-  for (const { name } of builds.slice(3)) fs.rmSync(path.join(dist, name), { recursive: true, force: true });
+  const inUse = openFolders();
+  for (const { name } of builds.slice(3)) {
+    const folder = path.join(fs.realpathSync(dist), name);
+    if (!inUse.has(folder)) fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the descriptors of this machine's processes point to, as far as we may look. */
+function openFolders(): Set<string> {
+  const targets = fs
+    .globSync('/proc/[0-9]*/fd/*')
+    .map((link) => {
+      try {
+        return fs.readlinkSync(link);
+      } catch {
+        return '';
+      }
+    })
+    .filter((target) => target.startsWith('/'));
+  return new Set(targets);
 }

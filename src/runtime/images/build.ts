@@ -38,7 +38,7 @@ export async function buildImage(parts: StoreParts, spec: BuildSpec): Promise<Im
     return await store(parts, tree, spec, name, builtAt);
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    throw new ImageError('ImageBuildFailed', `build image "${name}": ${(error as Error).message}`, error);
+    throw new ImageError('ImageBuildFailed', `build image "${name}"`, error);
   } finally {
     tree.close();
     rmSync(scratch, { recursive: true, force: true });
