@@ -109,6 +109,11 @@ function readThreads(pid: number, leader: TaskStat): ThreadInfo[] {
   return threads;
 }
 
+/** The file by which a namespace of a process is joined (setns(2)). */
+export function namespaceFile(pid: number, kind: string): string {
+  return `/proc/${pid}/ns/${kind}`;
+}
+
 /** Field 22 of /proc/PID/stat: with the pid, a process's identity. undefined if gone. */
 export function startTime(pid: number): number | undefined {
   return readStat(`/proc/${pid}/stat`)?.task.startTicks;

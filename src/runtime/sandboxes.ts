@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Linux, NamespaceKind } from '../linux/linux.ts';
+import { namespaceFile } from '../linux/proc.ts';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
 import { pauseProgram } from './pause-program.ts';
 import { ContainerError, type Sandbox, type SandboxSpec } from './runtime.ts';
@@ -145,7 +146,7 @@ export class Sandboxes {
     }
     const pid = readJsonFile<number>(pidFile) ?? 0;
     sandbox.pause = { pid, startTime: this.#linux.processes.startTime(pid) };
-    sandbox.namespaces.pid = `/proc/${pid}/ns/pid`;
+    sandbox.namespaces.pid = namespaceFile(pid, 'pid');
     writeJsonFile(path.join(dir, 'sandbox.json'), sandbox);
   }
 

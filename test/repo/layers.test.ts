@@ -56,10 +56,14 @@ test('every folder imports only what the layer table allows', () => {
 /** What only src/linux may use: the kernel's doors. Tests may do what they like. */
 const kernelOnly = [/from 'node:child_process'/, /from 'koffi'/, /['"`]\/proc\//];
 
+/** Names paths inside containers (those that are masked), and opens none. */
+const onlyNames = ['src/runtime/oci-defaults.ts'];
+
 test('only src/linux starts programs, calls the kernel and reads /proc', () => {
   const offences = sourceFiles('src', 'cli').flatMap((file) => {
     const name = path.relative(root, file);
-    if (name.startsWith(`src${path.sep}linux`) || /\.(test|suite)\.ts$/.test(name)) return [];
+    if (name.startsWith(`src${path.sep}linux`) || onlyNames.includes(name) || /\.(test|suite)\.ts$/.test(name))
+      return [];
     const lines = fs.readFileSync(file, 'utf8').split('\n');
     return lines.flatMap((line, i) =>
       kernelOnly.some((pattern) => pattern.test(line)) && !/^\s*(\*|\/\/|\/\*)/.test(line)
