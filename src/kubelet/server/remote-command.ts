@@ -2,8 +2,17 @@ import type { WebSocket } from 'ws';
 import { errorChain } from '../../base/log.ts';
 import type { StreamSession } from '../../runtime/runtime.ts';
 
-/** Sub-protocols of exec and attach, best first (apimachinery pkg/util/remotecommand/constants.go). */
-export const commandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
+/**
+ * Sub-protocols of exec and attach, best first (apimachinery pkg/util/remotecommand/constants.go). A client that offers
+ * none speaks channel.k8s.io (kubelet cri/streaming/remotecommand/websocket.go).
+ */
+export const commandProtocols = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+];
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
@@ -24,7 +33,7 @@ export async function serveCommand(
   wanted: CommandStreams,
   start: () => Promise<StreamSession>,
 ): Promise<void> {
-  const base64 = socket.protocol === 'v4.base64.channel.k8s.io';
+  const base64 = socket.protocol.includes('base64');
   const send = (number: number, data: Buffer) => {
     if (base64) socket.send(`${number}${data.toString('base64')}`);
     else socket.send(Buffer.concat([Buffer.of(number), data]));
@@ -35,8 +44,14 @@ export async function serveCommand(
     early.push([data, binary]);
   };
   socket.on('message', (data, binary) => handle(data as Buffer, binary));
-  // The client learns that its channels are there from an empty message on each.
-  if (wanted.stdout) send(channel.stdout, Buffer.alloc(0));
+  const sendStatus = (status: CommandStatus) => {
+    // Before version 4 the outcome is a text, and success says nothing (v1WriteStatusFunc).
+    const { message = '' } = status;
+    if (/^v[45]/.test(socket.protocol)) send(channel.error, Buffer.from(JSON.stringify(status)));
+    else if (status.status === 'Failure') send(channel.error, Buffer.from(message));
+  };
+  // An empty message on the lowest channel that we write tells the client that the connection stands.
+  send(wanted.stdout ? channel.stdout : wanted.stderr ? channel.stderr : channel.error, Buffer.alloc(0));
   try {
     const session = await start();
     handle = (data) => receive(session, data, base64);
@@ -51,9 +66,9 @@ export async function serveCommand(
       );
     const code = await session.exit;
     await Promise.all(outputs);
-    send(channel.error, Buffer.from(JSON.stringify(exitStatus(code))));
+    sendStatus(exitStatus(code));
   } catch (error) {
-    send(channel.error, Buffer.from(JSON.stringify(failureStatus(error))));
+    sendStatus(failureStatus(error));
   }
   socket.close(1000);
 }
@@ -64,8 +79,17 @@ function receive(session: StreamSession, message: Buffer, base64: boolean): void
   if (number === channel.stdin) session.stdin?.write(data);
   else if (number === channel.close && data[0] === channel.stdin) session.stdin?.end();
   else if (number === channel.resize) {
-    const { Width = 0, Height = 0 } = JSON.parse(data.toString('utf8')) as { Width?: number; Height?: number };
+    const { Width = 0, Height = 0 } = parseSize(data.toString('utf8'));
     if (Width > 0 && Height > 0) session.resize(Width, Height);
+  }
+}
+
+/** A terminal's size as clients send it; nothing of what they send may end this process. */
+export function parseSize(text: string): { Width?: number; Height?: number } {
+  try {
+    return (JSON.parse(text) ?? {}) as { Width?: number; Height?: number };
+  } catch {
+    return {};
   }
 }
 
@@ -91,8 +115,18 @@ async function drop(stream: NodeJS.ReadableStream): Promise<void> {
   stream.resume();
 }
 
+/** What of metav1.Status a command's outcome has. */
+export interface CommandStatus {
+  metadata: object;
+  status: 'Success' | 'Failure';
+  message?: string;
+  reason?: string;
+  code?: number;
+  details?: { causes: { reason: string; message: string }[] };
+}
+
 /** The Status by which a client learns the exit code (client-go tools/remotecommand v4). */
-export function exitStatus(code: number): object {
+export function exitStatus(code: number): CommandStatus {
   if (code === 0) return { metadata: {}, status: 'Success' };
   return {
     metadata: {},
@@ -103,7 +137,7 @@ export function exitStatus(code: number): object {
   };
 }
 
-export function failureStatus(error: unknown): object {
+export function failureStatus(error: unknown): CommandStatus {
   const message = errorChain(error);
   return {
     metadata: {},

@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises';
 import type { StreamSession } from '../../../runtime/runtime.ts';
-import { type CommandStreams, exitStatus, failureStatus } from '../remote-command.ts';
+import { type CommandStreams, exitStatus, failureStatus, parseSize } from '../remote-command.ts';
 import type { SpdyConnection, SpdyStream } from './spdy-connection.ts';
 
 /** Versions of exec and attach over SPDY, best first; from 4 on the outcome is a Status, before a text. */
@@ -87,12 +87,4 @@ function followResize(stream: SpdyStream | undefined, session: StreamSession): v
     }
     if (text.length > 1024) stream.destroy();
   });
-}
-
-function parseSize(text: string): { Width?: number; Height?: number } {
-  try {
-    return JSON.parse(text) as { Width?: number; Height?: number };
-  } catch {
-    return {};
-  }
 }
