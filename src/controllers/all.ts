@@ -1,19 +1,27 @@
 import type { ControllerFactory } from '../client/controller.ts';
+import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
 import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
+import { disruptionController } from './disruption/disruption.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
+import { endpointSliceMirroringController } from './endpoints/mirroring.ts';
 import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGcController } from './pod-gc.ts';
 import { replicaSetController } from './replicaset.ts';
 import { replicationControllerController } from './replicationcontroller.ts';
+import { resourceQuotaController } from './resourcequota.ts';
 import { rootCaController } from './root-ca.ts';
+import { serviceCidrsController } from './service-cidrs.ts';
 import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { serviceAccountController } from './serviceaccount.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { ephemeralVolumeController } from './volumes/ephemeral.ts';
+import { pvcProtectionController, pvProtectionController } from './volumes/protection.ts';
 
 export interface ControllerOptions {
   /** The cluster's CA as PEM. */
@@ -41,6 +49,15 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'statefulset-controller', make: statefulSetController },
     { account: 'job-controller', make: jobController },
     { account: 'cronjob-controller', make: cronJobController },
+    { account: 'ttl-after-finished-controller', make: ttlAfterFinishedController },
+    { account: 'disruption-controller', make: disruptionController },
+    { account: 'resourcequota-controller', make: resourceQuotaController },
+    { account: 'clusterrole-aggregation-controller', make: clusterRoleAggregationController },
+    { account: 'service-cidrs-controller', make: serviceCidrsController },
+    { account: 'ephemeral-volume-controller', make: ephemeralVolumeController },
+    { account: 'pvc-protection-controller', make: pvcProtectionController },
+    { account: 'pv-protection-controller', make: pvProtectionController },
+    { account: 'endpointslicemirroring-controller', make: endpointSliceMirroringController },
     { account: 'endpointslice-controller', make: endpointSliceController },
     { account: 'endpoint-controller', make: endpointsController },
     { account: 'service-controller', make: serviceLoadBalancerController(options.loadBalancerCidr) },

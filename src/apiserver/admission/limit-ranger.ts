@@ -1,8 +1,8 @@
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
+import { podResources, type ResourceList } from '../../api/pod-resources.ts';
 import { compareQuantities, parseQuantity } from '../../api/quantity.ts';
 import { builtin } from '../../api/resource.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
-import { podResources, type ResourceList } from './pod-resources.ts';
 import { aggregate, isPod, isResource, refuse } from './refuse.ts';
 
 const limitRanges = builtin<LimitRange>('', 'v1', 'limitranges');

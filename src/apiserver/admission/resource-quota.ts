@@ -1,11 +1,11 @@
 import type { Pod, ResourceQuota } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { type ResourceList, sum } from '../../api/pod-resources.ts';
 import { compareQuantities, subtractQuantities } from '../../api/quantity.ts';
+import { inScope, quotaUsage, unspecified } from '../../api/quota-usage.ts';
 import { builtin, type Resource, type ResourceInfo } from '../../api/resource.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
-import { type ResourceList, sum } from './pod-resources.ts';
-import { inScope, quotaUsage, unspecified } from './quota-usage.ts';
 import { isPod, refuse } from './refuse.ts';
 
 const resourceQuotas = builtin<ResourceQuota>('', 'v1', 'resourcequotas');

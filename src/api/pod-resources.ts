@@ -1,6 +1,6 @@
-import type { Container, PodSpec } from '../../api/generated/core-v1.ts';
-import type { Quantity } from '../../api/object.ts';
-import { addQuantities, compareQuantities } from '../../api/quantity.ts';
+import type { Container, PodSpec } from './generated/core-v1.ts';
+import type { Quantity } from './object.ts';
+import { addQuantities, compareQuantities } from './quantity.ts';
 
 export type ResourceList = Record<string, Quantity>;
 

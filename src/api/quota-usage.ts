@@ -1,8 +1,8 @@
-import type { PersistentVolumeClaim, Pod, ResourceQuotaSpec, Service } from '../../api/generated/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
-import { podQosClass } from '../../api/qos.ts';
-import type { ResourceInfo } from '../../api/resource.ts';
+import type { PersistentVolumeClaim, Pod, ResourceQuotaSpec, Service } from './generated/core-v1.ts';
+import type { KubeObject } from './object.ts';
 import { podResources, type ResourceList } from './pod-resources.ts';
+import { podQosClass } from './qos.ts';
+import type { ResourceInfo } from './resource.ts';
 
 /** What one object counts for (pkg/quota/v1/evaluator/core). Empty when it counts for nothing. */
 export function quotaUsage(resource: ResourceInfo, object: KubeObject): ResourceList {
