@@ -41,7 +41,6 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     images,
     stateDir: path.join(paths.state, 'runtime'),
     runDir: path.join(runDir, 'runtime'),
-    monitorCgroup: `/vitrine-${paths.name}/monitors`,
     log: log.child('runtime'),
     clock,
   });
@@ -118,7 +117,10 @@ async function ensureTmpfs(linux: Linux, dir: string): Promise<void> {
   });
 }
 
-/** Our own use is counted apart from the Pods', and monitors that we start begin in the cluster's tree. */
+/**
+ * Our own use is counted apart from the Pods'. Monitors are born in this cgroup and stay, which `down` alone ends: to move
+ * one costs 6 ms, as each write to cgroup.procs waits for every processor (kernel/cgroup/cgroup.c, threadgroup_rwsem).
+ */
 async function enterOwnCgroup(linux: Linux, name: string): Promise<void> {
   const own = `/vitrine-${name}/node`;
   await linux.cgroups.create(own);

@@ -20,6 +20,7 @@ function setUp() {
   const clock = new FakeClock();
   const recorder = createEventRecorder(client, { component: 'kubelet', host: 'n1', log: silentLogger, clock });
   const written = async () => {
+    clock.advance(1000);
     await sleep(30);
     return (await client.list(events)).items;
   };

@@ -21,6 +21,12 @@ export interface RecorderOptions {
 const maxQueued = 1000;
 const maxTries = 12;
 const retryMs = 1000;
+/** Events wait until none has come for this long, as they tell of work that is to be done first … */
+const quietMs = 100;
+/** … but no longer than this. */
+const longestDelayMs = 3000;
+/** More than this many are written at once, before events are dropped. */
+const maxWaiting = maxQueued / 2;
 
 /** Writes Events one after the other, in the background. */
 export function createEventRecorder(client: Client, options: RecorderOptions): EventRecorder {
@@ -28,10 +34,21 @@ export function createEventRecorder(client: Client, options: RecorderOptions): E
   const correlator = new EventCorrelator();
   const queue: { event: NewEvent; atMs: number }[] = [];
   let busy = false;
+  let newestMs = 0;
+
+  const untilQuiet = async (atMs: number) => {
+    while (queue.length < maxWaiting) {
+      const now = clock.now();
+      const dueMs = Math.min(newestMs + quietMs, atMs + longestDelayMs);
+      if (now >= dueMs) return;
+      await new Promise<void>((resolve) => void clock.after(dueMs - now, resolve));
+    }
+  };
 
   const drain = async () => {
     busy = true;
     for (let next = queue.shift(); next; next = queue.shift()) {
+      await untilQuiet(next.atMs);
       const correlated = correlator.correlate(next.event, next.atMs);
       if (!correlated) continue;
       const name = await write(client, options, next.event, correlated, next.atMs);
@@ -46,10 +63,8 @@ export function createEventRecorder(client: Client, options: RecorderOptions): E
         log.debug('event dropped, too many wait', { reason, about: about.metadata.name });
         return;
       }
-      queue.push({
-        event: { involvedObject: referenceTo(about, fieldPath), type, reason, message },
-        atMs: clock.now(),
-      });
+      newestMs = clock.now();
+      queue.push({ event: { involvedObject: referenceTo(about, fieldPath), type, reason, message }, atMs: newestMs });
       if (!busy) void drain();
     },
   };
