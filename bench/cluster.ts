@@ -12,11 +12,18 @@ import { parseArgs, promisify } from 'node:util';
 import { clusterClient } from '../cli/access.ts';
 import { applyManifest, type Manifest, readManifests } from '../cli/apply.ts';
 import { deployments, pods } from '../src/api/resource.ts';
+import { createLogger } from '../src/base/log.ts';
 import { clusterState } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
+import { parseMountInfo } from '../src/linux/mountinfo.ts';
+import { openLinux } from '../src/linux/open.ts';
+import { openImages } from '../src/runtime/images/images.ts';
+import { measureContainerd } from './containerd.ts';
 import { crunFloor } from './crun-floor.ts';
 
-const { values } = parseArgs({ options: { pods: { type: 'string', default: '100' }, rounds: { type: 'string', default: '3' } } });
+const { values } = parseArgs({
+  options: { pods: { type: 'string', default: '100' }, rounds: { type: 'string', default: '3' } },
+});
 const podCount = Number(values.pods);
 const rounds = Number(values.rounds);
 const name = `bench-${process.pid}`;
@@ -46,20 +53,26 @@ try {
   const idlePercent = await idleCpu(10_000);
   console.log(`both processes, idle: ${idlePercent.toFixed(2)} % of a core (goal: 2), ${mebibytes()} MiB PSS`);
 
-  const floorMs = await crunFloor({ image: 'httpd:latest', count: podCount, atOnce: 8 });
   const ready: number[] = [];
+  let bundle: ReturnType<typeof aBundle> | undefined;
   const gone: number[] = [];
   for (let i = 0; i < rounds; i++) {
     ready.push(await untilReady());
+    bundle ??= aBundle();
     if (i === rounds - 1) {
       const withPods = await idleCpu(5000);
-      console.log(`both processes, ${podCount} Pods: ${mebibytes()} MiB PSS (goal: 250), ${withPods.toFixed(2)} % of a core`);
+      console.log(
+        `both processes, ${podCount} Pods: ${mebibytes()} MiB PSS (goal: 250), ${withPods.toFixed(2)} % of a core`,
+      );
     }
     gone.push(await untilGone());
   }
   print(`${podCount} httpd Pods from apply to Ready`, ready, 2500);
   print(`${podCount} httpd Pods deleted and gone`, gone, 2000);
-  console.log(`floor: ${podCount} x crun run, 8 at a time: ${Math.round(floorMs)} ms; ratio ${(median(ready) / floorMs).toFixed(2)}`);
+  const { floor, containerd } = await measurePeers(bundle as ReturnType<typeof aBundle>);
+  const ratio = (ms: number) => `${Math.round(ms)} ms; ratio ${(median(ready) / ms).toFixed(2)}`;
+  console.log(`floor: ${podCount} x crun run of the same bundle, 8 at a time: ${ratio(floor)}`);
+  console.log(`containerd: ${podCount} x ctr run -d, 8 at a time: ${containerd ? ratio(containerd) : 'not installed'}`);
 } finally {
   await command('delete').catch(() => {});
 }
@@ -67,7 +80,42 @@ try {
 async function ensureImage(): Promise<void> {
   const { stdout } = await run(vitrine, ['image', 'ls', '-o', 'json']);
   const names = (JSON.parse(stdout) as { names: string[] }[]).flatMap((image) => image.names);
-  if (!names.includes('docker.io/library/httpd:latest')) await run(vitrine, ['image', 'build', '--recipe', 'httpd', '-t', 'httpd:latest']);
+  if (!names.includes('docker.io/library/httpd:latest'))
+    await run(vitrine, ['image', 'build', '--recipe', 'httpd', '-t', 'httpd:latest']);
+}
+
+/** What crun was given for one of the Pods, and the layers of its root. */
+function aBundle(): { config: string; layers: string[] } {
+  const containers = path.join(clusterState(name).paths.run, 'node/runtime/containers');
+  const [id] = fs.readdirSync(containers) as [string];
+  const bundle = path.join(containers, id);
+  const mount = parseMountInfo(fs.readFileSync('/proc/self/mountinfo', 'utf8')).find(
+    ({ target }) => target === path.join(bundle, 'rootfs'),
+  );
+  const lower = /lowerdir=([^,]+)/.exec(mount?.superOptions ?? '')?.[1] ?? '';
+  return { config: fs.readFileSync(path.join(bundle, 'config.json'), 'utf8'), layers: lower.split(':') };
+}
+
+/** The same containers without Vitrine, while nothing else of ours runs. */
+async function measurePeers(bundle: { config: string; layers: string[] }) {
+  const log = createLogger('bench', { level: 'warn' });
+  const dir = fs.mkdtempSync('/run/vitrine-bench-');
+  const cgroup = `/${path.basename(dir)}`;
+  const linux = await openLinux({ log });
+  try {
+    await linux.mounts.mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: ['nosuid', 'nodev'] });
+    await linux.cgroups.create(cgroup);
+    const same = { count: podCount, atOnce: 8, dir };
+    const floor = await crunFloor({ ...same, ...bundle, linux, cgroup });
+    const images = await openImages({ dir: clusterState(name).paths.images, linux, log });
+    return { floor, containerd: await measureContainerd(images, same) };
+  } finally {
+    await linux.cgroups.remove(cgroup);
+    await linux.mounts.unmount(dir);
+    fs.rmdirSync(dir);
+    await linux.cgroups.release();
+    await linux.close();
+  }
 }
 
 function manifest(): Manifest {
@@ -83,7 +131,11 @@ async function untilReady(): Promise<number> {
   await applyManifest(client, manifest(), 'default');
   const first = await client.list(deployments, { namespace: 'default' });
   const signal = AbortSignal.timeout(60_000);
-  for await (const event of client.watch(deployments, { namespace: 'default', resourceVersion: first.metadata.resourceVersion, signal }))
+  for await (const event of client.watch(deployments, {
+    namespace: 'default',
+    resourceVersion: first.metadata.resourceVersion,
+    signal,
+  }))
     if (event.type === 'MODIFIED' && event.object.status?.readyReplicas === podCount) {
       client.close();
       return performance.now() - began;
@@ -131,7 +183,9 @@ async function idleCpu(ms: number): Promise<number> {
 function print(what: string, values: number[], goalMs: number): void {
   const sorted = [...values].sort((a, b) => a - b);
   const [min, max] = [sorted[0] as number, sorted.at(-1) as number];
-  console.log(`${what}: median ${Math.round(median(values))} ms (min ${Math.round(min)}, max ${Math.round(max)}; goal: ${goalMs})`);
+  console.log(
+    `${what}: median ${Math.round(median(values))} ms (min ${Math.round(min)}, max ${Math.round(max)}; goal: ${goalMs})`,
+  );
 }
 
 function median(values: number[]): number {
