@@ -1,7 +1,8 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { type Cause, invalid } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
-import type { ApiResponse } from '../request.ts';
+import type { ServerResponse } from '../http/exchange.ts';
+import { answerOverWebSocket, wantsWebSocket } from '../http/web-socket-body.ts';
 import { existing } from '../verbs/get.ts';
 import { containerOf } from './container-name.ts';
 import { getFromKubelet, kubeletAddress } from './kubelet-connection.ts';
@@ -19,7 +20,7 @@ const parameters = [
 ];
 
 /** GET pods/NAME/log: the kubelet's own stream (pkg/registry/core/pod/strategy.go LogLocation). */
-export async function log(call: Call): Promise<ApiResponse> {
+export async function log(call: Call): Promise<ServerResponse> {
   const { request, backend } = call;
   const pod = existing(call).object as Pod;
   checkOptions(request.query);
@@ -35,6 +36,7 @@ export async function log(call: Call): Promise<ApiResponse> {
   const { namespace, name } = pod.metadata;
   const path = `/containerLogs/${namespace}/${name}/${container}?${query}`;
   const body = await getFromKubelet(kubeletAddress(backend, pod.spec.nodeName), path, backend.kubelet, request.signal);
+  if (wantsWebSocket(request)) return answerOverWebSocket(request, body);
   return { status: 200, headers, body };
 }
 

@@ -6,6 +6,7 @@ import type { Call } from '../backend.ts';
 import type { ServerRequest, ServerResponse } from '../http/exchange.ts';
 import { existing } from '../verbs/get.ts';
 import { hostOf, kubeletAddress, kubeletTls } from './kubelet-connection.ts';
+import { rewritePage, rewriteUrl } from './rewrite-links.ts';
 import { serviceEndpoint } from './service-endpoint.ts';
 import { type TunnelTarget, tunnel } from './tunnel.ts';
 
@@ -18,7 +19,14 @@ export async function proxy(call: Call): Promise<ServerResponse> {
   const { request } = call;
   const target = targetOf(call);
   if (request.upgrade) return tunnel(request, target);
-  return forward(request, target);
+  return toRoot(request) ?? forward(request, target);
+}
+
+/** Relative links of a server's first page are right only below a path that ends with a slash (proxyRedirectsforRootPath). */
+function toRoot({ method, path, target }: ServerRequest): ServerResponse | undefined {
+  if (!path.endsWith('/proxy') || (method !== 'GET' && method !== 'HEAD')) return undefined;
+  const query = target.includes('?') ? target.slice(target.indexOf('?')) : '';
+  return { status: 301, headers: { location: `${path}/${query}` }, body: new Uint8Array() };
 }
 
 function targetOf(call: Call): TunnelTarget {
@@ -74,7 +82,20 @@ async function forward(request: ServerRequest, { host, port, path, tls }: Tunnel
     if (value !== undefined && !hopHeaders.test(name) && name !== 'content-length')
       headers[name] = [value].flat().join(', ');
   }
-  return { status: answer.statusCode ?? 502, headers, body: answer };
+  const place = {
+    prefix: proxyPrefix(request, path),
+    requestHost: request.headers.host ?? request.headers[':authority'] ?? '',
+    targetHost: `${host}:${port}`,
+  };
+  if (headers.location) headers.location = rewriteUrl(headers.location, place);
+  const isPage = headers['content-type']?.split(';')[0]?.trim() === 'text/html';
+  const content = isPage ? rewritePage(answer, headers['content-encoding'], place) : answer;
+  return { status: answer.statusCode ?? 502, headers, body: content };
+}
+
+/** The path up to and with '/proxy'. */
+function proxyPrefix({ target }: ServerRequest, path: string): string {
+  return target.endsWith(path) ? target.slice(0, -path.length) : target.replace(/\?.*/, '');
 }
 
 function send(request: ServerRequest, to: TunnelTarget, body: Uint8Array | undefined): Promise<IncomingMessage> {
