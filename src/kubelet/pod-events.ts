@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { Container, Sandbox } from '../runtime/runtime.ts';
 import { admitPod } from './admit-pod.ts';
@@ -54,13 +55,10 @@ export class PodEvents {
       return;
     }
     this.#node.status.observe(pod);
-    const kind = changeOf(pod, previous);
-    if (kind === 'status') {
-      record.pod = pod;
-      return;
-    }
-    this.#workers.update(uid, pod);
-    if (kind === 'metadata') this.refreshVolumes([uid]);
+    const change = changeOf(pod, previous);
+    if (change.work || change.metadata) this.#workers.update(uid, pod);
+    else record.pod = pod;
+    if (change.metadata) this.refreshVolumes([uid]);
   }
 
   deleted(pod: Pod): void {
@@ -123,22 +121,27 @@ export class PodEvents {
   }
 }
 
-/** Whether a change of a Pod's object concerns the node's work; our own status writes do not. Pure. */
-export function changeOf(pod: Pod, previous: Pod): 'status' | 'metadata' | 'spec' {
+/**
+ * What a change of a Pod's object means for the node: `work`, its containers may have to change; `metadata`, files of
+ * downwardAPI volumes may. Our own status writes mean neither. Pure.
+ */
+export function changeOf(pod: Pod, previous: Pod): { work: boolean; metadata: boolean } {
   const [now, before] = [pod.metadata, previous.metadata];
-  if (
-    now.deletionTimestamp !== before.deletionTimestamp ||
-    now.deletionGracePeriodSeconds !== before.deletionGracePeriodSeconds ||
-    now.generation !== before.generation ||
-    JSON.stringify(pod.spec) !== JSON.stringify(previous.spec)
-  )
-    return 'spec';
-  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
-  if (!same(now.labels, before.labels) || !same(now.annotations, before.annotations)) return 'metadata';
   const gates = pod.spec.readinessGates?.map(({ conditionType }) => conditionType) ?? [];
   const ofGates = (one: Pod) => one.status?.conditions?.filter(({ type }) => gates.includes(type));
-  return gates.length && !same(ofGates(pod), ofGates(previous)) ? 'spec' : 'status';
+  return {
+    work:
+      now.deletionTimestamp !== before.deletionTimestamp ||
+      now.deletionGracePeriodSeconds !== before.deletionGracePeriodSeconds ||
+      now.generation !== before.generation ||
+      !same(pod.spec, previous.spec) ||
+      (gates.length > 0 && !same(ofGates(pod), ofGates(previous))),
+    metadata: !same(now.labels, before.labels) || !same(now.annotations, before.annotations),
+  };
 }
+
+/** Text first, which is quick and nearly always decides; clients may write fields in another order. */
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b) || isDeepStrictEqual(a, b);
 
 /** A Pod made from the labels of what it left behind. */
 function orphan(uid: string, labels: Record<string, string>): Pod {
