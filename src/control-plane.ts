@@ -1,3 +1,4 @@
+import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { endpointSlices, endpoints, services } from './api/resource.ts';
@@ -17,6 +18,8 @@ import { runControllers } from './client/run-controller.ts';
 import { ensureClusterConfig } from './cluster-config.ts';
 import { allControllers } from './controllers/all.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
+import { storageClasses } from './controllers/volumes/binder.ts';
+import { localPathClass } from './controllers/volumes/local-path.ts';
 import type { RunningProcess } from './main.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { addressToNumber, numberToAddress } from './network/cidr.ts';
@@ -81,7 +84,11 @@ export async function startControlPlane(
       clientCa: pki.ca.certificate,
       requestHeaderCa: pki.frontProxyCa.certificate,
     },
-    { reader: api.reader, writes: admin, extra: dns(plan) },
+    {
+      reader: api.reader,
+      writes: admin,
+      extra: [...dns(plan), { resource: storageClasses, object: localPathClass, reconcile: 'keep' }],
+    },
   );
 
   const stopClients = startClients();
@@ -107,13 +114,24 @@ export async function startControlPlane(
     );
     const managerLog = log.child('controllers');
     const informers = createInformerFactory(manager, { log: managerLog, clock });
-    const stops = allControllers({ ca: pki.ca.certificate, loadBalancerCidr: plan.loadBalancerCidr }).map(
-      ({ account, make }) => {
-        const client = controllerClient(account);
-        const events = createEventRecorder(client, { component: account, log: managerLog, clock });
-        return runControllers([make], { client, informers, events, clock, log: managerLog });
+    const localDirectories = {
+      root: path.join(paths.state, 'volumes'),
+      make: async (folder: string) => {
+        await fs.mkdir(folder, { recursive: true });
+        // Whoever the containers run as, they may write there.
+        await fs.chmod(folder, 0o777);
       },
-    );
+      remove: (folder: string) => fs.rm(folder, { recursive: true, force: true }),
+    };
+    const stops = allControllers({
+      ca: pki.ca.certificate,
+      loadBalancerCidr: plan.loadBalancerCidr,
+      localDirectories,
+    }).map(({ account, make }) => {
+      const client = controllerClient(account);
+      const events = createEventRecorder(client, { component: account, log: managerLog, clock });
+      return runControllers([make], { client, informers, events, clock, log: managerLog });
+    });
     const collector = startGarbageCollector({
       client: controllerClient('generic-garbage-collector'),
       clock,

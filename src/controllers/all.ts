@@ -20,14 +20,23 @@ import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { serviceAccountController } from './serviceaccount.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { claimBinderController } from './volumes/binder.ts';
 import { ephemeralVolumeController } from './volumes/ephemeral.ts';
+import {
+  type LocalDirectories,
+  localPathProvisionerController,
+  localPathReclaimController,
+} from './volumes/local-path.ts';
 import { pvcProtectionController, pvProtectionController } from './volumes/protection.ts';
+import { volumePhaseController } from './volumes/volume-phase.ts';
 
 export interface ControllerOptions {
   /** The cluster's CA as PEM. */
   ca: string;
   /** Pool of addresses for Services of type LoadBalancer. */
   loadBalancerCidr: string;
+  /** Where the provisioner of class local-path makes volumes; no provisioner when absent. */
+  localDirectories?: LocalDirectories;
 }
 
 /** A controller, and the ServiceAccount in kube-system as which it acts; its rights are its role's (bootstrappolicy/controller_policy.go). */
@@ -55,6 +64,9 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'clusterrole-aggregation-controller', make: clusterRoleAggregationController },
     { account: 'service-cidrs-controller', make: serviceCidrsController },
     { account: 'ephemeral-volume-controller', make: ephemeralVolumeController },
+    { account: 'persistent-volume-binder', make: claimBinderController },
+    { account: 'persistent-volume-binder', make: volumePhaseController },
+    ...localPath(options.localDirectories),
     { account: 'pvc-protection-controller', make: pvcProtectionController },
     { account: 'pv-protection-controller', make: pvProtectionController },
     { account: 'endpointslicemirroring-controller', make: endpointSliceMirroringController },
@@ -63,5 +75,13 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'service-controller', make: serviceLoadBalancerController(options.loadBalancerCidr) },
     { account: 'node-controller', make: nodeLifecycleController },
     { account: 'pod-garbage-collector', make: podGcController },
+  ];
+}
+
+function localPath(directories: LocalDirectories | undefined): ControllerEntry[] {
+  if (!directories) return [];
+  return [
+    { account: 'persistent-volume-binder', make: localPathProvisionerController(directories) },
+    { account: 'persistent-volume-binder', make: localPathReclaimController(directories) },
   ];
 }
