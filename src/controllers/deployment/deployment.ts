@@ -80,14 +80,16 @@ export function deploymentController(context: ControllerContext): Controller {
     return false;
   }
 
-  async function writeCondition(deployment: Deployment, next: ReturnType<typeof condition>): Promise<void> {
+  /** Whether the condition was new; its writing brings the Deployment back to us. */
+  async function writeCondition(deployment: Deployment, next: ReturnType<typeof condition>): Promise<boolean> {
     const conditions = setCondition(deployment.status?.conditions ?? [], next, clock.now());
-    if (conditions === deployment.status?.conditions) return;
+    if (conditions === deployment.status?.conditions) return false;
     await client.update(
       deployments,
       { ...deployment, status: { ...deployment.status, conditions } },
       { subresource: 'status' },
     );
+    return true;
   }
 
   async function syncPausedOrScale(deployment: Deployment, owned: ReplicaSet[]) {
@@ -95,11 +97,8 @@ export function deploymentController(context: ControllerContext): Controller {
     await scaleActive(deployment, owned, newSet);
     if (deployment.spec.paused) {
       await replicaSetsOf.cleanUp(deployment, without(owned, newSet));
-      if (hasProgressDeadline(deployment))
-        return writeCondition(
-          deployment,
-          condition('Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused'),
-        );
+      const paused = condition('Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused');
+      if (hasProgressDeadline(deployment) && (await writeCondition(deployment, paused))) return undefined;
     }
     return syncStatus(deployment, owned);
   }
