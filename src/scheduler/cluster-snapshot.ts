@@ -100,6 +100,13 @@ export function withoutPods(info: NodeInfo, victims: Iterable<Pod>): NodeInfo {
   return copy;
 }
 
+/** The node with more Pods: those that will be there before this one. */
+export function withPods(info: NodeInfo, guests: Iterable<Pod>): NodeInfo {
+  const copy = withoutPods(info, []);
+  for (const guest of guests) count(copy, keyOf(guest), guest, 1);
+  return copy;
+}
+
 function count(info: NodeInfo, key: string, pod: Pod, sign: 1 | -1): void {
   if (sign > 0) info.pods.set(key, pod);
   else info.pods.delete(key);

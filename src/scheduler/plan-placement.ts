@@ -1,5 +1,6 @@
 import type { Pod } from '../api/generated/core-v1.ts';
-import type { NodeInfo } from './cluster-snapshot.ts';
+import { keyOf } from '../api/object.ts';
+import { type NodeInfo, withPods } from './cluster-snapshot.ts';
 import type { Plugin, SchedulingContext } from './plugin.ts';
 
 export type Placement =
@@ -15,12 +16,25 @@ export function planPlacement(
 ): Placement {
   if (context.nodes.length === 0)
     return { node: undefined, message: 'no nodes available to schedule pods', reasons: new Map(), preemptable: [] };
+  for (const plugin of plugins) {
+    const why = plugin.refuse?.(pod, context);
+    if (why)
+      return {
+        node: undefined,
+        message: `${noneOf(context.nodes.length)}: ${why}.`,
+        reasons: new Map(),
+        preemptable: [],
+      };
+  }
   const states = plugins.map((plugin) => plugin.prepare?.(pod, context));
+  // The node that was cleared for this Pod goes first: the others need not be looked at.
+  const nominated = context.nodes.find(({ node }) => node.metadata.name === pod.status?.nominatedNodeName);
+  if (nominated && !refusalOn(pod, nominated, context, plugins, states)) return { node: nominated.node.metadata.name };
   const feasible: NodeInfo[] = [];
   const reasons = new Map<string, string[]>();
   const preemptable: NodeInfo[] = [];
   for (const info of context.nodes) {
-    const refusal = firstRefusal(pod, info, plugins, states);
+    const refusal = refusalOn(pod, info, context, plugins, states);
     if (!refusal) feasible.push(info);
     else {
       reasons.set(info.node.metadata.name, refusal.reasons);
@@ -37,6 +51,24 @@ export function planPlacement(
 export function fits(pod: Pod, info: NodeInfo, context: SchedulingContext, plugins: Plugin[]): boolean {
   const states = plugins.map((plugin) => plugin.prepare?.(pod, context));
   return !firstRefusal(pod, info, plugins, states);
+}
+
+/**
+ * Refused with the Pods that are nominated to the node and no less important, or without them: they may come or not
+ * (schedule_one.go RunFilterPluginsWithNominatedPods).
+ */
+function refusalOn(pod: Pod, info: NodeInfo, context: SchedulingContext, plugins: Plugin[], states: unknown[]) {
+  const guests = context
+    .nominated(info.node.metadata.name)
+    .filter((one) => (one.spec.priority ?? 0) >= (pod.spec.priority ?? 0) && keyOf(one) !== keyOf(pod));
+  if (guests.length > 0) {
+    const crowded = withPods(info, guests);
+    const nodes = context.nodes.map((one) => (one === info ? crowded : one));
+    const crowdedStates = plugins.map((plugin) => plugin.prepare?.(pod, { ...context, nodes }));
+    const refusal = firstRefusal(pod, crowded, plugins, crowdedStates);
+    if (refusal) return refusal;
+  }
+  return firstRefusal(pod, info, plugins, states);
 }
 
 function firstRefusal(pod: Pod, info: NodeInfo, plugins: Plugin[], states: unknown[]) {
@@ -77,5 +109,7 @@ export function fitError(total: number, reasons: Map<string, string[]>): string 
   const counts = new Map<string, number>();
   for (const list of reasons.values()) for (const reason of list) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const texts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return `0/${total} nodes are available: ${texts.join(', ')}.`;
+  return `${noneOf(total)}: ${texts.join(', ')}.`;
 }
+
+const noneOf = (total: number) => `0/${total} nodes are available`;

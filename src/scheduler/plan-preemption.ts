@@ -1,5 +1,7 @@
 import type { Pod } from '../api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
 import { keyOf } from '../api/object.ts';
+import { compileSelector } from '../api/selectors.ts';
 import { type NodeInfo, withoutPods } from './cluster-snapshot.ts';
 import { fits } from './plan-placement.ts';
 import type { Plugin, SchedulingContext } from './plugin.ts';
@@ -7,11 +9,13 @@ import type { Plugin, SchedulingContext } from './plugin.ts';
 export interface Preemption {
   node: string;
   victims: Pod[];
+  /** How many of them a PodDisruptionBudget would have kept. */
+  violations: number;
 }
 
 /**
- * The node on which removing Pods of lower priority makes room at the least cost: the lowest highest priority, then the
- * lowest sum, then the fewest victims (kubernetes pkg/scheduler/framework/preemption). Pure.
+ * The node on which removing Pods of lower priority makes room at the least cost: the fewest broken budgets, then the
+ * lowest highest priority, the lowest sum, the fewest victims (kubernetes pkg/scheduler/framework/preemption). Pure.
  */
 export function planPreemption(
   pod: Pod,
@@ -19,18 +23,34 @@ export function planPreemption(
   context: SchedulingContext,
   plugins: Plugin[],
 ): Preemption | undefined {
-  if (pod.spec.preemptionPolicy === 'Never') return undefined;
+  if (pod.spec.preemptionPolicy === 'Never' || waitsForVictims(pod, context)) return undefined;
   const options = candidates.flatMap((info) => {
-    const victims = selectVictims(pod, info, context, plugins);
-    return victims && victims.length > 0 ? [{ node: info.node.metadata.name, victims }] : [];
+    const found = selectVictims(pod, info, context, plugins);
+    return found && found.victims.length > 0 ? [{ node: info.node.metadata.name, ...found }] : [];
   });
   const highest = ({ victims }: Preemption) => Math.max(...victims.map(priorityOf));
   const sum = ({ victims }: Preemption) => victims.reduce((total, victim) => total + priorityOf(victim), 0);
-  return options.sort((a, b) => highest(a) - highest(b) || sum(a) - sum(b) || a.victims.length - b.victims.length)[0];
+  return options.sort(
+    (a, b) =>
+      a.violations - b.violations || highest(a) - highest(b) || sum(a) - sum(b) || a.victims.length - b.victims.length,
+  )[0];
 }
 
-/** All Pods of lower priority are taken away, then spared one by one, the most important first, while the Pod still fits. */
-function selectVictims(pod: Pod, info: NodeInfo, context: SchedulingContext, plugins: Plugin[]): Pod[] | undefined {
+/** Its victims are on their way out already (PodEligibleToPreemptOthers). */
+function waitsForVictims(pod: Pod, context: SchedulingContext): boolean {
+  const nominated = context.nodes.find(({ node }) => node.metadata.name === pod.status?.nominatedNodeName);
+  return [...(nominated?.pods.values() ?? [])].some(
+    (one) => one.metadata.deletionTimestamp && priorityOf(one) < priorityOf(pod),
+  );
+}
+
+/** All Pods of lower priority are taken away, then spared one by one, those whose budget is spent and the most important first, while the Pod still fits. */
+function selectVictims(
+  pod: Pod,
+  info: NodeInfo,
+  context: SchedulingContext,
+  plugins: Plugin[],
+): { victims: Pod[]; violations: number } | undefined {
   const lower = [...info.pods.values()].filter((one) => priorityOf(one) < priorityOf(pod));
   if (lower.length === 0) return undefined;
   const fitsWithout = (victims: Pod[]) => {
@@ -42,11 +62,30 @@ function selectVictims(pod: Pod, info: NodeInfo, context: SchedulingContext, plu
   const victims = new Map(lower.map((one) => [keyOf(one), one]));
   const importance = (a: Pod, b: Pod) =>
     priorityOf(b) - priorityOf(a) || (a.status?.startTime ?? '').localeCompare(b.status?.startTime ?? '');
-  for (const spared of [...lower].sort(importance)) {
+  const ordered = [...lower].sort(importance);
+  const protectedPods = violating(ordered, context);
+  for (const spared of ordered.sort((a, b) => Number(protectedPods.has(b)) - Number(protectedPods.has(a)))) {
     victims.delete(keyOf(spared));
     if (!fitsWithout([...victims.values()])) victims.set(keyOf(spared), spared);
   }
-  return [...victims.values()];
+  const chosen = [...victims.values()];
+  return { victims: chosen, violations: chosen.filter((one) => protectedPods.has(one)).length };
+}
+
+/** The Pods that no budget allows to go, the budgets being spent in this order (filterPodsWithPDBViolation). */
+function violating(pods: Pod[], { objects }: SchedulingContext): Set<Pod> {
+  const left = new Map<PodDisruptionBudget, number>();
+  const found = new Set<Pod>();
+  for (const pod of pods) {
+    for (const budget of objects.budgets(pod.metadata.namespace ?? '')) {
+      if (!budget.spec.selector || !compileSelector(budget.spec.selector)(pod.metadata.labels)) continue;
+      if (budget.status?.disruptedPods?.[pod.metadata.name]) continue;
+      const allowed = (left.get(budget) ?? budget.status?.disruptionsAllowed ?? 0) - 1;
+      left.set(budget, allowed);
+      if (allowed < 0) found.add(pod);
+    }
+  }
+  return found;
 }
 
 export const priorityOf = (pod: Pod) => pod.spec.priority ?? 0;

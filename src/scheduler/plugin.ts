@@ -1,10 +1,14 @@
 import type { Pod } from '../api/generated/core-v1.ts';
+import type { ClusterObjects } from './cluster-objects.ts';
 import type { NodeInfo } from './cluster-snapshot.ts';
 
 /** What rules may look at beside the node. */
 export interface SchedulingContext {
   nodes: NodeInfo[];
   namespaceLabels(namespace: string): Record<string, string>;
+  objects: ClusterObjects;
+  /** Pods that wait for victims of theirs to leave this node. */
+  nominated(node: string): Pod[];
 }
 
 /**
@@ -13,6 +17,8 @@ export interface SchedulingContext {
  */
 export interface Plugin<State = unknown> {
   name: string;
+  /** Why the Pod fits on no node at all; undefined when that depends on the node (PreFilter). */
+  refuse?(pod: Pod, context: SchedulingContext): string | undefined;
   prepare?(pod: Pod, context: SchedulingContext): State;
   /** Reasons why the Pod does not fit, in kube-scheduler's words; none when it fits. */
   filter?(pod: Pod, info: NodeInfo, state: State): string[];

@@ -1,6 +1,6 @@
 import type { Node, Pod, PodCondition } from '../api/generated/core-v1.ts';
 import { keyOf } from '../api/object.ts';
-import { namespaces, nodes, pods } from '../api/resource.ts';
+import { namespaces, nodes, persistentVolumeClaims, persistentVolumes, pods } from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -8,11 +8,14 @@ import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { pathOf } from '../client/rest.ts';
+import { bindVolumes } from './bind-volumes.ts';
+import { clusterObjects, podDisruptionBudgets, storageClasses } from './cluster-objects.ts';
 import { ClusterSnapshot } from './cluster-snapshot.ts';
 import { planPlacement } from './plan-placement.ts';
 import { planPreemption, priorityOf } from './plan-preemption.ts';
 import type { SchedulingContext } from './plugin.ts';
 import { allPlugins } from './plugins/all.ts';
+import { hasClaims } from './plugins/volume-binding.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 
 export const schedulerName = 'default-scheduler';
@@ -38,6 +41,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const snapshot = new ClusterSnapshot();
   const allPods = informers.informer(pods);
   const allNamespaces = informers.informer(namespaces);
+  const objects = clusterObjects(informers, () => queue.moveAll());
+  /** Nodes that Pods without one were promised, by the Pod's key (status.nominatedNodeName). */
+  const nominations = new Map<string, { node: string; pod: Pod }>();
   followPods();
   followNodes();
   /** Bindings under way; awaited at the end. */
@@ -60,6 +66,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       },
       deleted: (pod) => {
         queue.forget(keyOf(pod));
+        nominations.delete(keyOf(pod));
         snapshot.removePod(keyOf(pod));
         if (pod.spec.nodeName) queue.moveAll();
       },
@@ -68,6 +75,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   function see(pod: Pod, previous?: Pod): void {
     const key = keyOf(pod);
+    const { nominatedNodeName } = pod.status ?? {};
+    if (nominatedNodeName && !pod.spec.nodeName) nominations.set(key, { node: nominatedNodeName, pod });
+    else if (nominations.size > 0) nominations.delete(key);
     if (pod.spec.nodeName) {
       snapshot.setPod(pod);
       if (!previous?.spec.nodeName) queue.forget(key);
@@ -95,7 +105,17 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   async function run(): Promise<void> {
-    await Promise.all([allPods.whenSynced(), informers.informer(nodes).whenSynced(), allNamespaces.whenSynced()]);
+    await Promise.all(
+      [
+        allPods,
+        informers.informer(nodes),
+        allNamespaces,
+        informers.informer(persistentVolumeClaims),
+        informers.informer(persistentVolumes),
+        informers.informer(storageClasses),
+        informers.informer(podDisruptionBudgets),
+      ].map((informer) => informer.whenSynced()),
+    );
     for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
       const pod = allPods.get(key);
       if (!pod || pod.spec.nodeName || pod.metadata.deletionTimestamp) continue;
@@ -112,6 +132,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const context: SchedulingContext = {
       nodes: snapshot.nodes(),
       namespaceLabels: (namespace) => allNamespaces.get(namespace)?.metadata.labels ?? {},
+      objects,
+      nominated: (name) =>
+        nominations.size === 0 ? [] : [...nominations.values()].flatMap((one) => (one.node === name ? [one.pod] : [])),
     };
     const placement = planPlacement(pod, context, allPlugins, random);
     if (placement.node !== undefined) {
@@ -133,6 +156,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   async function bind(key: string, pod: Pod, node: string): Promise<void> {
     const { name, namespace, uid } = pod.metadata;
     try {
+      await bindPodVolumes(pod, node);
       const response = await client.request({
         method: 'POST',
         path: pathOf(pods, namespace, name, 'binding'),
@@ -156,6 +180,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
+  async function bindPodVolumes(pod: Pod, nodeName: string): Promise<void> {
+    const info = snapshot.node(nodeName);
+    if (!info || !hasClaims(pod)) return;
+    await bindVolumes(pod, info.node, { client, informers, objects, clock });
+  }
+
   async function explain(
     pod: Pod,
     reason: string,
@@ -163,7 +193,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     total: number,
     preemption: ReturnType<typeof planPreemption>,
   ): Promise<void> {
-    const message = total === 0 || preemption ? reason : `${reason} ${preemptionMessage(preemptable, total)}`;
+    const message = total === 0 || preemption ? reason : `${reason} ${preemptionMessage(pod, preemptable, total)}`;
     events.event(pod, 'Warning', 'FailedScheduling', message);
     try {
       await writeUnschedulable(pod, message, preemption?.node);
@@ -225,13 +255,16 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 }
 
-function preemptionMessage(preemptable: number, total: number): string {
+/** The words of kube-scheduler 1.36, whose plugin for devices has its say before preemption. */
+function preemptionMessage(pod: Pod, preemptable: number, total: number): string {
+  const before = 'no new claims to deallocate, preemption:';
+  if (pod.spec.preemptionPolicy === 'Never') return `${before} not eligible due to preemptionPolicy=Never.`;
   const helpless = total - preemptable;
   const reasons = [
     ...(preemptable > 0 ? [`${preemptable} No preemption victims found for incoming pod`] : []),
     ...(helpless > 0 ? [`${helpless} Preemption is not helpful for scheduling`] : []),
   ];
-  return `preemption: 0/${total} nodes are available: ${reasons.join(', ')}.`;
+  return `${before} 0/${total} nodes are available: ${reasons.join(', ')}.`;
 }
 
 const ended = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
