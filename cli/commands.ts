@@ -18,6 +18,12 @@ export const commands: Record<string, CommandEntry> = {
   image: { usage: 'image COMMAND', summary: 'pull, load, build, ls, rm, tag, save', load: () => import('./image.ts') },
   ps: { usage: 'ps [OPTIONS]', summary: 'processes with their Pod and container', load: () => import('./ps.ts') },
   tree: { usage: 'tree [KIND/NAME]', summary: 'from Service to thread', load: () => import('./tree.ts') },
+  web: {
+    usage: 'web [--port N] [--no-open]',
+    summary: 'the page: a live map, on loopback',
+    load: () => import('./web.ts'),
+  },
+  why: { usage: 'why KIND/NAME', summary: 'why it does not work', load: () => import('./why.ts') },
   server: {
     usage: 'server',
     summary: 'the control-plane process, in the foreground',

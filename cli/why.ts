@@ -1,0 +1,114 @@
+import type { KubeObject } from '../src/api/object.ts';
+import type { Client } from '../src/client/client.ts';
+import { printable, printableJson } from '../src/inspect/printable.ts';
+import { diagnose } from '../src/inspect/why/diagnose.ts';
+import type { Finding } from '../src/inspect/why/finding.ts';
+import { gatherFacts } from '../src/inspect/why/gather.ts';
+import { parseSubject } from '../src/inspect/why/subject.ts';
+import { clusterClient } from './access.ts';
+import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import { createStyle } from './style.ts';
+import { untilInterrupted } from './watch-view.ts';
+import { wrapText } from './wrap-text.ts';
+
+export const command: Command = {
+  options: {
+    namespace: { type: 'string', short: 'n' },
+    output: { type: 'string', short: 'o' },
+    all: { type: 'boolean', short: 'a' },
+    watch: { type: 'boolean', short: 'w' },
+  },
+  help: `
+Says why an object does not work: the cause first, then the evidence, then what to do.
+KIND is pod, service, deployment, replicaset, statefulset, daemonset, job, cronjob, persistentvolumeclaim, node, or
+kubectl's short name. It looks at the object, at what it is made of (a Deployment's Pods, a Service's Pods, a Pod's
+claims), at events, at the last log lines, and, for Pods of this host, at their memory and their sockets.
+
+  -n, --namespace NS   Default: default
+  -a, --all            every finding in full, remarks too; else the first three
+  -w, --watch          again every 2 seconds, until it works or ^C
+  -o, --output json    for programs; docs/json.md has the schema
+
+The exit code is 0 when nothing is wrong and 1 when something is.
+
+examples:
+  vitrine why pod/web-7d4f8b6c9-x2x7k
+  vitrine why svc/shop -n production
+  vitrine why pvc/data -o json`,
+  run: async ({ name, args, values, out, ...rest }) => {
+    if (args.length < 1 || args.length > 2) throw new UsageError('give one KIND/NAME');
+    const invocation = { name, args, values, out, ...rest };
+    const output = stringOption(invocation, 'output');
+    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
+    const subject = args.join('/');
+    const namespace = stringOption(invocation, 'namespace') ?? 'default';
+    const client = clusterClient(name);
+    try {
+      const look = () =>
+        explain({ client, subject, namespace, out, json: output === 'json', all: values.all === true });
+      if (values.watch) return await untilInterrupted(out, async () => (await look()) === 0);
+      return await look();
+    } finally {
+      client.close();
+    }
+  },
+};
+
+interface WhyRequest {
+  client: Client;
+  subject: string;
+  namespace: string;
+  out: Output;
+  json: boolean;
+  all: boolean;
+}
+
+/** Prints the diagnosis; 1 when something is wrong. */
+async function explain({ client, subject, namespace, out, json, all }: WhyRequest): Promise<number> {
+  const { resource, name } = parseSubject(subject);
+  const found = await client.get(resource, name, resource.namespaced ? namespace : undefined);
+  const object: KubeObject = { ...found, kind: resource.kind };
+  const facts = await gatherFacts(client, namespace);
+  const findings = diagnose(object, facts);
+  const broken = findings.some(({ severity }) => severity !== 'note');
+  if (json) out.line(printableJson(whyJson(object, findings, facts.unseen, facts.nowMs)));
+  else show(out, object, findings, facts.unseen, all);
+  return broken ? 1 : 0;
+}
+
+/** What `vitrine why -o json` prints; docs/json.md is its description. */
+function whyJson(object: KubeObject, findings: Finding[], unseen: string[], nowMs: number) {
+  const { namespace = null, name, uid } = object.metadata;
+  return {
+    schema: 'vitrine/why/v1',
+    takenAt: new Date(nowMs).toISOString(),
+    object: { kind: object.kind, namespace, name, uid },
+    works: !findings.some(({ severity }) => severity !== 'note'),
+    findings: findings.map((finding) => ({ ...finding, count: finding.count ?? 1 })),
+    unseen,
+  };
+}
+
+function show(out: Output, object: KubeObject, findings: Finding[], unseen: string[], all: boolean): void {
+  const style = createStyle(out.colour);
+  const { namespace, name } = object.metadata;
+  const title = `${object.kind} ${namespace ? `${namespace}/` : ''}${name}`;
+  const problems = findings.filter(({ severity }) => severity !== 'note');
+  const width = Math.max(40, out.columns ?? 120);
+  if (problems.length === 0) out.line(`${style.good('nothing is wrong with')} ${style.name(title)}`);
+  const shown = all ? findings : problems.length > 0 ? problems.slice(0, 3) : findings;
+  for (const [i, finding] of shown.entries()) {
+    const paint = finding.severity === 'error' ? style.bad : finding.severity === 'waiting' ? style.warn : style.dim;
+    const more = finding.count ? ` (and ${finding.count - 1} more like it)` : '';
+    if (i > 0) out.line();
+    const [head = '', ...rest] = wrapText(printable(`${finding.subject}: ${finding.cause}${more}`), width);
+    out.line(paint(head));
+    for (const line of rest) out.line(paint(line));
+    for (const text of finding.evidence) for (const line of wrapText(`  ${printable(text)}`, width, 4)) out.line(line);
+    for (const text of finding.hints)
+      for (const line of wrapText(`  → ${printable(text)}`, width, 4)) out.line(style.kind(line));
+  }
+  const hidden = findings.length - shown.length;
+  if (hidden > 0) out.line(style.dim(`${hidden} more: --all shows them`));
+  for (const text of unseen) out.line(style.dim(`could not see ${printable(text)}`));
+}
