@@ -18,6 +18,8 @@ export interface ContainerFacts {
   waiting: WaitingReason | undefined;
   /** The reason shown while nothing else is known: ContainerCreating or PodInitializing. */
   defaultWaiting: string;
+  /** The Pod is over, and this container's turn had come: it is not waiting for anything. */
+  over: boolean;
   /** The status as last reported, for what the runtime no longer knows. */
   previous: ContainerStatus | undefined;
   /** Exit message of a container, by id. */
@@ -65,15 +67,19 @@ function stateOf(facts: ContainerFacts, newest: Container | undefined): Containe
       : { reason: facts.defaultWaiting },
   });
   if (!newest) {
-    const lost = lostTermination(facts);
-    return lost && !facts.waiting && facts.defaultWaiting === 'ContainerStatusUnknown'
-      ? { terminated: lost }
-      : waiting(facts.waiting);
+    return facts.over ? { terminated: lostTermination(facts) ?? neverLocated } : waiting(facts.waiting);
   }
   if (newest.state === 'running') return { running: { startedAt: seconds(newest.startedAtMs) } };
   if (newest.state === 'created') return waiting(facts.waiting);
   return facts.waiting ? waiting(facts.waiting) : { terminated: terminated(facts, newest) };
 }
+
+/** status_manager.go TerminatePod, of what the runtime never knew. */
+const neverLocated: ContainerStateTerminated = {
+  exitCode: 137,
+  reason: 'ContainerStatusUnknown',
+  message: 'The container could not be located when the pod was terminated',
+};
 
 /** How the container ended before: the newest one if it waits to be restarted, else the one before. */
 function lastState(facts: ContainerFacts, newest: Container | undefined, before: Container | undefined) {

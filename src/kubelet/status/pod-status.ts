@@ -31,22 +31,26 @@ export interface StatusInput {
 export function podStatus(input: StatusInput): PodStatus {
   const { pod, previous } = input;
   const { spec } = pod;
-  const initStatuses = statusesOf(
-    input,
-    spec.initContainers,
-    true,
-    input.terminal ? 'ContainerStatusUnknown' : 'PodInitializing',
-  );
+  const inits = spec.initContainers ?? [];
+  // Of a Pod that is over, what comes after the last init container that ran never had its turn.
+  const lastInit = inits.findLastIndex(({ name }) => input.attempts(name).length > 0);
+  const initStatuses = statusesOf(input, spec.initContainers, true, {
+    waiting: 'PodInitializing',
+    over: (index) => input.terminal && index <= lastInit,
+  });
   const initDone = (spec.initContainers ?? []).every((container, index) =>
     isSidecar(container) ? initStatuses[index]?.started : initStatuses[index]?.ready,
   );
-  const idle = input.terminal
-    ? 'ContainerStatusUnknown'
-    : (spec.initContainers?.length ?? 0) > 0 && !initDone
-      ? 'PodInitializing'
-      : 'ContainerCreating';
-  const statuses = statusesOf(input, spec.containers, false, idle);
-  const ephemeral = statusesOf(input, spec.ephemeralContainers, false, 'ContainerCreating');
+  const anyRan = spec.containers.some(({ name }) => input.attempts(name).length > 0);
+  const over = input.terminal && (initDone || anyRan);
+  const statuses = statusesOf(input, spec.containers, false, {
+    waiting: inits.length > 0 && !initDone ? 'PodInitializing' : 'ContainerCreating',
+    over: () => over,
+  });
+  const ephemeral = statusesOf(input, spec.ephemeralContainers, false, {
+    waiting: 'ContainerCreating',
+    over: () => input.terminal,
+  });
   const byName = new Map([...initStatuses, ...statuses].map((status) => [status.name, status]));
   const initialized = statuses.some(hasStarted);
   const final = previous.phase === 'Failed' || previous.phase === 'Succeeded' ? previous.phase : undefined;
@@ -88,7 +92,7 @@ function statusesOf(
   input: StatusInput,
   definitions: ContainerDef[] | undefined,
   init: boolean,
-  defaultWaiting: string,
+  idle: { waiting: string; over: (index: number) => boolean },
 ): ContainerStatus[] {
   if (!definitions) return [];
   const { previous } = input;
@@ -97,13 +101,14 @@ function statusesOf(
     ...(previous.containerStatuses ?? []),
     ...(previous.ephemeralContainerStatuses ?? []),
   ];
-  return definitions.map((definition) =>
+  return definitions.map((definition, index) =>
     containerStatus({
       definition,
       init,
       attempts: input.attempts(definition.name),
       waiting: input.terminal ? undefined : input.waiting(definition.name),
-      defaultWaiting: defaultWaiting,
+      defaultWaiting: idle.waiting,
+      over: idle.over(index),
       previous: reported.find(({ name }) => name === definition.name),
       message: input.message,
       imageRef: input.imageRef,
