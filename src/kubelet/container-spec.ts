@@ -48,7 +48,8 @@ export async function containerSpec(
     env: [...env].map(([name, value]) => ({ name, value })),
     ...(definition.workingDir && { workingDir: definition.workingDir }),
     mounts: await mounts(definition, start.volumes, dirs, env),
-    resources: containerResources(definition),
+    // Unless singleProcessOOMKill is configured, which it is not (kuberuntime_container_linux.go).
+    resources: { ...containerResources(definition), oomGroup: true },
     security: security(pod, definition, image, node),
     tty: definition.tty ?? false,
     stdin: definition.stdin ?? false,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { capabilitiesOf } from './capabilities.ts';
 import { resolveUser } from './container-user.ts';
-import { containerArgs, containerEnv } from './oci-spec.ts';
+import { containerArgs, containerEnv, ociResources } from './oci-spec.ts';
 import { seccompKey } from './seccomp-profile.ts';
 import { signalNumber } from './signals.ts';
 
@@ -75,4 +75,13 @@ test('stop signals are read as images and manifests write them', () => {
     assert.equal(signalNumber(name), number, name);
   }
   assert.throws(() => signalNumber('SIGNONE'), /unknown signal 'SIGNONE'/);
+});
+
+test('an out-of-memory kill takes the whole container where the kernel can do that', () => {
+  const resources = { memoryBytes: 1000, oomGroup: true };
+  assert.deepEqual(ociResources(resources, 'v2'), {
+    memory: { limit: 1000 },
+    unified: { 'memory.oom.group': '1' },
+  });
+  assert.deepEqual(ociResources(resources, 'hybrid'), { memory: { limit: 1000 } });
 });

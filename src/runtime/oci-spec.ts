@@ -180,7 +180,10 @@ function specLinux(spec: ContainerSpec, context: SpecContext): Record<string, un
   return {
     namespaces: specNamespaces(context),
     cgroupsPath: context.cgroup,
-    resources: { ...ociResources(spec.resources), devices: deviceRules(security.privileged, devices) },
+    resources: {
+      ...ociResources(spec.resources, context.cgroupVersion),
+      devices: deviceRules(security.privileged, devices),
+    },
     devices: devices.map(({ path, type, major, minor, fileMode }) => ({
       path,
       type,
@@ -208,8 +211,11 @@ function specNamespaces({ namespaces, host, cgroupVersion }: SpecContext): { typ
 }
 
 /** Limits in the words of the OCI spec. */
-export function ociResources(resources: ContainerResources): Record<string, unknown> {
-  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids, hugepages } = resources;
+export function ociResources(
+  resources: ContainerResources,
+  cgroupVersion: SpecContext['cgroupVersion'],
+): Record<string, unknown> {
+  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids, hugepages, oomGroup } = resources;
   const cpu = {
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(cpuQuota !== undefined && { quota: cpuQuota }),
@@ -222,6 +228,7 @@ export function ociResources(resources: ContainerResources): Record<string, unkn
     ...(hugepages && {
       hugepageLimits: Object.entries(hugepages).map(([pageSize, limit]) => ({ pageSize, limit })),
     }),
+    ...(oomGroup && cgroupVersion === 'v2' && { unified: { 'memory.oom.group': '1' } }),
   };
 }
 

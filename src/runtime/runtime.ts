@@ -103,6 +103,8 @@ export interface ContainerResources extends Record<string, unknown> {
   memoryBytes?: number;
   pids?: number;
   hugepages?: Record<string, number>;
+  /** When the kernel kills for lack of memory, it kills all processes of the container (cgroup v2 only). */
+  oomGroup?: boolean;
 }
 
 export interface ContainerSecurity {

@@ -44,7 +44,7 @@ export async function startRegistry(options: { auth?: boolean } = {}): Promise<R
       if (found) resolve(found);
     });
   });
-  const headers = options.auth
+  const headers: Record<string, string> = options.auth
     ? { authorization: `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}` }
     : {};
   return {
