@@ -3,7 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import type { PodSpec } from '../api/generated/core-v1.ts';
 import { errorChain } from '../base/log.ts';
+import type { HostPort } from '../network/network.ts';
 import { killContainer, killPod } from './kill-container.ts';
 import { podLabels } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
@@ -13,6 +15,7 @@ import { type PodRecord, specContainer } from './pod-record.ts';
 import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
 import { resizeContainers } from './resize-containers.ts';
 import { podCgroup, podLimits } from './resources.ts';
+import { isSidecar } from './restart-policy.ts';
 import { startContainer } from './start-container.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
@@ -166,7 +169,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
   ]);
   try {
     if (sandbox.namespaces.net && !spec.hostNetwork) {
-      record.podIPs = [(await node.network.attach(id, sandbox.namespaces.net)).ip];
+      record.podIPs = [(await node.network.attach(id, sandbox.namespaces.net, hostPorts(spec))).ip];
     } else {
       record.podIPs = [node.nodeAddress];
     }
@@ -177,6 +180,16 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
     throw error;
   }
   record.sandbox = sandbox;
+}
+
+/** The ports of the node that lead to the Pod. */
+function hostPorts({ containers, initContainers = [] }: PodSpec): HostPort[] {
+  const ports = [...initContainers.filter(isSidecar), ...containers].flatMap((container) => container.ports ?? []);
+  return ports.flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }) =>
+    hostPort
+      ? [{ hostPort, containerPort, protocol: protocol as HostPort['protocol'], ...(hostIP && { hostIP }) }]
+      : [],
+  );
 }
 
 /** /etc/hosts, /etc/resolv.conf and /etc/hostname, shared by the Pod's containers. */

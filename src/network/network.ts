@@ -2,14 +2,26 @@
 export interface PodNetwork {
   /** Links, routes and nft table of the cluster; idempotent. */
   open(): Promise<void>;
-  /** Gives the sandbox's network namespace an address and connects it. The same id gets the same address again. */
-  attach(sandboxId: string, netns: string): Promise<PodAddress>;
+  /**
+   * Gives the sandbox's network namespace an address and connects it. The same id gets the same address again.
+   * `hostPorts` of the node lead to it until it is detached.
+   */
+  attach(sandboxId: string, netns: string, hostPorts?: HostPort[]): Promise<PodAddress>;
   detach(sandboxId: string): Promise<void>;
   address(sandboxId: string): PodAddress | undefined;
   /** Tells which sandboxes exist, after a restart; the addresses of all others are freed. */
   retain(sandboxIds: string[]): Promise<void>;
   /** Removes every link, route and table of this cluster. */
   removeAll(): Promise<void>;
+}
+
+/** A port of a container that is to be reached at the node (core/v1 ContainerPort). */
+export interface HostPort {
+  protocol: 'TCP' | 'UDP' | 'SCTP';
+  hostPort: number;
+  /** @default every address of the node */
+  hostIP?: string;
+  containerPort: number;
 }
 
 export interface PodAddress {

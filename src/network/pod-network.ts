@@ -7,7 +7,8 @@ import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
 import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
-import type { PodAddress, PodNetwork } from './network.ts';
+import { HostPortTable, hostPortElements } from './host-ports.ts';
+import type { HostPort, PodAddress, PodNetwork } from './network.ts';
 import { podRules, podTable } from './pod-rules.ts';
 
 /** Gateway of every Pod. Nobody owns it: a permanent neighbour entry in the Pod maps it to `hostMac`. */
@@ -37,6 +38,7 @@ class NodePodNetwork implements PodNetwork {
   /** Begins the name of every Pod link of this cluster: 'vt1a2b-'. */
   readonly #linkPrefix: string;
   readonly #pool: AddressPool;
+  readonly #hostPorts: HostPortTable;
   /** What attached Pods may send at once: that of the host's own way out, so that nothing needs fragments. */
   #mtu = 1500;
 
@@ -47,6 +49,7 @@ class NodePodNetwork implements PodNetwork {
     this.#stateDir = stateDir;
     this.#linkPrefix = `vt${hash(clusterName, 4)}-`;
     this.#pool = new AddressPool(plan.podCidr, path.join(stateDir, 'addresses'));
+    this.#hostPorts = new HostPortTable(path.join(stateDir, 'host-ports'));
   }
 
   /**
@@ -66,21 +69,27 @@ class NodePodNetwork implements PodNetwork {
     await Promise.all([
       ...routes.map((route) => net.replaceRoute(route)),
       net.replaceRoute({ destination: podCidr, type: 'unreachable' }),
-      nft.apply(podRules(this.#plan, this.#linkPrefix)),
+      nft.apply(podRules(this.#plan, this.#linkPrefix) + this.#hostPortScript()),
       allowForwarding(nft, this.#linkPrefix),
       this.#readMtu(),
     ]);
   }
 
-  async attach(sandboxId: string, netns: string): Promise<PodAddress> {
+  async attach(sandboxId: string, netns: string, hostPorts: HostPort[] = []): Promise<PodAddress> {
     const ip = this.#pool.allocate(sandboxId);
     const address = this.#describe(sandboxId, ip);
+    await this.#connect(sandboxId, netns, address);
+    if (hostPorts.length > 0) await this.#mapPorts(sandboxId, address, hostPorts);
+    return address;
+  }
+
+  async #connect(sandboxId: string, netns: string, address: PodAddress): Promise<void> {
     const attachment = {
       netns,
       hostLink: address.hostLink,
       hostMac,
       podMac: address.mac,
-      address: ip,
+      address: address.ip,
       gateway,
       mtu: this.#mtu,
       hostAddress: this.#plan.nodeAddress,
@@ -96,12 +105,30 @@ class NodePodNetwork implements PodNetwork {
       await this.#linux.net.deleteLink(address.hostLink);
       await this.#linux.net.attachPod(attachment);
     }
-    return address;
+  }
+
+  async #mapPorts(sandboxId: string, { ip, hostLink }: PodAddress, hostPorts: HostPort[]): Promise<void> {
+    this.#hostPorts.set(sandboxId, ip, hostPorts);
+    await this.#linux.nft.apply(this.#hostPortScript());
+    // The node's processes may come from 127.0.0.1; their answers have to find the way back (CNI portmap does the same).
+    this.#linux.sysctl.set(`net.ipv4.conf.${hostLink}.route_localnet`, '1');
+  }
+
+  async #unmapPorts(sandboxIds: string[]): Promise<void> {
+    const lost = sandboxIds.map((id) => this.#hostPorts.delete(id)).filter((targets) => targets !== undefined);
+    if (lost.length === 0) return;
+    await this.#linux.nft.apply(this.#hostPortScript());
+    if (lost.flat().length > 0) await this.#linux.nft.forgetFlows(lost.flat());
+  }
+
+  #hostPortScript(): string {
+    return hostPortElements(podTable(this.#plan), this.#hostPorts.mappings());
   }
 
   /** The pair goes with its namespace, all of them at once; deleting each link would take the kernel 20 ms. */
   async detach(sandboxId: string): Promise<void> {
     this.#pool.free(sandboxId);
+    if (this.#hostPorts.size > 0) await this.#unmapPorts([sandboxId]);
   }
 
   address(sandboxId: string): PodAddress | undefined {
@@ -112,6 +139,7 @@ class NodePodNetwork implements PodNetwork {
   async retain(sandboxIds: string[]): Promise<void> {
     const wanted = new Set(sandboxIds);
     for (const id of this.#pool.ids()) if (!wanted.has(id)) this.#pool.free(id);
+    await this.#unmapPorts(this.#hostPorts.ids().filter((id) => !wanted.has(id)));
     const links = new Set(sandboxIds.map((id) => this.#linkName(id)));
     await this.#deleteLinks((name) => !links.has(name));
   }

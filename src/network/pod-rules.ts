@@ -1,4 +1,5 @@
 import type { AddressPlan } from './address-plan.ts';
+import { hostPortRules } from './host-ports.ts';
 
 /** The table of the Pod network; the service proxy has one of its own, so that either can be replaced as a whole. */
 export function podTable(plan: AddressPlan): string {
@@ -23,7 +24,7 @@ table ip ${table} {
     type filter hook prerouting priority raw; policy accept;
     iifname "${linkPrefix}*" ip daddr 127.0.0.0/8 drop
     iifname "${linkPrefix}*" fib saddr . iif oif missing drop
-  }
+  }${hostPortRules(linkPrefix)}
 }
 `;
 }

@@ -251,6 +251,40 @@ test('Pods resolve names through the Service kube-dns', async () => {
   assert.equal(answer.stdout.trim(), host(21));
 });
 
+test('a host port leads to its Pod from everywhere, until the Pod is gone', async () => {
+  await linux.namespaces.create({ net: `${directory}/c` });
+  const { ip } = await network.attach('c', `${directory}/c`, [
+    { protocol: 'TCP', hostPort: 31081, containerPort: 8080 },
+    { protocol: 'TCP', hostPort: 31082, hostIP: '127.0.0.1', containerPort: 8080 },
+  ]);
+  const program = `require('node:net').createServer((c) => c.end('c ' + c.remoteAddress)).listen(8080, '0.0.0.0', () => console.log('up'))`;
+  const server = spawn('nsenter', [`--net=${directory}/c`, process.execPath, '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    await new Promise((resolve) => server.stdout.once('data', resolve));
+    assert.equal(await get(plan.nodeAddress, 31081), `c ${plan.nodeAddress}`);
+    assert.match(await get('127.0.0.1', 31081), /^c /);
+    assert.match(await get('127.0.0.1', 31082), /^c /);
+    assert.equal(await get(plan.nodeAddress, 31082), 'refused');
+    assert.equal(await get(plan.nodeAddress, 31081, 'a'), `c ${ips.a}`);
+    const nsenter = ['nsenter', `--net=${directory}/c`, 'bash', '-c'];
+    const own = await linux.processes.run(
+      [...nsenter, `exec 3<>/dev/tcp/${plan.nodeAddress}/31081 || exit 7; cat <&3`],
+      { timeoutMs: 4000 },
+    );
+    assert.match(own.stdout, /^c /, 'the Pod reaches itself by it');
+    await network.open();
+    assert.equal(await get(plan.nodeAddress, 31081), `c ${plan.nodeAddress}`, 'an agent that starts again keeps it');
+  } finally {
+    server.kill('SIGKILL');
+    await network.detach('c');
+    await linux.namespaces.remove({ net: `${directory}/c` });
+  }
+  assert.ok(!(await linux.nft.list('list ruleset')).includes(`${ip} . 8080`));
+  assert.equal(await get(plan.nodeAddress, 31081), 'refused');
+});
+
 test('Pods get through a firewall that forwards nothing by itself, as with Docker', async () => {
   if ((await linux.nft.list('list tables')).includes('table ip filter')) return; // the host has one of its own
   await linux.nft.apply(
