@@ -20,6 +20,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   prepareForCreate?(object: T): void;
   /** The same for updates; the generic code keeps old status and raises generation when spec changes. */
   prepareForUpdate?(object: T, old: T): void;
+  /** Changes an object that is about to be deleted for the first time; `now` as objects spell it. */
+  prepareForDelete?(object: T, now: string): void;
   prepareForStatusUpdate?(object: T, old: T): void;
   /** Field-selector paths beyond metadata.name and metadata.namespace. */
   selectableFields?: Record<string, (object: T) => string>;

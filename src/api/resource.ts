@@ -13,6 +13,8 @@ export interface ResourceInfo {
   /** The plural in the URL, such as 'deployments'. */
   readonly resource: string;
   readonly kind: string;
+  /** @default kind with 'List' behind it */
+  readonly listKind?: string;
   /** Name of its type in the facts table, such as 'apps/v1.Deployment'. Empty for custom resources. */
   readonly type: string;
   readonly namespaced: boolean;

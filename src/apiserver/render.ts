@@ -5,13 +5,14 @@ import type { Accepted } from './http/media-type.ts';
 import { contentTypes } from './http/media-type.ts';
 import type { ApiResponse } from './request.ts';
 import type { CacheEntry } from './storage/cache-entry.ts';
-import { viewOf } from './views.ts';
+import { prepareViews, viewOf } from './views.ts';
 
 const comma = Buffer.from(',');
 const listEnd = Buffer.from(']}\n');
 
 /** An object from the cache: as bytes without decoding or encoding, if the client takes plain JSON. */
 export async function renderEntry(call: Call, entry: CacheEntry, status = 200): Promise<ApiResponse> {
+  await prepareViews([entry], call.resource);
   const view = viewOf(entry, call.resource);
   if (!isPlain(call.accepted)) return renderObject(call, view.object, status);
   return { status, headers: { 'content-type': contentTypes.json }, body: view.bytes };
@@ -32,7 +33,12 @@ export async function renderObject(
 /** A list: cached bytes between a head and commas, written in few large pieces. */
 export async function renderList(call: Call, entries: CacheEntry[], metadata: ListMetadata): Promise<ApiResponse> {
   const { resource, accepted } = call;
-  const head = { kind: `${resource.info.kind}List`, apiVersion: apiVersionOf(resource.info), metadata };
+  await prepareViews(entries, resource);
+  const head = {
+    kind: resource.info.listKind ?? `${resource.info.kind}List`,
+    apiVersion: apiVersionOf(resource.info),
+    metadata,
+  };
   if (!isPlain(accepted)) {
     const items = entries.map((entry) => viewOf(entry, resource).object);
     const list = { ...head, items };

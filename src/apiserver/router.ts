@@ -57,7 +57,8 @@ const isBinding = ({ group, resource }: ResourceInfo) => group === '' && resourc
 
 function route(call: Call): Promise<ServerResponse> {
   const { info } = call.request;
-  const { info: served } = call.resource;
+  const { info: served, deprecation } = call.resource;
+  if (deprecation) call.request.warnings.add(deprecation);
   const action = call.backend.actions[actionKey(info)];
   if (action && info.verb === 'create') return perform(call, action);
   if (info.subresource) {

@@ -8,6 +8,7 @@ import type { Actions } from './actions.ts';
 import { Admission } from './admission-chain.ts';
 import type { Backend } from './backend.ts';
 import { buildChain } from './chain.ts';
+import { CustomResources } from './custom-resources/custom-resources.ts';
 import type { HealthCheck } from './endpoints/health.ts';
 import { builtinPaths } from './endpoints/paths.ts';
 import { RequestMetrics } from './endpoints/request-metrics.ts';
@@ -23,6 +24,7 @@ import { ServiceAllocation } from './services/service-allocation.ts';
 import { ObjectWriter } from './storage/object-writer.ts';
 import { WatchCache } from './storage/watch-cache.ts';
 import type { KubeletCredentials } from './subresources/kubelet-connection.ts';
+import { createWebhookClient, type WebhookClient } from './webhooks/webhook-client.ts';
 
 export interface ApiServerOptions {
   store: Store;
@@ -45,6 +47,7 @@ export interface ApiServerOptions {
 export interface ApiServerCore {
   reader: ObjectReader;
   resources: ServedResources;
+  webhooks: WebhookClient;
   /** Calls into the server; only once it has started. */
   transport(user: UserInfo): LocalTransport;
 }
@@ -76,6 +79,9 @@ export interface ApiServer {
   stop(): Promise<void>;
 }
 
+/** As whom the server changes what is its own. */
+const itself: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
+
 /** Requests get this long to finish when the server stops. */
 const graceMs = 500;
 
@@ -90,7 +96,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   // Every watch listens to it.
   setMaxListeners(0, shutdown.signal);
   const transport = (user: UserInfo) => localTransport((request) => handle(request), user);
-  const plugins = options.plugins({ reader, resources, transport });
+  const webhooks = createWebhookClient(reader);
+  const plugins = options.plugins({ reader, resources, webhooks, transport });
   const metrics = new RequestMetrics();
   const allocation = new ServiceAllocation({
     serviceCidr: options.serviceCidr,
@@ -120,6 +127,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     builtinPaths({ checks, metrics, served: () => resources.all(), shutdown: shutdown.signal }),
   ];
   const handle = buildChain(router(backend, paths), { log, metrics, ...plugins });
+  const custom = new CustomResources({
+    cache,
+    resources,
+    webhooks,
+    transport: transport(itself),
+    clock,
+    log: log.child('custom-resources'),
+  });
   const listeners: Listener[] = [];
   const listen = async (address: { host: string; port: number }) => {
     listeners.push(await openListener(address, options.tls, handle));
@@ -131,12 +146,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async start() {
       await cache.start();
       allocation.follow(cache);
+      await custom.follow();
       for (const address of options.listen) await listen(address);
     },
     listen,
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {
       shutdown.abort(new Error('the server is stopping'));
+      custom.stop();
       cache.stop();
       await Promise.all(listeners.map((listener) => listener.close()));
     },

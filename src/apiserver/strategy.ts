@@ -39,6 +39,8 @@ export interface Strategy {
   /** What a delete without propagationPolicy does with dependents. */
   readonly orphansByDefault: boolean;
   mergePatch: 'strategic' | 'unsupported';
+  /** Whether an update is a new generation. @default whether spec differs */
+  isNewGeneration?(object: KubeObject, old: KubeObject): boolean;
 }
 
 /** A resource in one of the versions it is served in. */
@@ -49,11 +51,17 @@ export interface ServedResource {
   readonly strategy: Strategy;
   /** Set if the stored objects are of another version or group. Both return new objects. */
   readonly conversion?: Conversion;
+  /** For Warning headers: this version will go. */
+  readonly deprecation?: string;
+  /** Aborted when the resource is served in another way from now on, or no more: its watches end. */
+  readonly ended?: AbortSignal;
 }
 
 export interface Conversion {
   toServed(stored: KubeObject): KubeObject;
   toStored(served: KubeObject): KubeObject;
+  /** Set if conversion takes a webhook: what the two functions above would do, for many objects at once. */
+  convertAll?(objects: KubeObject[], to: 'served' | 'stored'): Promise<KubeObject[]>;
 }
 
 export function servedResource(info: ResourceInfo, strategy: Strategy, conversion?: Conversion): ServedResource {

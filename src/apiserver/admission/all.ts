@@ -3,6 +3,7 @@ import type { ClusterAuthorizer } from '../authorization/authorizers.ts';
 import { createEscalationCheck } from '../authorization/escalation.ts';
 import type { AdmissionPlugin, ObjectReader } from '../request.ts';
 import { certificatePermissions } from './certificates.ts';
+import { customResourceRules } from './custom-resource-rules.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -56,6 +57,7 @@ export function builtinAdmission(context: AdmissionContext): {
     afterWebhooks: [
       // Part of the storage of RBAC objects in Kubernetes, so behind all that may still change them.
       createEscalationCheck(authorizer),
+      customResourceRules,
       // Last: only what everybody else has let pass may count.
       resourceQuota(context),
     ],

@@ -81,9 +81,8 @@ function kindsByType(resources: readonly DescribedResource[]): Map<string, Group
     if (typeFacts(type)) kinds.set(type, [kind]);
   };
   for (const { group, version, kind, type, subresources } of resources) {
-    if (!type) continue;
-    add(type, { group, version, kind });
-    add(`${type}List`, { group, version, kind: `${kind}List` });
+    if (type) add(type, { group, version, kind });
+    if (type) add(`${type}List`, { group, version, kind: `${kind}List` });
     for (const sub of Object.values(subresources)) {
       const name = subresourceTypes[sub.kind];
       if (name) add(name, { group: sub.group, version: sub.version, kind: sub.kind });

@@ -4,16 +4,19 @@ import type { KubeObject } from '../../api/object.ts';
 import type { JsonObject } from '../../api/patch/json-value.ts';
 import { formatLabelSelector, selectorRequirements } from '../../api/selectors.ts';
 import { type Cause, invalid, methodNotSupported } from '../../api/status-error.ts';
+import { compileJsonPath } from '../../api/structural/json-path.ts';
 import type { Call } from '../backend.ts';
 import { checkKind, parseJson, readBodyValue } from '../body.ts';
 import { mediaType } from '../http/media-type.ts';
 import { renderObject } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
+import type { CacheEntry } from '../storage/cache-entry.ts';
 import { existing } from '../verbs/get.ts';
 import { patcherOf } from '../verbs/patch.ts';
 import { updateObject } from '../verbs/update-object.ts';
 import { raiseGeneration, type UpdateRules } from '../verbs/update-rules.ts';
 import { writeOf } from '../verbs/write.ts';
+import { prepareViews, viewOf } from '../views.ts';
 
 /** What all that can be scaled has in common. */
 type Scalable = KubeObject & {
@@ -26,17 +29,30 @@ const scaleType = 'autoscaling/v1.Scale';
 /** …/scale: how many replicas there are to be, and are, the same for every workload (registry/apps/…/storage ScaleREST). */
 export async function scale(call: Call): Promise<ApiResponse> {
   const { verb } = call.request.info;
-  if (verb === 'get') return render(call, existing(call).object);
+  if (verb === 'get') return render(call, existing(call));
   if (verb !== 'update' && verb !== 'patch') throw methodNotSupported(call.resource.info, verb);
   const next = verb === 'update' ? await replacement(call) : await patched(call);
   const write = writeOf(call, verb === 'update' ? 'UpdateOptions' : 'PatchOptions');
-  const change = (current: KubeObject) => withReplicas(current, next(scaleOf(current)));
+  const paths = pathsOf(call);
+  const change = (current: KubeObject) => withReplicas(current, next(scaleOf(current, paths)), paths);
   const entry = await updateObject(call, scaleRules(call), change, write);
-  return render(call, entry.object);
+  return render(call, entry);
 }
 
-function render(call: Call, object: KubeObject): Promise<ApiResponse> {
-  return renderObject(call, scaleOf(object));
+async function render(call: Call, entry: CacheEntry): Promise<ApiResponse> {
+  await prepareViews([entry], call.resource);
+  return renderObject(call, scaleOf(viewOf(entry, call.resource).object, pathsOf(call)));
+}
+
+/** Where a custom resource keeps its numbers. */
+interface ScalePaths {
+  specReplicasPath: string;
+  statusReplicasPath: string;
+  labelSelectorPath?: string;
+}
+
+function pathsOf({ resource }: Call): ScalePaths | undefined {
+  return (resource.info.subresources.scale as { paths?: ScalePaths } | undefined)?.paths;
 }
 
 async function replacement(call: Call): Promise<(current: Scale) => Scale> {
@@ -51,7 +67,8 @@ async function patched(call: Call): Promise<(current: Scale) => Scale> {
   return (current) => patcher(scaleType, current as JsonObject, body) as Scale;
 }
 
-function scaleOf(object: KubeObject): Scale {
+function scaleOf(object: KubeObject, paths: ScalePaths | undefined): Scale {
+  if (paths) return customScaleOf(object, paths);
   const { spec, status, metadata } = object as Scalable;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   const selector = selectorText(spec?.selector);
@@ -71,8 +88,42 @@ function selectorText(selector: LabelSelector | Record<string, string> = {}): st
   return formatLabelSelector(selectorRequirements(labels));
 }
 
-function withReplicas(current: KubeObject, { spec, metadata }: Scale): KubeObject {
+function customScaleOf(object: KubeObject, paths: ScalePaths): Scale {
+  const at = (path: string | undefined) => (path ? compileJsonPath(path)(object)[0] : undefined);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = at(paths.specReplicasPath);
+  const selector = at(paths.labelSelectorPath);
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, ...(namespace ? { namespace } : {}), uid, resourceVersion, creationTimestamp },
+    spec: typeof replicas === 'number' && replicas !== 0 ? { replicas } : {},
+    status: {
+      replicas: Number(at(paths.statusReplicasPath) ?? 0),
+      ...(typeof selector === 'string' && selector ? { selector } : {}),
+    },
+  };
+}
+
+/** Sets the value at a path of names, making what is missing on the way. */
+function setAt(object: object, path: string, value: unknown): void {
+  const names = path.split('.').filter(Boolean);
+  const last = names.pop()!;
+  let parent = object as Record<string, unknown>;
+  for (const name of names) {
+    parent[name] ??= {};
+    parent = parent[name] as Record<string, unknown>;
+  }
+  parent[last] = value;
+}
+
+function withReplicas(current: KubeObject, { spec, metadata }: Scale, paths: ScalePaths | undefined): KubeObject {
   const copy = structuredClone(current) as Scalable;
+  if (paths) {
+    setAt(copy, paths.specReplicasPath, spec?.replicas ?? 0);
+    copy.metadata.resourceVersion = metadata?.resourceVersion ?? '';
+    return copy;
+  }
   copy.spec = { ...copy.spec, replicas: spec?.replicas ?? 0 };
   copy.metadata.resourceVersion = metadata?.resourceVersion ?? '';
   return copy;
@@ -83,7 +134,8 @@ function scaleRules({ resource }: Call): UpdateRules {
     subresource: 'scale',
     combine: (object, old) => raiseGeneration(resource.strategy, object, old),
     validate(object) {
-      const replicas = (object as Scalable).spec?.replicas ?? 0;
+      const paths = (resource.info.subresources.scale as { paths?: ScalePaths } | undefined)?.paths;
+      const replicas = scaleOf(object, paths).spec?.replicas ?? 0;
       if (Number.isInteger(replicas) && replicas >= 0) return [];
       const message = `Invalid value: ${replicas}: must be greater than or equal to 0`;
       const cause: Cause = { reason: 'FieldValueInvalid', field: 'spec.replicas', message };

@@ -10,7 +10,7 @@ import type { Address } from './kubelet-connection.ts';
 export function serviceEndpoint(call: Call, portName: string): Address {
   const service = existing(call).object as Service;
   const port = portOf(service, portName);
-  const found = slicesOf(call, service).flatMap((slice) => ready(slice, port));
+  const found = slicesOf(call, service).flatMap((slice) => readyAddresses(slice, port));
   const chosen = found[Math.floor(Math.random() * found.length)];
   if (chosen) return chosen;
   throw new StatusError({
@@ -40,7 +40,8 @@ function slicesOf({ backend }: Call, service: Service): EndpointSlice[] {
     .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name);
 }
 
-function ready(slice: EndpointSlice, port: ServicePort): Address[] {
+/** The ready addresses behind a port of a Service. */
+export function readyAddresses(slice: EndpointSlice, port: ServicePort): Address[] {
   const number = slice.ports?.find((candidate) => (candidate.name ?? '') === (port.name ?? ''))?.port;
   if (!number) return [];
   return (slice.endpoints ?? [])

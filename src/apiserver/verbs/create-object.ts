@@ -106,7 +106,7 @@ async function put(call: Call, object: KubeObject, write: Write): Promise<CacheE
   const { backend, resource } = call;
   const key = storageKey(resource.prefix, object.metadata.namespace ?? '', object.metadata.name);
   if (cacheOf(call).get(key)) return undefined;
-  const stored = storable(object, resource);
+  const stored = await storable(object, resource);
   if (write.dryRun) return new CacheEntry(key, 0, encodeStored(stored), stored);
   return backend.writer.create(key, stored, resource.strategy.ttlSeconds);
 }

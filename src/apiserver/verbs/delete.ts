@@ -1,11 +1,12 @@
 import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
 import type { StatusObject } from '../../api/object.ts';
 import { conflict } from '../../api/status-error.ts';
+import { formatTime } from '../../api/time.ts';
 import type { Call } from '../backend.ts';
 import { renderEntry, renderObject } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
 import { CacheEntry, encodeStored } from '../storage/cache-entry.ts';
-import { editable, storable, viewOf } from '../views.ts';
+import { editable, prepareViews, storable, viewOf } from '../views.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import { planDeletion } from './deletion.ts';
 import { existing } from './get.ts';
@@ -27,6 +28,7 @@ export interface Deleted {
 export async function deleteObject(call: Call, options: DeleteOptions): Promise<Deleted> {
   for (;;) {
     const entry = existing(call);
+    await prepareViews([entry], call.resource);
     checkPreconditions(call, entry, options);
     await judge(call, entry, options);
     const done = await attemptDelete(call, entry, options);
@@ -38,9 +40,11 @@ async function attemptDelete(call: Call, entry: CacheEntry, options: DeleteOptio
   const { backend, resource } = call;
   const dryRun = Boolean(options.dryRun?.length);
   const object = editable(entry, resource);
+  if (!object.metadata.deletionTimestamp)
+    resource.strategy.kind.prepareForDelete?.(object, formatTime(new Date(backend.clock.now())));
   const plan = planDeletion(object, options, resource.strategy, backend.clock.now());
   if (plan === 'pending') return { entry, gone: false };
-  const stored = storable(object, resource);
+  const stored = await storable(object, resource);
   if (plan === 'remove') {
     if (!dryRun && (await backend.writer.delete(entry)) === undefined) return undefined;
     return { entry, gone: true };

@@ -1,12 +1,13 @@
 import { hasReason } from '../../api/status-error.ts';
-import type { Call } from '../backend.ts';
+import { type Call, cacheOf } from '../backend.ts';
 import { renderList } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
 import { selectionOf } from '../selection.ts';
 import type { CacheEntry } from '../storage/cache-entry.ts';
+import { prepareViews } from '../views.ts';
 import { deleteObject } from './delete.ts';
 import { readDeleteOptions } from './delete-options.ts';
-import { selected } from './list.ts';
+import { listPrefix, selected } from './list.ts';
 
 /** So many objects are deleted at once. */
 const workers = 16;
@@ -14,6 +15,7 @@ const workers = 16;
 /** DELETE of a collection: of what the selectors match. Answers with the objects, as they were. */
 export async function deleteCollection(call: Call): Promise<ApiResponse> {
   const options = await readDeleteOptions(call);
+  await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
   const entries = selected(call, selectionOf(call.resource, call.request.query));
   const todo = entries.values();
   const work = async () => {

@@ -7,7 +7,7 @@ import type { ApiResponse } from '../request.ts';
 import { type Selection, selectionOf } from '../selection.ts';
 import { type CacheEntry, entryOf } from '../storage/cache-entry.ts';
 import { storageKey } from '../storage/storage-key.ts';
-import { viewOf } from '../views.ts';
+import { prepareViews, viewOf } from '../views.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from './continue-token.ts';
 import { parseRevision, tooLargeRevision, waitForRevision } from './resource-version.ts';
 
@@ -32,6 +32,7 @@ export async function list(call: Call): Promise<ApiResponse> {
     if (match === 'Exact' || (match === '' && limit > 0)) page.revision = parseRevision(version);
     else await waitForRevision(call.backend, version);
   }
+  if (page.revision === undefined) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
   const found = page.revision === undefined ? fromCache(call, page) : await fromStore(call, page);
   return renderList(call, found.entries, found.metadata);
 }
@@ -102,6 +103,7 @@ async function fromStore(call: Call, page: Page): Promise<Found> {
   const entries = range.items.map(({ key, value, modRevision }) => entryOf(key, value, modRevision));
   const { selection } = page;
   if (!selection) return cut(entries, page, prefix, revision, range.count);
+  await prepareViews(entries, call.resource);
   const matching = entries.filter((entry) => selection(viewOf(entry, call.resource).object));
   return cut(matching, page, prefix, revision, matching.length);
 }

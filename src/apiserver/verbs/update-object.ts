@@ -2,7 +2,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { type Cause, conflict, invalid, modifiedMessage } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
 import { CacheEntry } from '../storage/cache-entry.ts';
-import { storable, viewOf } from '../views.ts';
+import { prepareViews, storable, viewOf } from '../views.ts';
 import { isReadyToVanish } from './deletion.ts';
 import { recordFields } from './field-management.ts';
 import { existing } from './get.ts';
@@ -43,6 +43,7 @@ async function attemptUpdate(
   write: Write,
 ): Promise<CacheEntry | undefined> {
   const { backend, resource } = call;
+  await prepareViews([entry], resource);
   const old = viewOf(entry, resource).object;
   const object = await change(old);
   checkVersion(call, object, old);
@@ -136,8 +137,11 @@ async function store(
 ): Promise<CacheEntry | undefined> {
   const { backend, resource } = call;
   if (isReadyToVanish(object, old)) return vanish(call, entry, object, write);
-  if (sameObject(object, old)) return entry;
-  const stored = storable(object, resource);
+  const isCustom = resource.info.type === '';
+  if (!isCustom && sameObject(object, old)) return entry;
+  const stored = await storable(object, resource);
+  // What is stored may be of an older version or schema than what was read: then writing it again migrates it.
+  if (isCustom && sameObject(stored, entry.object)) return entry;
   if (write.dryRun) return new CacheEntry(entry.key, entry.revision, encodeWithVersion(stored), stored);
   return backend.writer.update(entry, stored, resource.strategy.ttlSeconds);
 }
@@ -149,7 +153,7 @@ async function vanish(
   object: KubeObject,
   write: Write,
 ): Promise<CacheEntry | undefined> {
-  const stored = storable(object, call.resource);
+  const stored = await storable(object, call.resource);
   if (!write.dryRun && (await call.backend.writer.delete(entry)) === undefined) return undefined;
   return new CacheEntry(entry.key, entry.revision, encodeWithVersion(stored), stored);
 }

@@ -53,7 +53,10 @@ export function copyField(object: object, old: object, field: string): void {
 
 export function raiseGeneration(strategy: Strategy, object: KubeObject, old: KubeObject): void {
   if (!strategy.hasGeneration || old.metadata.generation === undefined) return;
-  if (!sameObject((object as unknown as Fields).spec, (old as unknown as Fields).spec)) {
+  const changed =
+    strategy.isNewGeneration?.(object, old) ??
+    !sameObject((object as unknown as Fields).spec, (old as unknown as Fields).spec);
+  if (changed) {
     object.metadata.generation = old.metadata.generation + 1;
   }
 }

@@ -7,7 +7,7 @@ import type { ApiResponse } from '../request.ts';
 import { type Selection, selectionOf } from '../selection.ts';
 import { type CacheEntry, deletedEntry } from '../storage/cache-entry.ts';
 import type { CacheEvent } from '../storage/resource-cache.ts';
-import { viewOf } from '../views.ts';
+import { prepareViews, viewOf } from '../views.ts';
 import { listPrefix, selected } from './list.ts';
 import { parseRevision } from './resource-version.ts';
 import { type FrameEncoder, frameEncoder } from './watch-frame.ts';
@@ -23,6 +23,7 @@ export async function watch(call: Call): Promise<ApiResponse> {
   const initial = sendInitialEvents(query, version);
   const watcher = new Watcher(call, selectionOf(call.resource, query), await frameEncoder(call));
   try {
+    await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
     watcher.start(version, initial);
   } catch (error) {
     // Once the request itself is right, failures are events (apiserver pkg/storage/cacher/cacher.go newErrWatcher).
@@ -73,6 +74,8 @@ class Watcher {
   readonly #undo: (() => void)[] = [];
   /** Events up to this revision are in the initial ones already. */
   #after = 0;
+  /** The conversions before the next event, for resources that a webhook converts: events stay in order. */
+  #converted: Promise<void> = Promise.resolve();
 
   constructor(call: Call, selection: Selection, encode: FrameEncoder) {
     this.#call = call;
@@ -103,21 +106,39 @@ class Watcher {
     this.#undo.push(resource.listen((event) => this.#deliver(event)));
     const { signal } = this.#call.request;
     signal.addEventListener('abort', () => this.stream.cancel(), { once: true });
-    const { shutdown } = this.#call.backend;
     const stop = () => this.stream.end();
-    shutdown.addEventListener('abort', stop, { once: true });
-    this.#undo.push(() => shutdown.removeEventListener('abort', stop));
+    for (const end of [this.#call.backend.shutdown, this.#call.resource.ended]) {
+      end?.addEventListener('abort', stop, { once: true });
+      this.#undo.push(() => end?.removeEventListener('abort', stop));
+    }
     this.#undo.push(clock.after(this.#timeoutMs(), () => this.#finish()));
     if (this.#wantsBookmarks) this.#scheduleBookmark();
   }
 
-  fail(error: StatusError): void {
+  fail(error: unknown): void {
     this.stream.push(this.#encode.error(statusOf(error)));
     this.stream.end();
   }
 
   #deliver(event: CacheEvent): void {
     if (event.revision <= this.#after || !event.entry.key.startsWith(this.#prefix)) return;
+    const { resource } = this.#call;
+    if (!resource.conversion?.convertAll) {
+      this.#show(event);
+      return;
+    }
+    const entries = event.previous ? [event.entry, event.previous] : [event.entry];
+    if (event.previous) entries.push(deletedEntry(event.previous, event.revision));
+    this.#converted = this.#converted
+      .then(() => prepareViews(entries, resource))
+      .then(
+        () => this.#show(event, entries[2]),
+        (error: unknown) => this.fail(error),
+      );
+  }
+
+  /** `left`: the last state of an object that leaves the selection, if it had to be converted. */
+  #show(event: CacheEvent, left?: CacheEntry): void {
     if (!this.#selection) {
       this.stream.push(this.#encode.event(event));
       return;
@@ -129,7 +150,7 @@ class Watcher {
     else if (matches) this.#send('ADDED', event.entry);
     else if (matched && event.type === 'DELETED') this.stream.push(this.#encode.event(event));
     // The object left the selection: its last selected state, at this revision.
-    else if (matched) this.#send('DELETED', deletedEntry(event.previous!, event.revision));
+    else if (matched) this.#send('DELETED', left ?? deletedEntry(event.previous!, event.revision));
   }
 
   #send(type: 'ADDED' | 'DELETED', entry: CacheEntry): void {
