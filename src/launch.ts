@@ -84,7 +84,7 @@ function start(paths: ClusterPaths, component: ComponentName, extra: string[]): 
     command: [
       process.execPath,
       ...process.execArgv,
-      ...heapFlags,
+      ...heapFlags[component],
       ...profilingFlags(),
       process.argv[1] as string,
       component,
@@ -96,8 +96,14 @@ function start(paths: ClusterPaths, component: ComponentName, extra: string[]): 
   });
 }
 
-/** A small young generation keeps resident memory low; both processes hold little that lives long. */
-const heapFlags = ['--max-semi-space-size=4'];
+/**
+ * A small young generation keeps resident memory low. The control plane makes garbage faster, and what it still holds
+ * when the young generation is collected is copied: with 4 MiB that takes a tenth of its time while Pods start.
+ */
+const heapFlags: Record<ComponentName, string[]> = {
+  server: ['--max-semi-space-size=16'],
+  agent: ['--max-semi-space-size=4'],
+};
 
 /** For profiles of the two processes: VITRINE_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles' vitrine up. */
 function profilingFlags(): string[] {

@@ -46,6 +46,12 @@ function startWorker(file: string): Worker {
   });
 }
 
+/**
+ * One message that the thread works on, and one that waits for it. What comes meanwhile goes into the next one: each
+ * message costs both threads as much as several requests in it.
+ */
+const maxUnderWay = 2;
+
 /** A request that the thread has not answered yet. */
 interface Pending {
   request: Request;
@@ -67,10 +73,12 @@ type Answer =
 class SqliteStore implements Store {
   readonly #worker: Worker;
   readonly #file: string;
-  /** Requests of this turn of the event loop, sent together at its end. */
+  /** Requests of this turn of the event loop, or since the thread has enough to do, sent together. */
   #unsent: Pending[] = [];
   /** Sent and not answered, oldest first: the thread answers in order. */
   #sent: Pending[] = [];
+  /** Messages sent, whose last request is not answered; at most maxUnderWay. */
+  #underWay: number[] = [];
   /** The newest revision of which the events have been delivered; all of them are durable. */
   #durable = 0;
   /** Watches that have seen everything up to #durable and get the events of each batch. */
@@ -156,7 +164,9 @@ class SqliteStore implements Store {
   }
 
   #flush(): void {
+    if (this.#underWay.length >= maxUnderWay || this.#unsent.length === 0) return;
     const batch = this.#unsent;
+    this.#underWay.push(batch.length);
     this.#unsent = [];
     const packer = new Packer();
     for (const { value } of batch) if (value) packer.add(value);
@@ -175,6 +185,9 @@ class SqliteStore implements Store {
   #receive({ replies, expired, revision, bytes }: ReplyBatch): void {
     const values = new Unpacker(bytes);
     const answered = this.#sent.splice(0, replies.length);
+    this.#countAnswered(replies.length);
+    // Before the answers, which bring the next requests: the thread goes on at once.
+    this.#flush();
     if (this.#sent.length === 0) this.#worker.unref();
     const answers = replies.map((reply, index) => unpackReply(reply, values, answered[index]!.value));
     const events = answers.flatMap((answer) => (answer.kind === 'written' ? answer.event : []));
@@ -190,6 +203,18 @@ class SqliteStore implements Store {
       if (answer.kind === 'failed') pending.reject(answer.error);
       else pending.resolve(answer);
     });
+  }
+
+  #countAnswered(count: number): void {
+    for (let left = count; left > 0; ) {
+      const oldest = this.#underWay[0]!;
+      if (oldest > left) {
+        this.#underWay[0] = oldest - left;
+        return;
+      }
+      left -= oldest;
+      this.#underWay.shift();
+    }
   }
 
   /** Fetches what the watch has missed, page by page, until it can go live. */

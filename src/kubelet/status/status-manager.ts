@@ -27,7 +27,7 @@ interface Entry {
 const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
 
 /** How long news that nobody waits for (a container is being created) may wait to be overtaken. */
-const lazyMs = 1000;
+const lazyMs = 2000;
 const retryMs = 1000;
 
 /**
@@ -75,7 +75,7 @@ export class StatusManager {
     this.set(pod, entry.wanted);
   }
 
-  /** Reports a status. `lazy`: it may be overtaken by the next one within a second. */
+  /** Reports a status. `lazy`: it may be overtaken by the next one within lazyMs. */
   set(pod: Pod, wanted: PodStatus, { lazy = false } = {}): void {
     let entry = this.#entries.get(pod.metadata.uid);
     if (!entry) {
