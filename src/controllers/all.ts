@@ -7,6 +7,7 @@ import { disruptionController } from './disruption/disruption.ts';
 import { endpointsController } from './endpoints/endpoints.ts';
 import { endpointSliceController } from './endpoints/endpointslice.ts';
 import { endpointSliceMirroringController } from './endpoints/mirroring.ts';
+import { horizontalPodAutoscalerController } from './hpa/hpa.ts';
 import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
@@ -58,6 +59,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'statefulset-controller', make: statefulSetController },
     { account: 'job-controller', make: jobController },
     { account: 'cronjob-controller', make: cronJobController },
+    { account: 'horizontal-pod-autoscaler', make: horizontalPodAutoscalerController },
     { account: 'ttl-after-finished-controller', make: ttlAfterFinishedController },
     { account: 'disruption-controller', make: disruptionController },
     { account: 'resourcequota-controller', make: resourceQuotaController },
