@@ -23,6 +23,7 @@ export const commands: Record<string, CommandEntry> = {
     summary: 'the page: a live map, on loopback',
     load: () => import('./web.ts'),
   },
+  look: { usage: 'look X', summary: 'everything about one thing', load: () => import('./look.ts') },
   why: { usage: 'why KIND/NAME', summary: 'why it does not work', load: () => import('./why.ts') },
   server: {
     usage: 'server',

@@ -1,0 +1,26 @@
+import type { Namespace } from '../snapshot.ts';
+import { containerStep } from './above.ts';
+import type { Look } from './look.ts';
+import { group, processNode } from './process.ts';
+
+/** A namespace by its inode: who is in it. */
+export function lookAtNamespace({ inode, kind, host, containers, members }: Namespace): Look {
+  const roots = members.filter(({ parent }) => !parent || !members.includes(parent));
+  const threads = members.reduce((sum, { threadCount }) => sum + threadCount, 0);
+  return {
+    type: 'namespace',
+    title: `${kind} namespace ${inode}`,
+    above: [],
+    facts: [
+      { name: 'of the host', value: host ? 'yes' : 'no' },
+      { name: 'members', value: `${members.length} processes with ${threads} threads` },
+    ],
+    below: [
+      ...group('containers', [...containers].map(containerStep)),
+      ...group(
+        'processes',
+        roots.map((process) => (host ? { ...processNode(process), children: [] } : processNode(process))),
+      ),
+    ],
+  };
+}
