@@ -71,12 +71,11 @@ function checkDeadline(node: NodeContext, record: PodRecord): number | undefined
   return undefined;
 }
 
-/** Step 3 and 10. A Pod that is only being made may be reported late. */
+/** Step 3 and 10. What is about to change, or a Pod that is only being made, may be reported late. */
 function report(node: NodeContext, record: PodRecord, settled: boolean): void {
   const status = currentStatus(node, record);
-  const creating = status.phase === 'Pending' && !settled;
   const waiting = status.phase === 'Pending' && record.waiting.size === 0;
-  node.status.set(record.pod, status, { lazy: creating || waiting });
+  node.status.set(record.pod, status, { lazy: !settled || waiting });
 }
 
 async function stopContainers(node: NodeContext, record: PodRecord, plan: PodActions): Promise<void> {

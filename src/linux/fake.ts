@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { SyscallError } from '../base/errors.ts';
+import { connectLoopback } from './connect-loopback.ts';
 import type { CgroupLimits, CgroupUsage, LinkInfo, Linux, MountInfo, Route, RunResult } from './linux.ts';
 
 /** One recorded call: 'net.attachPod' and its arguments. */
@@ -189,6 +190,10 @@ export class FakeLinux implements Linux {
     connectSeqpacket: async (path) => {
       this.#record('sockets.connectSeqpacket', path);
       return new PassThrough({ objectMode: true });
+    },
+    connectLoopback: (port, netns) => {
+      this.#record('sockets.connectLoopback', port, netns);
+      return connectLoopback(port, undefined);
     },
   };
 

@@ -223,6 +223,8 @@ export interface FlowTarget {
 export interface Sockets {
   /** Connects to an AF_UNIX SOCK_SEQPACKET socket (which net.connect cannot). */
   connectSeqpacket(path: string): Promise<PacketStream>;
+  /** Connects to a TCP port of localhost in the network namespace pinned at `netns`; in our own without one. Half-open. */
+  connectLoopback(port: number, netns?: string): Promise<import('node:net').Socket>;
 }
 
 /** One chunk read is one packet (a Uint8Array), one chunk written is sent as one packet. Ends when the peer closes. */

@@ -1,4 +1,5 @@
 import * as koffi from 'koffi';
+import { UserError } from '../base/errors.ts';
 
 /** libnftables(3) by FFI: what nft(8) is a thin shell around, without starting it (Debian: libnftables1). */
 export type NftRun = (script: string) => string;
@@ -20,9 +21,17 @@ export function openNftables(): NftRun {
     const failed = run(context, script) !== 0;
     const text = output(context) as string;
     const message = errors(context) as string;
-    if (failed) throw new Error(`nft: ${firstLine(message) || 'unknown error'}`);
+    if (failed) throw nftError(firstLine(message) || 'unknown error');
     return text;
   };
+}
+
+function nftError(message: string): Error {
+  if (!/Operation not supported in: add table ip /.test(message)) return new Error(`nft: ${message}`);
+  return new UserError('this kernel has no nf_tables for IPv4', {
+    hint: 'load it with: modprobe nf_tables, or use a kernel with CONFIG_NF_TABLES_IPV4',
+    cause: new Error(`nft: ${message}`),
+  });
 }
 
 /** '/dev/stdin:1:1-3: Error: …' and a copy of the line with a marker below it: keep both, on one line. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { CgroupTree } from './cgroup-layout.ts';
+import { connectLoopback } from './connect-loopback.ts';
 import { KernelThread } from './kernel-thread.ts';
 import type { Cgroups, Linux, Mounts, Namespaces, NetDevices, Nftables } from './linux.ts';
 import type { KernelEvent } from './operations.ts';
@@ -30,7 +31,14 @@ export async function openLinux({ log }: { log: Logger }): Promise<Linux> {
     cgroups,
     processes: createProcesses((pid, fn) => watchExit(thread, exits, pid, fn), cgroups),
     nft: createNftables(thread),
-    sockets: { connectSeqpacket: (file) => streams.connect(file) },
+    sockets: {
+      connectSeqpacket: (file) => streams.connect(file),
+      connectLoopback: (port, netns) =>
+        connectLoopback(
+          port,
+          netns === undefined ? undefined : (address) => thread.call('sockets.openTcp', netns, address),
+        ),
+    },
     sysctl: { get: readSysctl, set: writeSysctl },
     close: () => thread.close(),
   };

@@ -9,6 +9,7 @@ import * as namespaces from './namespaces.ts';
 import * as net from './net-devices.ts';
 import { type NftRun, openNftables } from './nftables.ts';
 import { SeqpacketConnections } from './seqpacket.ts';
+import { openTcpSocket } from './tcp-socket.ts';
 
 /** What the kernel thread tells without being asked. */
 export type KernelEvent =
@@ -62,6 +63,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
       return nft(script);
     },
     'nft.forgetFlows': forgetFlows,
+    'sockets.openTcp': openTcpSocket,
     'exit.watch': (watch: number, pid: number) => watches.add(watch, pid),
     'exit.cancel': (watch: number) => void watches.cancel(watch),
     'seqpacket.open': (id: number, path: string) => sockets.open(id, path),

@@ -4,7 +4,7 @@ import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { StreamSession } from '../../runtime/runtime.ts';
 import type { NodeContext } from '../node-context.ts';
 import { type PodRecord, specContainer } from '../pod-record.ts';
-import { forwardProtocols, serveForward } from './port-forward.ts';
+import { type Dial, forwardProtocols, serveForward } from './port-forward.ts';
 import { type CommandStreams, commandProtocols, serveCommand } from './remote-command.ts';
 import { CommandStreamSet, serveSpdyCommand, spdyCommandProtocols } from './spdy/spdy-command.ts';
 import { SpdyConnection } from './spdy/spdy-connection.ts';
@@ -34,27 +34,27 @@ export async function serveStreams(stream: StreamRequest): Promise<void> {
 }
 
 async function serveWebSocket(stream: StreamRequest): Promise<void> {
-  const { request, socket, head, verb, node, record, query } = stream;
+  const { request, socket, head, verb, query } = stream;
   if (verb !== 'portForward') {
     const start = session(stream);
     const webSocket = await openWebSocket(request, socket, head, commandProtocols);
     return serveCommand(webSocket, wantedStreams(query), start);
   }
-  const podIP = record.podIPs[0] ?? node.nodeAddress;
+  const dial = dialOf(stream);
   if ((request.headers['sec-websocket-protocol'] ?? '').includes(tunnelProtocol)) {
     const webSocket = await openWebSocket(request, socket, head, [tunnelProtocol]);
     const { createWebSocketStream } = await import('ws');
-    forwardOver(createWebSocketStream(webSocket), Buffer.alloc(0), podIP);
+    forwardOver(createWebSocketStream(webSocket), Buffer.alloc(0), dial);
     return;
   }
   const ports = query.getAll('port').concat(query.getAll('ports')).join(',').split(',').map(Number);
   if (ports.some((port) => !(port > 0 && port < 65_536)))
     throw badRequest(`port forward needs ports between 1 and 65535, not '${query.getAll('port')}'`);
-  serveForward(await openWebSocket(request, socket, head, forwardProtocols), ports, podIP);
+  serveForward(await openWebSocket(request, socket, head, forwardProtocols), ports, dial);
 }
 
 async function serveSpdy(stream: StreamRequest): Promise<void> {
-  const { request, socket, head, verb, node, record, query } = stream;
+  const { request, socket, head, verb, query } = stream;
   const offered = [request.headers['x-stream-protocol-version'] ?? []].flat().join(',').split(',');
   const supported = verb === 'portForward' ? spdyForwardProtocols : spdyCommandProtocols;
   const names = offered.map((name) => name.trim());
@@ -68,7 +68,7 @@ async function serveSpdy(stream: StreamRequest): Promise<void> {
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
   );
   if (!start) {
-    forwardOver(socket, head, record.podIPs[0] ?? node.nodeAddress);
+    forwardOver(socket, head, dialOf(stream));
     return;
   }
   const set = new CommandStreamSet(wantedStreams(query), protocol);
@@ -76,8 +76,18 @@ async function serveSpdy(stream: StreamRequest): Promise<void> {
   await serveSpdyCommand(connection, set, protocol, start).catch(() => socket.destroy());
 }
 
-function forwardOver(socket: Duplex, head: Buffer, podIP: string): void {
-  const forwards = new PortForwards(podIP);
+/** Connections are made inside the Pod's network namespace. */
+function dialOf({ node, record }: StreamRequest): Dial {
+  const netns = record.pod.spec.hostNetwork ? undefined : record.sandbox?.namespaces.net;
+  if (!netns && !record.pod.spec.hostNetwork)
+    throw badRequest(
+      `unable to forward port because pod is not running. Current status=${node.status.get(record.pod).phase}`,
+    );
+  return (port) => node.linux.sockets.connectLoopback(port, netns);
+}
+
+function forwardOver(socket: Duplex, head: Buffer, dial: Dial): void {
+  const forwards = new PortForwards(dial);
   new SpdyConnection(socket, head, (one) => forwards.add(one));
 }
 

@@ -1,16 +1,16 @@
-import net from 'node:net';
+import type { Dial } from '../port-forward.ts';
 import type { SpdyStream } from './spdy-connection.ts';
 
 export const spdyForwardProtocols = ['portforward.k8s.io'];
 
 /** Connects pairs of streams, 'data' and 'error' with one request id, to ports of a Pod (kubelet cri/streaming/portforward). */
 export class PortForwards {
-  readonly #podIP: string;
+  readonly #dial: Dial;
   /** Halves of pairs whose other half has not come yet, by request id. */
   readonly #halves = new Map<string, SpdyStream>();
 
-  constructor(podIP: string) {
-    this.#podIP = podIP;
+  constructor(dial: Dial) {
+    this.#dial = dial;
   }
 
   add(stream: SpdyStream): void {
@@ -22,10 +22,10 @@ export class PortForwards {
     }
     this.#halves.delete(id);
     const isError = stream.headers.get('streamtype') === 'error';
-    this.#connect(isError ? other : stream, isError ? stream : other);
+    void this.#connect(isError ? other : stream, isError ? stream : other);
   }
 
-  #connect(data: SpdyStream, error: SpdyStream): void {
+  async #connect(data: SpdyStream, error: SpdyStream): Promise<void> {
     const port = Number(data.headers.get('port'));
     const fail = (text: string) => {
       error.end(`an error occurred forwarding ${port}: ${text}`);
@@ -35,16 +35,17 @@ export class PortForwards {
       fail(`invalid port '${data.headers.get('port')}'`);
       return;
     }
-    const connection = net.connect({ host: this.#podIP, port, allowHalfOpen: true });
-    connection.on('error', (cause) => fail(`error forwarding port ${port} to pod: ${cause.message}`));
-    connection.on('connect', () => {
-      data.pipe(connection);
-      connection.pipe(data);
-    });
+    const failed = (cause: Error) => fail(`error forwarding port ${port} to pod: ${cause.message}`);
+    const connection = await this.#dial(port).catch(failed);
+    if (!connection) return;
+    connection.on('error', failed);
+    data.pipe(connection);
+    connection.pipe(data);
     connection.on('close', () => {
       if (!error.writableEnded) error.end();
       data.end();
     });
+    if (data.destroyed) connection.destroy();
     data.on('close', () => connection.destroy());
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { type Duplex, duplexPair, PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
+import { connectLoopback } from '../../../linux/connect-loopback.ts';
 import { HeaderReader, HeaderWriter } from './header-block.ts';
 import { CommandStreamSet, serveSpdyCommand } from './spdy-command.ts';
 import { SpdyConnection } from './spdy-connection.ts';
@@ -105,7 +106,7 @@ describe('SPDY/3.1', () => {
     await new Promise((resolve) => echo.on('listening', resolve));
     const port = String((echo.address() as net.AddressInfo).port);
     const client = new TestClient();
-    const forwards = new PortForwards('127.0.0.1');
+    const forwards = new PortForwards((port) => connectLoopback(port, undefined));
     new SpdyConnection(client.server, Buffer.alloc(0), (stream) => forwards.add(stream));
     await client.open(1, { streamType: 'error', port, requestID: '0' });
     await client.open(3, { streamType: 'data', port, requestID: '0' });
