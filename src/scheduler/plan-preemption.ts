@@ -37,7 +37,7 @@ export function planPreemption(
 }
 
 /** Its victims are on their way out already (PodEligibleToPreemptOthers). */
-function waitsForVictims(pod: Pod, context: SchedulingContext): boolean {
+export function waitsForVictims(pod: Pod, context: Pick<SchedulingContext, 'nodes'>): boolean {
   const nominated = context.nodes.find(({ node }) => node.metadata.name === pod.status?.nominatedNodeName);
   return [...(nominated?.pods.values() ?? [])].some(
     (one) => one.metadata.deletionTimestamp && priorityOf(one) < priorityOf(pod),

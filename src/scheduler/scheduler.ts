@@ -10,9 +10,9 @@ import type { InformerFactory } from '../client/informer.ts';
 import { pathOf } from '../client/rest.ts';
 import { bindVolumes } from './bind-volumes.ts';
 import { clusterObjects, podDisruptionBudgets, storageClasses } from './cluster-objects.ts';
-import { ClusterSnapshot } from './cluster-snapshot.ts';
+import { ClusterSnapshot, type NodeInfo } from './cluster-snapshot.ts';
 import { planPlacement } from './plan-placement.ts';
-import { planPreemption, priorityOf } from './plan-preemption.ts';
+import { planPreemption, priorityOf, waitsForVictims } from './plan-preemption.ts';
 import type { SchedulingContext } from './plugin.ts';
 import { allPlugins } from './plugins/all.ts';
 import { hasClaims } from './plugins/volume-binding.ts';
@@ -193,7 +193,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     total: number,
     preemption: ReturnType<typeof planPreemption>,
   ): Promise<void> {
-    const message = total === 0 || preemption ? reason : `${reason} ${preemptionMessage(pod, preemptable, total)}`;
+    const message =
+      total === 0 || preemption ? reason : `${reason} ${preemptionMessage(pod, snapshot.nodes(), preemptable)}`;
     events.event(pod, 'Warning', 'FailedScheduling', message);
     try {
       await writeUnschedulable(pod, message, preemption?.node);
@@ -256,9 +257,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 }
 
 /** The words of kube-scheduler 1.36, whose plugin for devices has its say before preemption. */
-function preemptionMessage(pod: Pod, preemptable: number, total: number): string {
+function preemptionMessage(pod: Pod, all: NodeInfo[], preemptable: number): string {
+  const total = all.length;
   const before = 'no new claims to deallocate, preemption:';
   if (pod.spec.preemptionPolicy === 'Never') return `${before} not eligible due to preemptionPolicy=Never.`;
+  if (waitsForVictims(pod, { nodes: all }))
+    return `${before} not eligible due to a terminating pod on the nominated node.`;
   const helpless = total - preemptable;
   const reasons = [
     ...(preemptable > 0 ? [`${preemptable} No preemption victims found for incoming pod`] : []),
