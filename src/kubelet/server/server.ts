@@ -143,7 +143,8 @@ class HttpsServer implements KubeletServer {
   #find(namespace = '', name = ''): PodRecord {
     const record = this.#parts.workers
       .records()
-      .find(({ pod }) => pod.metadata.namespace === namespace && pod.metadata.name === name);
+      // What still stops after a forced deletion is not meant: there may be another Pod of that name.
+      .find((one) => !one.gone && one.pod.metadata.namespace === namespace && one.pod.metadata.name === name);
     if (!record) throw notFound(pods, name);
     return record;
   }
