@@ -146,8 +146,9 @@ class NodePodNetwork implements PodNetwork {
 
   async removeAll(): Promise<void> {
     const { net, nft } = this.#linux;
-    await nft.apply(`add table ip ${podTable(this.#plan)}\ndelete table ip ${podTable(this.#plan)}\n`);
-    await nft.apply(`add table ip ${this.#plan.nftTable}\ndelete table ip ${this.#plan.nftTable}\n`);
+    const tables = (await nft.list('list tables ip')).split('\n').map((line) => line.replace(/ # handle.*/, ''));
+    for (const name of [podTable(this.#plan), this.#plan.nftTable])
+      if (tables.includes(`table ip ${name}`)) await nft.apply(`delete table ip ${name}\n`);
     await disallowForwarding(nft, this.#linkPrefix);
     await this.#deleteLinks(() => true);
     await net.deleteRoute({ destination: this.#plan.podCidr, type: 'unreachable' });
