@@ -301,7 +301,7 @@ export class Containers {
   async #deleteFromCrun(id: string): Promise<void> {
     const { linux, paths, programs } = this.#options;
     try {
-      await rm(path.join(paths.crun, id), { recursive: true, force: true });
+      rmSync(path.join(paths.crun, id), { recursive: true, force: true });
     } catch {
       await linux.processes.run([programs.crun, '--root', paths.crun, 'delete', '--force', id]);
     }
@@ -313,10 +313,13 @@ export class Containers {
     entry?.unwatch?.();
     const dir = this.bundle(id);
     if (!entry?.finished && created) await linux.cgroups.remove(created.cgroup);
-    await unmountRootfs(linux, path.join(dir, 'rootfs'), path.join(paths.writable, id));
+    // The writable layer goes last of what `#finish` removes.
+    const writable = path.join(paths.writable, id);
+    if (existsSync(writable)) await unmountRootfs(linux, path.join(dir, 'rootfs'), writable);
     await this.#deleteFromCrun(id);
-    await rm(path.join(paths.exits, id), { force: true });
-    await rm(dir, { recursive: true, force: true });
+    // Synchronous, as on tmpfs: Node's own recursion makes a dozen trips through its thread pool.
+    rmSync(path.join(paths.exits, id), { force: true });
+    rmSync(dir, { recursive: true, force: true });
     this.#entries.delete(id);
     entry?.end();
   }

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Linux, NamespaceKind } from '../linux/linux.ts';
@@ -81,7 +80,7 @@ export class Sandboxes {
     ) as Partial<Record<NamespaceKind, string>>;
     if (Object.keys(pins).length > 0) await this.#linux.namespaces.remove(pins);
     if (sandbox) await this.#linux.cgroups.remove(sandbox.spec.cgroup);
-    await rm(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true });
     this.#records.delete(id);
   }
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Pod, Volume } from '../../api/generated/core-v1.ts';
 import type { Client } from '../../client/client.ts';
@@ -78,7 +79,7 @@ export class VolumeManager {
     if (!volumes || volumes.some((volume) => volume.emptyDir?.medium === 'Memory')) {
       for (const mount of await this.#linux.mounts.list(`${dirs.run}/`)) await this.#linux.mounts.unmount(mount.target);
     }
-    await rm(dirs.run, { recursive: true, force: true });
+    rmSync(dirs.run, { recursive: true, force: true });
     if (!volumes || volumes.some((volume) => volume.emptyDir)) await rm(dirs.state, { recursive: true, force: true });
   }
 
