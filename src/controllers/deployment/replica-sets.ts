@@ -34,7 +34,8 @@ export function createReplicaSets({ client, events, clock }: ControllerContext):
   async function ensureNew(deployment: Deployment, owned: ReplicaSet[]): Promise<ReplicaSet | undefined> {
     const found = findNewReplicaSet(deployment, owned);
     const others = owned.filter((set) => set !== found);
-    const revision = Math.max(maxRevision(others) + 1, found ? revisionOf(found) : 0);
+    const next = maxRevision(others) + 1n;
+    const revision = found && revisionOf(found) > next ? revisionOf(found) : next;
     if (!found) return create(deployment, owned, revision);
     const annotations = replicaSetAnnotations(deployment, found, revision);
     const minReadySeconds = deployment.spec.minReadySeconds;
@@ -54,7 +55,7 @@ export function createReplicaSets({ client, events, clock }: ControllerContext):
   async function create(
     deployment: Deployment,
     owned: ReplicaSet[],
-    revision: number,
+    revision: bigint,
   ): Promise<ReplicaSet | undefined> {
     const hash = templateHash(deployment.spec.template, deployment.status?.collisionCount);
     const labels = { ...deployment.spec.template.metadata?.labels, [hashLabel]: hash };
@@ -174,7 +175,7 @@ export function createReplicaSets({ client, events, clock }: ControllerContext):
         (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0),
     );
     const surplus = Math.max(0, old.length - limit);
-    const byRevision = byAge(candidates).sort((a, b) => revisionOf(a) - revisionOf(b));
+    const byRevision = byAge(candidates).sort((a, b) => Number(revisionOf(a) - revisionOf(b)));
     for (const set of byRevision.slice(0, surplus)) {
       try {
         await client.delete(replicaSets, set.metadata.name, set.metadata.namespace);

@@ -20,13 +20,17 @@ const ownAnnotations = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
-export function revisionOf(object: Deployment | ReplicaSet): number {
-  return Number(object.metadata.annotations?.[revisionAnnotation] ?? 0) || 0;
+/** 64 bits, as others may have put any number there. */
+export function revisionOf(object: Deployment | ReplicaSet): bigint {
+  const text = object.metadata.annotations?.[revisionAnnotation] ?? '';
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
 }
 
 /** The newest revision among the sets. */
-export function maxRevision(sets: ReplicaSet[]): number {
-  return Math.max(0, ...sets.map(revisionOf));
+export function maxRevision(sets: ReplicaSet[]): bigint {
+  let newest = 0n;
+  for (const set of sets) if (revisionOf(set) > newest) newest = revisionOf(set);
+  return newest;
 }
 
 /** The set whose template is the Deployment's, the oldest if there are several. */
@@ -55,14 +59,14 @@ function templateText(template: PodTemplateSpec): string {
 }
 
 /** Annotations of a ReplicaSet at this revision: the Deployment's, and the record of former revisions. */
-export function replicaSetAnnotations(deployment: Deployment, set: ReplicaSet | undefined, revision: number) {
+export function replicaSetAnnotations(deployment: Deployment, set: ReplicaSet | undefined, revision: bigint) {
   const current = set?.metadata.annotations ?? {};
   const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(([name]) => !ownAnnotations.has(name));
   const annotations: Record<string, string> = { ...current, ...Object.fromEntries(copied) };
-  const old = set ? revisionOf(set) : 0;
+  const old = set ? revisionOf(set) : 0n;
   if (old >= revision) return annotations;
   annotations[revisionAnnotation] = String(revision);
-  if (old > 0) {
+  if (old > 0n) {
     const history = (current[revisionHistoryAnnotation] ?? '').split(',').filter(Boolean);
     if (!history.includes(String(old))) annotations[revisionHistoryAnnotation] = [...history, old].join(',');
   }

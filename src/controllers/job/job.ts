@@ -2,6 +2,7 @@ import type { Job, JobCondition, JobStatus } from '../../api/generated/batch-v1.
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { controllerOf, keyOf } from '../../api/object.ts';
 import { builtin, pods } from '../../api/resource.ts';
+import { compileSelector } from '../../api/selectors.ts';
 import { hasReason } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
@@ -71,7 +72,8 @@ export function jobController(context: ControllerContext): Controller {
     watches: [
       {
         resource: pods,
-        keys: (pod: Pod) => jobKeyOf(pod) ?? (hasFinalizer(pod) ? [`${orphanPrefix}${keyOf(pod)}`] : []),
+        keys: (pod: Pod) =>
+          jobKeyOf(pod) ?? [...jobsSelecting(pod), ...(hasFinalizer(pod) ? [`${orphanPrefix}${keyOf(pod)}`] : [])],
       },
     ],
     minIntervalMs: 50,
@@ -108,6 +110,19 @@ export function jobController(context: ControllerContext): Controller {
     await writeStatus(job, claimed, state, counts, end);
     if (change.error) throw change.error;
     return plan.afterMs !== undefined && !end ? { requeueAfterMs: Math.max(plan.afterMs, 1) } : undefined;
+  }
+
+  /** Keys of the Jobs that would adopt the Pod. */
+  function jobsSelecting(pod: Pod): string[] {
+    const { metadata } = pod;
+    if (controllerOf(pod) || !metadata.labels || metadata.deletionTimestamp) return [];
+    return all
+      .list()
+      .filter(
+        (job) => job.metadata.namespace === metadata.namespace && !job.metadata.deletionTimestamp && !isFinished(job),
+      )
+      .filter((job) => compileSelector(job.spec.selector)(metadata.labels))
+      .map(keyOf);
   }
 
   function claimPods(job: Job): Promise<Pod[]> {
@@ -218,7 +233,7 @@ export function jobController(context: ControllerContext): Controller {
   }
 
   async function releaseOrphan(pod: Pod | undefined): Promise<void> {
-    if (pod && !jobKeyOf(pod) && isTracked(pod)) await release([pod]);
+    if (pod && !jobKeyOf(pod) && isTracked(pod) && jobsSelecting(pod).length === 0) await release([pod]);
   }
 
   async function release(finishedPods: Pod[]): Promise<void> {
