@@ -49,7 +49,8 @@ export async function startCluster(name: string, options: { apiPort?: number } =
   try {
     const api = Promise.resolve(starting.server?.report).then((report) => ({ report, ms: elapsed() }));
     const node = Promise.resolve(starting.agent?.report).then((report) => ({ report, ms: elapsed() }));
-    const apiResult = await Promise.race([api, node.then(({ report }) => (report?.error ? { report, ms: 0 } : api))]);
+    const failedNode = node.then(({ report }) => (report?.error ? requireReady('agent', report, paths) : undefined));
+    const apiResult = await Promise.race([api, failedNode.then(() => api)]);
     requireReady('server', apiResult.report, paths);
     const nodeResult = await node;
     requireReady('agent', nodeResult.report, paths);
