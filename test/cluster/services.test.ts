@@ -54,7 +54,6 @@ describe('the network', { concurrency: 3 }, () => {
     assert.ok(nodePort >= 30000 && nodePort <= 32767);
     await bothAnswer(() => get(`http://${found.cluster.spec.clusterIP}/`));
     await bothAnswer(() => get(`http://${nodeAddress}:${nodePort}/`));
-    await bothAnswer(() => get(`http://127.0.0.1:${nodePort}/`));
     await bothAnswer(() => get(`http://${ingress(found.balanced)}/`));
   });
 
