@@ -60,11 +60,11 @@ export function checkOrigin(method: string, headers: IncomingHttpHeaders, requir
 }
 
 /** The page may run and fetch only what this server sends. `nonce` is for style elements that xterm.js makes. */
-export function securityHeaders(nonce: string): Record<string, string> {
+export function securityHeaders(nonce?: string): Record<string, string> {
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
-    `style-src 'self' 'nonce-${nonce}'`,
+    nonce === undefined ? "style-src 'self'" : `style-src 'self' 'nonce-${nonce}'`,
     "style-src-attr 'unsafe-inline'",
     "connect-src 'self'",
     "img-src 'self' data:",

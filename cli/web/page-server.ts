@@ -91,10 +91,10 @@ async function handle(
 /** The token goes out of the address bar, and with it out of the history, at once. */
 function enter(response: ServerResponse, guard: Guard, token: string, known: boolean): void {
   const cookie = guard.exchange(token);
-  if (!cookie && !known)
-    return refuse(response, 403, 'this URL has been used; press Enter where vitrine web runs for another');
-  response.writeHead(303, { location: '/', ...(cookie && { 'set-cookie': cookie }), 'cache-control': 'no-store' });
-  response.end();
+  if (cookie || known) {
+    response.writeHead(303, { location: '/', ...(cookie && { 'set-cookie': cookie }), 'cache-control': 'no-store' });
+    response.end();
+  } else refuse(response, 403, 'this URL has been used; press Enter where vitrine web runs for another');
 }
 
 /** Stands in the page where a style element is to get its nonce from. */
@@ -117,7 +117,7 @@ function sendAsset(request: IncomingMessage, response: ServerResponse, { body, t
 
 function refuse(response: ServerResponse, status: number, reason: string): void {
   response.writeHead(status, {
-    ...securityHeaders(''),
+    ...securityHeaders(),
     'content-type': 'text/plain; charset=utf-8',
     'cache-control': 'no-store',
   });
@@ -132,17 +132,19 @@ interface Upgrade extends PageServerOptions {
 function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, context: Upgrade): void {
   const { headers } = request;
   socket.on('error', () => socket.destroy());
-  const known = context.guard.knows(headers);
-  const checks = [checkHost(headers.host), checkOrigin('GET', headers, true)];
-  const refused = checks.find((check) => !check.allow);
-  if (refused && !refused.allow) return end(socket, refused.status);
-  if (!known) return end(socket, 401);
+  const refused = [checkHost(headers.host), checkOrigin('GET', headers, true)].find((check) => !check.allow);
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-  const accept = (use: (page: WebSocket) => void) => context.sockets.handleUpgrade(request, socket, head, use);
-  if (url.pathname === '/live') return accept((page) => followLive(page, context));
+  const use = routeOf(url, context);
+  if (refused && !refused.allow) end(socket, refused.status);
+  else if (!context.guard.knows(headers)) end(socket, 401);
+  else if (!use) end(socket, 404);
+  else context.sockets.handleUpgrade(request, socket, head, use);
+}
+
+function routeOf(url: URL, context: Upgrade): ((page: WebSocket) => void) | undefined {
+  if (url.pathname === '/live') return (page) => followLive(page, context);
   const path = url.pathname === '/exec' ? execPath(url.searchParams) : undefined;
-  if (path !== undefined) return accept((page) => tunnelExec(page, context.access, path));
-  end(socket, 404);
+  return path === undefined ? undefined : (page) => tunnelExec(page, context.access, path);
 }
 
 function end(socket: Duplex, status: number): void {

@@ -165,6 +165,8 @@ const isInit = (pod: PodEntry | undefined, name: string | undefined): boolean =>
 function absentContainers(pod: PodEntry): LiveContainer[] {
   const { initContainers = [], containers = [] } = pod.object.spec;
   const present = new Set(pod.containers.map(({ name }) => name));
+  // One that runs already, but whose name the Pod's status does not tell yet, may be any of them.
+  if (present.has(undefined)) return [];
   const statuses = new Map(statusesOf(pod.object).map((status) => [status.name, status]));
   return [...initContainers, ...containers].flatMap(({ name, image = '' }) => {
     if (present.has(name)) return [];

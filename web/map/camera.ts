@@ -83,11 +83,7 @@ export function flight(from: Camera, to: Camera, screen: Size): { at: (t: number
       const s = length * t;
       if (near) return camera(a.cx + dx * t, a.cy + dy * t, a.width * Math.exp(Math.SQRT2 * s));
       const along = (a.width / 2 / distance) * (Math.cosh(r0) * Math.tanh(Math.SQRT2 * s + r0) - Math.sinh(r0));
-      return camera(
-        a.cx + along * dx,
-        a.cy + along * dy,
-        (a.width * Math.cosh(r0)) / Math.cosh(Math.SQRT2 * s + r0),
-      );
+      return camera(a.cx + along * dx, a.cy + along * dy, (a.width * Math.cosh(r0)) / Math.cosh(Math.SQRT2 * s + r0));
     },
   };
 }
@@ -97,6 +93,9 @@ export function isSeen(camera: Camera, screen: Size, box: Rectangle): boolean {
   const left = (box.x - camera.x) * camera.scale;
   const top = (box.y - camera.y) * camera.scale;
   return (
-    left < screen.width && top < screen.height && left + box.width * camera.scale > 0 && top + box.height * camera.scale > 0
+    left < screen.width &&
+    top < screen.height &&
+    left + box.width * camera.scale > 0 &&
+    top + box.height * camera.scale > 0
   );
 }

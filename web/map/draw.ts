@@ -98,7 +98,6 @@ function fillOf(scene: Scene, box: Box, depth: number, detail: string): string {
   }
   if (detail === 'spot') return mix(ground, box.health ? palette.health[box.health] : palette.border, 0.5);
   if (box.health === 'bad') return mix(ground, palette.health.bad, 0.16);
-  if (box.health === 'progress' && box.kind !== 'object') return mix(ground, palette.health.progress, 0.1);
   return ground;
 }
 
@@ -112,7 +111,7 @@ function drawOutline(context: CanvasRenderingContext2D, scene: Scene, box: Box, 
   const isHovered = box.id === scene.hovered;
   const onLine = anyLit && !dim;
   context.lineWidth = isSelected || isHovered ? 2.5 : onLine ? 1.5 : 1;
-  const plain = box.health === 'bad' ? palette.health.bad : palette.border;
+  const plain = box.health === 'bad' || box.health === 'progress' ? palette.health[box.health] : palette.border;
   const colour = isSelected || isHovered ? palette.accent : onLine ? mix(palette.border, palette.accent, 0.65) : plain;
   context.strokeStyle = dimmed(colour, palette, dim);
   context.stroke();
@@ -152,7 +151,14 @@ function drawTitle(
   const left = Math.max(place.x, Math.min(0, place.x + place.width - 80));
   const middle = place.y + (box.header * camera.scale) / 2;
   if (middle < -20 || middle > screen.height + 20) return true;
-  drawText(context, { box, x: left + size * 0.55, y: middle, size, room: place.x + place.width - left - size, colours });
+  drawText(context, {
+    box,
+    x: left + size * 0.55,
+    y: middle,
+    size,
+    room: place.x + place.width - left - size,
+    colours,
+  });
   return true;
 }
 
@@ -204,9 +210,11 @@ function drawThreads(context: CanvasRenderingContext2D, scene: Scene, box: Box, 
       later.cells.set(colour, places);
     }
     places.push(x, y, side);
-    if (detail !== 'cell') later.titles.push(() => drawThreadText(context, scene, thread, x, y, side, detail === 'facts'));
+    if (detail !== 'cell')
+      later.titles.push(() => drawThreadText(context, scene, thread, x, y, side, detail === 'facts'));
     const id = threadId(thread);
-    if (id === scene.hovered || id === scene.selected) later.titles.push(() => outlineCell(context, palette, x, y, side));
+    if (id === scene.hovered || id === scene.selected)
+      later.titles.push(() => outlineCell(context, palette, x, y, side));
   }
 }
 

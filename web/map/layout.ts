@@ -17,12 +17,12 @@ interface Measure {
 
 /** Titles grow towards the outside, so that at each zoom some are of a size to be read. */
 const measures: Record<BoxKind, Measure> = {
-  root: { header: 0, padding: 10, gap: 26, minWidth: 0, minHeight: 0 },
-  namespace: { header: 30, padding: 12, gap: 18, minWidth: 240, minHeight: 60 },
-  object: { header: 22, padding: 9, gap: 12, minWidth: 190, minHeight: 36 },
-  group: { header: 22, padding: 9, gap: 10, minWidth: 190, minHeight: 36 },
-  pod: { header: 17, padding: 6, gap: 6, minWidth: 110, minHeight: 32 },
-  container: { header: 13, padding: 5, gap: 5, minWidth: 84, minHeight: 24 },
+  root: { header: 0, padding: 8, gap: 22, minWidth: 0, minHeight: 0 },
+  namespace: { header: 34, padding: 10, gap: 14, minWidth: 240, minHeight: 60 },
+  object: { header: 25, padding: 8, gap: 10, minWidth: 200, minHeight: 36 },
+  group: { header: 25, padding: 8, gap: 8, minWidth: 200, minHeight: 36 },
+  pod: { header: 20, padding: 6, gap: 6, minWidth: 120, minHeight: 32 },
+  container: { header: 14, padding: 5, gap: 5, minWidth: 84, minHeight: 24 },
   process: { header: 10, padding: 3, gap: 2, minWidth: 50, minHeight: 0 },
 };
 
@@ -41,6 +41,8 @@ function measure(box: Box, aspect: number): void {
     return;
   }
   for (const child of box.children) measure(child, boxAspect(child.kind));
+  // Boxes of any size fill rows best from the highest to the lowest; Pods and what is in them keep their order.
+  if (box.kind === 'root' || box.kind === 'namespace') box.children.sort((a, b) => b.height - a.height);
   const inside = pack(box.children, gap, aspect);
   for (const child of box.children) {
     child.x += padding;

@@ -6,7 +6,7 @@ export type Detail = 'nothing' | 'spot' | 'inside';
 /** Sizes in pixels of the screen. */
 const invisible = 0.6;
 const tooSmallInside = 9;
-const smallestTitle = 8.5;
+const smallestTitle = 8;
 const largestTitle = 15;
 
 export function detailOf(box: Box, scale: number): Detail {
@@ -17,7 +17,7 @@ export function detailOf(box: Box, scale: number): Detail {
 
 /** Size of a title's font; undefined where it could not be read. */
 export function titleSize(header: number, scale: number): number | undefined {
-  const size = header * scale * 0.64;
+  const size = header * scale * 0.68;
   return size < smallestTitle ? undefined : Math.min(largestTitle, size);
 }
 

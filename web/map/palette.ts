@@ -22,11 +22,13 @@ export interface Palette {
 }
 
 const steps = 24;
+/** Results of `mix`. */
+const mixed = new Map<string, string>();
 
 export const palettes: Record<ThemeName, Palette> = {
   dark: {
     background: '#0c1117',
-    depths: ['#111922', '#15202b', '#1a2733', '#1f2e3c', '#243645', '#293d4e'],
+    depths: ['#111a24', '#14202c', '#182735', '#1b2d3d', '#203446', '#253c51'],
     border: '#33475a',
     text: '#e6edf3',
     faintText: '#93a6b8',
@@ -35,7 +37,7 @@ export const palettes: Record<ThemeName, Palette> = {
     health: { good: '#3fb68b', progress: '#e5a93b', bad: '#f2575f', idle: '#6b7f92' },
     states: {
       R: '#4ade9f',
-      S: '#4d6f8c',
+      S: '#5b86ad',
       D: '#f28c38',
       T: '#d9b13b',
       t: '#d9b13b',
@@ -93,8 +95,6 @@ function ramp(stops: string[]): string[] {
     return mix(stops[from] as string, stops[from + 1] as string, at - from);
   });
 }
-
-const mixed = new Map<string, string>();
 
 /** Between two colours '#rrggbb', remembered: asked for at each frame. */
 export function mix(a: string, b: string, share: number): string {
