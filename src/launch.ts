@@ -102,7 +102,7 @@ function start(paths: ClusterPaths, component: ComponentName, extra: string[]): 
  * when the young generation is collected is copied: with 4 MiB that takes a tenth of its time while Pods start.
  */
 const heapFlags: Record<ComponentName, string[]> = {
-  server: ['--max-semi-space-size=16'],
+  server: ['--max-semi-space-size=8'],
   agent: ['--max-semi-space-size=4'],
 };
 

@@ -22,6 +22,11 @@ export class CacheEntry {
     return this.#object;
   }
 
+  /** Something newer has come: history is kept as bytes only, and parsed again if ever asked for. */
+  forgetObject(): void {
+    this.#object = undefined;
+  }
+
   /** A copy of one's own, to be changed. */
   copy(): KubeObject {
     return parse(this.bytes);

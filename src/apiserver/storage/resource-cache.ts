@@ -86,6 +86,8 @@ export class ResourceCache {
     this.#ring.push(change);
     for (const listener of this.#listeners) listener(change);
     change.frame = undefined;
+    change.previous?.forgetObject();
+    if (change.type === 'DELETED') change.entry.forgetObject();
   }
 
   #put(event: StoreEvent, pending: PendingWrites): CacheEvent {
