@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Container as ContainerDef, Pod } from '../api/generated/core-v1.ts';
+import type { Linux } from '../linux/linux.ts';
 import type { ContainerMount, ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
 import { containerEnv } from './env/container-env.ts';
 import { expand } from './env/expand.ts';
@@ -11,7 +12,7 @@ import { type NodeContext, podFacts } from './node-context.ts';
 import { type PodDirs, podDirs } from './pod-files.ts';
 import type { PodRecord } from './pod-record.ts';
 import { containerResources, oomScoreAdj } from './resources.ts';
-import { resolveSubPath } from './volumes/sub-path.ts';
+import { bindSubPath, subPathTarget } from './volumes/sub-path.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
 export interface ContainerStart {
@@ -47,7 +48,7 @@ export async function containerSpec(
     ...(definition.args && { args: definition.args.map((word) => expand(word, env)) }),
     env: [...env].map(([name, value]) => ({ name, value })),
     ...(definition.workingDir && { workingDir: definition.workingDir }),
-    mounts: await mounts(definition, start.volumes, dirs, env),
+    mounts: await mounts(node.linux, definition, start.volumes, dirs, env),
     // Unless singleProcessOOMKill is configured, which it is not (kuberuntime_container_linux.go).
     resources: { ...containerResources(definition), oomGroup: true },
     security: security(pod, definition, image, node),
@@ -98,18 +99,20 @@ async function environment(
 }
 
 async function mounts(
+  linux: Linux,
   definition: ContainerDef,
   volumes: ReadonlyMap<string, ReadyVolume>,
   dirs: PodDirs,
   env: ReadonlyMap<string, string>,
 ): Promise<ContainerMount[]> {
   const list: ContainerMount[] = [];
-  for (const mount of definition.volumeMounts ?? []) {
+  for (const [index, mount] of (definition.volumeMounts ?? []).entries()) {
     const volume = volumes.get(mount.name);
     if (!volume) throw new Error(`volume "${mount.name}" of container "${definition.name}" is not mounted`);
     const subPath = mount.subPathExpr ? expandStrictly(mount.subPathExpr, env) : mount.subPath;
+    const target = subPathTarget(dirs.run, mount.name, definition.name, index);
     list.push({
-      hostPath: subPath ? await resolveSubPath(volume.hostPath, subPath) : volume.hostPath,
+      hostPath: subPath ? await bindSubPath(linux, { volume: volume.hostPath, subPath, target }) : volume.hostPath,
       containerPath: path.isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`,
       readOnly: Boolean(mount.readOnly || volume.readOnly),
       propagation:

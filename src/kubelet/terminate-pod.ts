@@ -42,7 +42,7 @@ async function cleanUp(node: NodeContext, record: PodRecord): Promise<void> {
     record.sandbox = undefined;
   }
   const dirs = podDirs(node.paths, pod);
-  await node.volumes.tearDown(record.uid, dirs, pod.spec.containers.length ? (pod.spec.volumes ?? []) : undefined);
+  await node.volumes.tearDown(record.uid, dirs, pod.spec.containers.length ? pod.spec : undefined);
   await Promise.all([
     node.linux.cgroups.remove(sandbox?.spec.cgroup ?? podCgroup(node.paths.name, pod)),
     rm(dirs.logs, { recursive: true, force: true }),

@@ -58,6 +58,10 @@ export class FakeLinux implements Linux {
       this.#record('mounts.overlay', mount);
       this.mounted.push({ target: mount.target, type: 'overlay', source: 'overlay', options: 'rw' });
     },
+    bindBeneath: async (bind) => {
+      this.#record('mounts.bindBeneath', bind);
+      this.mounted.push({ target: bind.target, type: 'none', source: `${bind.base}/${bind.path}`, options: 'bind' });
+    },
     unmount: async (target) => {
       this.#record('mounts.unmount', target);
       const at = this.mounted.findLastIndex((mount) => mount.target === target);

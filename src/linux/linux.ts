@@ -22,6 +22,11 @@ export interface Mounts {
   mount(mount: { source: string; target: string; type?: string; flags?: string[]; data?: string }): Promise<void>;
   /** Overlay of read-only layers (topmost first) under a writable one. Long layer lists are passed through fsconfig(2). */
   overlay(mount: { target: string; lower: string[]; upper: string; work: string }): Promise<void>;
+  /**
+   * Binds what is at `path` (plain names, made as directories if absent) below `base` on `target`, following no symbolic
+   * link on the way. A mount that is on `target` already is replaced.
+   */
+  bindBeneath(bind: { base: string; path: string; target: string }): Promise<void>;
   /** umount2(2) with MNT_DETACH; a target that is not a mount point is no error. */
   unmount(target: string): Promise<void>;
   /** Mount points below `prefix`, from /proc/self/mountinfo, deepest first. */

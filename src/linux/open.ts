@@ -48,6 +48,7 @@ function createMounts(thread: KernelThread): Mounts {
   return {
     mount: (mount) => thread.call('mounts.mount', mount),
     overlay: (mount) => thread.call('mounts.overlay', mount),
+    bindBeneath: (bind) => thread.call('mounts.bindBeneath', bind),
     unmount: (target) => thread.call('mounts.unmount', target),
     list: (prefix) => thread.call('mounts.list', prefix),
   };

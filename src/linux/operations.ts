@@ -1,3 +1,4 @@
+import { bindBeneath } from './bind-beneath.ts';
 import type { CgroupTree } from './cgroup-layout.ts';
 import * as cgroups from './cgroups.ts';
 import { forgetFlows } from './conntrack.ts';
@@ -44,6 +45,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'cgroups.release': () => cgroups.unmountLeftovers(),
     'mounts.mount': mounts.mount,
     'mounts.overlay': mounts.overlay,
+    'mounts.bindBeneath': bindBeneath,
     'mounts.unmount': mounts.unmount,
     'mounts.list': mounts.listMounts,
     'namespaces.create': namespaces.createNamespaces,

@@ -122,16 +122,19 @@ export function parseUnixSockets(text: string): SocketInfo[] {
 /** Who holds each socket: inode to pids. What we may not see is left out. */
 export function readSocketOwners(pids: Iterable<number>): Map<number, number[]> {
   const owners = new Map<number, number[]>();
-  for (const pid of pids) {
-    for (const { target } of readDescriptors(pid)) {
-      if (!target.startsWith('socket:[')) continue;
-      const inode = Number(target.slice(8, -1));
-      const holders = owners.get(inode);
-      if (!holders) owners.set(inode, [pid]);
-      else if (holders.at(-1) !== pid) holders.push(pid);
-    }
-  }
+  for (const pid of pids) addSocketOwner(owners, pid, readDescriptors(pid));
   return owners;
+}
+
+/** For those who have read the descriptors already. */
+export function addSocketOwner(owners: Map<number, number[]>, pid: number, descriptors: Descriptor[]): void {
+  for (const { target } of descriptors) {
+    if (!target.startsWith('socket:[')) continue;
+    const inode = Number(target.slice(8, -1));
+    const holders = owners.get(inode);
+    if (!holders) owners.set(inode, [pid]);
+    else if (holders.at(-1) !== pid) holders.push(pid);
+  }
 }
 
 export interface Descriptor {

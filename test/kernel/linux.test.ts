@@ -41,6 +41,46 @@ test('namespaces are pinned with host name and sysctls, and the thread comes bac
   assert.deepEqual(await linux.mounts.list(directory), []);
 });
 
+test('a directory below another is bound without following links', async () => {
+  const base = `${directory}/volume`;
+  const target = `${directory}/bound`;
+  fs.mkdirSync(`${base}/a`, { recursive: true });
+  fs.writeFileSync(`${base}/a/file`, 'hello');
+  fs.symlinkSync('/etc', `${base}/out`);
+  await linux.mounts.bindBeneath({ base, path: 'a', target });
+  assert.equal(fs.readFileSync(`${target}/file`, 'utf8'), 'hello');
+  await linux.mounts.bindBeneath({ base, path: 'a/b/c', target });
+  assert.deepEqual(fs.readdirSync(target), []);
+  assert.ok(fs.statSync(`${base}/a/b/c`).isDirectory(), 'what is absent is made');
+  await linux.mounts.bindBeneath({ base, path: 'a/file', target: `${directory}/bound-file` });
+  assert.equal(fs.readFileSync(`${directory}/bound-file`, 'utf8'), 'hello');
+  for (const path of ['out', 'out/ssl', '../x'])
+    await assert.rejects(linux.mounts.bindBeneath({ base, path, target: `${directory}/never` }));
+  assert.ok(!fs.existsSync(`${directory}/never`));
+  for (const one of ['bound', 'bound-file']) await linux.mounts.unmount(`${directory}/${one}`);
+  assert.deepEqual(await linux.mounts.list(directory), []);
+});
+
+test('a socket in another network namespace reaches what listens on its localhost', async () => {
+  const pins = { net: `${directory}/c/net` };
+  await linux.namespaces.create(pins);
+  const script =
+    'require("net").createServer((c) => c.end("hello")).listen(80, "127.0.0.1", () => console.log("up")); setTimeout(() => process.exit(1), 20000)';
+  const server = spawn('nsenter', [`--net=${pins.net}`, process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    await new Promise((resolve) => server.stdout.once('data', resolve));
+    const socket = await linux.sockets.connectLoopback(80, pins.net);
+    assert.equal(String(await new Promise((resolve) => socket.once('data', resolve))), 'hello');
+    socket.destroy();
+    await assert.rejects(linux.sockets.connectLoopback(81, pins.net), { code: 'ECONNREFUSED' });
+  } finally {
+    server.kill('SIGKILL');
+    await linux.namespaces.remove(pins);
+  }
+});
+
 test('a Pod network answers from the host and disappears with its namespace', async () => {
   const pins = { net: `${directory}/b/net` };
   await linux.namespaces.create(pins);

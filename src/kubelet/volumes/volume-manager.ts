@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Pod, Volume } from '../../api/generated/core-v1.ts';
+import type { Pod, PodSpec, Volume } from '../../api/generated/core-v1.ts';
 import type { Client } from '../../client/client.ts';
 import type { Linux } from '../../linux/linux.ts';
 import type { PodFacts } from '../env/field-ref.ts';
@@ -70,17 +70,18 @@ export class VolumeManager {
   }
 
   /** Unmounts and removes everything of the Pod. */
-  async tearDown(uid: string, dirs: PodDirs, volumes: Volume[] | undefined): Promise<void> {
+  async tearDown(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
     this.#ready.delete(uid);
     this.#written.delete(uid);
     this.tokens.forget(uid);
     this.#objects.release(uid);
     // An orphan's volumes are not known: look for mounts to be safe.
-    if (!volumes || volumes.some((volume) => volume.emptyDir?.medium === 'Memory')) {
+    if (!spec || hasMounts(spec)) {
       for (const mount of await this.#linux.mounts.list(`${dirs.run}/`)) await this.#linux.mounts.unmount(mount.target);
     }
     rmSync(dirs.run, { recursive: true, force: true });
-    if (!volumes || volumes.some((volume) => volume.emptyDir)) await rm(dirs.state, { recursive: true, force: true });
+    if (!spec || spec.volumes?.some((volume) => volume.emptyDir))
+      await rm(dirs.state, { recursive: true, force: true });
   }
 
   #context(pod: Pod, dirs: PodDirs, facts: PodFacts): VolumeContext {
@@ -113,4 +114,13 @@ export class VolumeManager {
     }
     return { hostPath, readOnly: true };
   }
+}
+
+/** Whether something is mounted in the Pod's own directories. */
+function hasMounts({ volumes = [], containers, initContainers = [], ephemeralContainers = [] }: PodSpec): boolean {
+  const all = [...containers, ...initContainers, ...ephemeralContainers];
+  return (
+    volumes.some((volume) => volume.emptyDir?.medium === 'Memory') ||
+    all.some(({ volumeMounts = [] }) => volumeMounts.some((mount) => mount.subPath || mount.subPathExpr))
+  );
 }

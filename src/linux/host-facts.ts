@@ -1,0 +1,215 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import { readDiskUsage } from './system-info.ts';
+
+/** What kind of machine and system this is; read from files only. */
+export interface HostDescription {
+  /** os-release(5): ID, PRETTY_NAME, VERSION_ID, ID_LIKE. */
+  distribution: { id: string; name: string; version: string; like: string[] };
+  kernel: string;
+  /** 'systemd', 'openrc', 'runit', 'busybox', or the name of process 1. */
+  init: string;
+  /** 'kvm', 'vmware', 'docker container', …; undefined on bare metal. */
+  virtualisation: string | undefined;
+  loadAverage: number[];
+  /** Seconds by which the hardware clock differs; undefined without one. */
+  clockDifferenceSeconds: number | undefined;
+}
+
+export function readHostDescription(nowMs: number): HostDescription {
+  const release = osRelease();
+  return {
+    distribution: {
+      id: release.ID ?? 'linux',
+      name: release.PRETTY_NAME ?? release.NAME ?? 'Linux',
+      version: release.VERSION_ID ?? '',
+      like: (release.ID_LIKE ?? '').split(' ').filter(Boolean),
+    },
+    kernel: read('/proc/sys/kernel/osrelease'),
+    init: initOf(),
+    virtualisation: virtualisationOf(),
+    loadAverage: read('/proc/loadavg').split(' ').slice(0, 3).map(Number),
+    clockDifferenceSeconds: clockDifference(nowMs),
+  };
+}
+
+function osRelease(): Record<string, string> {
+  const text = read('/etc/os-release') || read('/usr/lib/os-release');
+  const lines = text.split('\n').map((line) => /^(\w+)=["']?(.*?)["']?$/.exec(line));
+  return Object.fromEntries(lines.flatMap((match) => (match ? [[match[1]!, match[2]!]] : [])));
+}
+
+function initOf(): string {
+  if (fs.existsSync('/run/systemd/system')) return 'systemd';
+  if (fs.existsSync('/run/openrc')) return 'openrc';
+  if (fs.existsSync('/run/runit')) return 'runit';
+  return read('/proc/1/comm') || 'unknown';
+}
+
+/** The inner one first: a container in a virtual machine is a container (systemd-detect-virt(1)). */
+function virtualisationOf(): string | undefined {
+  const [container, machine] = [containerOf(), machineOf()];
+  return container && machine ? `${container} in ${machine}` : (container ?? machine);
+}
+
+function containerOf(): string | undefined {
+  const container = /(?:^|\0)container=([^\0]+)/.exec(read('/proc/1/environ'))?.[1] ?? read('/run/systemd/container');
+  if (container) return `${container} container`;
+  if (fs.existsSync('/.dockerenv')) return 'docker container';
+  return fs.existsSync('/run/.containerenv') ? 'podman container' : undefined;
+}
+
+function machineOf(): string | undefined {
+  const hypervisor = read('/sys/hypervisor/type');
+  if (hypervisor) return hypervisor;
+  const product = [read('/sys/class/dmi/id/sys_vendor'), read('/sys/class/dmi/id/product_name')].join(' ').trim();
+  const known = products.find(([pattern]) => pattern.test(product));
+  if (known) return known[1];
+  if (/^flags\s*:.*\bhypervisor\b/m.test(read('/proc/cpuinfo')))
+    return product ? `virtual machine (${product})` : 'virtual machine';
+  return undefined;
+}
+
+const products: [RegExp, string][] = [
+  [/KVM|QEMU|RHEV|oVirt|OpenStack|Google Compute/i, 'kvm'],
+  [/Amazon EC2/i, 'amazon ec2'],
+  [/VMware/i, 'vmware'],
+  [/VirtualBox|innotek/i, 'virtualbox'],
+  [/Microsoft.*Virtual|Hyper-V/i, 'hyper-v'],
+  [/Xen/i, 'xen'],
+  [/Parallels/i, 'parallels'],
+];
+
+function clockDifference(nowMs: number): number | undefined {
+  const hardware = Number(read('/sys/class/rtc/rtc0/since_epoch'));
+  return hardware > 0 ? Math.round(nowMs / 1000 - hardware) : undefined;
+}
+
+/** How full something is that breaks when it is full. */
+export interface Fill {
+  name: string;
+  used: number;
+  limit: number;
+}
+
+/** File descriptors, process ids, tracked connections, disks and their inodes. */
+export function readFills(processCount: number): Fill[] {
+  const number = (file: string) => Number(read(file).split(/\s+/)[0]);
+  const [allocated = 0, , most = 0] = read('/proc/sys/fs/file-nr').split(/\s+/).map(Number);
+  const fills = [
+    { name: 'open files', used: allocated, limit: most },
+    {
+      name: 'process ids',
+      used: processCount,
+      limit: Math.min(number('/proc/sys/kernel/pid_max'), number('/proc/sys/kernel/threads-max')),
+    },
+    {
+      name: 'tracked connections',
+      used: number('/proc/sys/net/netfilter/nf_conntrack_count'),
+      limit: number('/proc/sys/net/netfilter/nf_conntrack_max'),
+    },
+  ];
+  for (const target of diskMounts()) {
+    try {
+      const { capacityBytes, availableBytes, usedBytes, inodes, inodesFree } = readDiskUsage(target);
+      if (capacityBytes === 0) continue;
+      fills.push({ name: `disk ${target}`, used: usedBytes, limit: usedBytes + availableBytes });
+      if (inodes > 0) fills.push({ name: `inodes ${target}`, used: inodes - inodesFree, limit: inodes });
+    } catch {
+      // Not ours to look at.
+    }
+  }
+  return fills.filter(({ limit }) => limit > 0);
+}
+
+/** One mount point for each block device. */
+function diskMounts(): string[] {
+  const seen = new Set<string>();
+  return read('/proc/self/mounts')
+    .split('\n')
+    .flatMap((line) => {
+      const [source = '', target = '', type = ''] = line.split(' ');
+      if (!source.startsWith('/dev/') || /^(squashfs|iso9660|overlay)$/.test(type) || seen.has(source)) return [];
+      seen.add(source);
+      return [target.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))];
+    });
+}
+
+export interface ScheduledJob {
+  source: string;
+  schedule: string;
+  command: string;
+}
+
+/** Entries of crontab(5) files of the system and of users; systemd timers by name. */
+export function readScheduledJobs(): ScheduledJob[] {
+  const system = ['/etc/crontab', ...list('/etc/cron.d')].flatMap((file) => crontab(file, true));
+  const users = ['/var/spool/cron/crontabs', '/var/spool/cron', '/var/spool/cron/tabs', '/etc/crontabs'].flatMap(list);
+  const timers = ['/etc/systemd/system', '/run/systemd/transient']
+    .flatMap(list)
+    .filter((file) => file.endsWith('.timer'));
+  return [
+    ...system,
+    ...users.flatMap((file) => crontab(file, false)),
+    ...timers.map((source) => ({
+      source,
+      schedule: /^On\w+=(.*)$/m.exec(read(source))?.[1] ?? '',
+      command: source.split('/').at(-1)!.replace('.timer', '.service'),
+    })),
+  ];
+}
+
+function crontab(file: string, hasUser: boolean): ScheduledJob[] {
+  return read(file)
+    .split('\n')
+    .flatMap((line) => {
+      const match = /^\s*(@\w+|(?:[\d*,/\-A-Za-z]+\s+){4}[\d*,/\-A-Za-z]+)\s+(.*)$/.exec(line);
+      if (!match || line.trimStart().startsWith('#')) return [];
+      const command = hasUser ? match[2]!.replace(/^\S+\s+/, '') : match[2]!;
+      return [{ source: file, schedule: match[1]!, command }];
+    });
+}
+
+/** Units that failed, as systemctl says; empty where there is no systemd or it does not answer in a second. */
+export async function readFailedUnits(): Promise<string[]> {
+  if (!fs.existsSync('/run/systemd/system')) return [];
+  const options = { timeout: 1000, encoding: 'utf8' as const };
+  return new Promise((resolve) => {
+    execFile('systemctl', ['list-units', '--failed', '--plain', '--no-legend'], options, (_, stdout) =>
+      resolve(
+        stdout
+          .split('\n')
+          .map((line) => line.trim().split(/\s+/)[0] ?? '')
+          .filter(Boolean),
+      ),
+    );
+  });
+}
+
+/** Whether the system says that it must be started anew after an update. */
+export function rebootRequired(): boolean {
+  return fs.existsSync('/run/reboot-required') || fs.existsSync('/var/run/reboot-required');
+}
+
+export function existing(paths: string[]): string[] {
+  return paths.filter((path) => fs.existsSync(path));
+}
+
+function list(directory: string): string[] {
+  try {
+    return fs
+      .readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map(({ name }) => `${directory}/${name}`);
+  } catch {
+    return [];
+  }
+}
+
+function read(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
