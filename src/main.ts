@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
@@ -13,6 +14,9 @@ export interface RunningProcess {
   ready: Promise<void>;
   stop(): Promise<void>;
 }
+
+/** The first seconds belong to whoever waits for Pods. */
+const compileCacheDelayMs = 10_000;
 
 const titles: Record<ComponentName, string> = { server: 'control plane', agent: 'node' };
 
@@ -38,6 +42,8 @@ export async function runProcess(
     await Promise.race([running.ready, stopped]);
     reportToParent({ ready: true });
     log.info('ready', { sinceStartMs: Math.round(performance.now()) });
+    // Node writes it at exit only: without this the next start would be slow until the first `down`.
+    setTimeout(flushCompileCache, compileCacheDelayMs).unref();
     await stopped;
     log.info('stopping');
     await running.stop();
