@@ -89,6 +89,8 @@ export interface AdmissionAttributes {
 
 export interface AdmissionPlugin {
   name: string;
+  /** Others decide what it changes: when it does, the plugins of the server see the object again. */
+  external?: boolean;
   /** Whether the plugin wants to see this request at all. */
   handles(attributes: AdmissionAttributes): boolean;
   /** May change attributes.object; throws a StatusError to refuse. */

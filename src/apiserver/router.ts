@@ -1,3 +1,4 @@
+import type { KubeObject } from '../api/object.ts';
 import type { ResourceInfo } from '../api/resource.ts';
 import { methodNotSupported } from '../api/status-error.ts';
 import { actionKey, perform } from './actions.ts';
@@ -5,6 +6,7 @@ import type { Backend, Call } from './backend.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from './http/exchange.ts';
 import { negotiate } from './http/media-type.ts';
 import { pathNotFound, resourceNotFound } from './http/response.ts';
+import type { AdmissionAttributes } from './request.ts';
 import { findSubresource } from './subresources/all.ts';
 import { createBinding } from './subresources/binding.ts';
 import { create } from './verbs/create.ts';
@@ -52,6 +54,38 @@ export function router(backend: Backend, paths: readonly PathHandler[]): ServerH
   };
 }
 
+/** Subresources that open a connection: what is admitted are the options in their query. */
+const isConnection = (kind: string) => /(Exec|Attach|PortForward|Proxy)Options$/.test(kind);
+
+async function admitConnection({ backend, resource, request }: Call, kind: string): Promise<void> {
+  const { namespace, name, subresource } = request.info;
+  const options: Record<string, unknown> = { kind, apiVersion: 'v1' };
+  for (const key of new Set(request.query.keys())) {
+    const values = request.query.getAll(key);
+    options[key] =
+      key === 'command' || key === 'ports'
+        ? values
+        : /^(true|1|false|0)$/.test(values[0]!)
+          ? /^(true|1)$/.test(values[0]!)
+          : values[0];
+  }
+  const attributes: AdmissionAttributes = {
+    operation: 'CONNECT',
+    resource: resource.info,
+    subresource,
+    namespace,
+    name,
+    object: options as unknown as KubeObject,
+    oldObject: undefined,
+    options: undefined,
+    dryRun: false,
+    user: request.user,
+    warn: (message) => void request.warnings.add(message),
+  };
+  await backend.admission.mutate(attributes);
+  await backend.admission.validate(attributes);
+}
+
 /** POST …/bindings is an old way to write …/pods/NAME/binding. */
 const isBinding = ({ group, resource }: ResourceInfo) => group === '' && resource === 'bindings';
 
@@ -64,7 +98,8 @@ function route(call: Call): Promise<ServerResponse> {
   if (info.subresource) {
     const subresource = findSubresource(call);
     if (!subresource) throw resourceNotFound();
-    return subresource(call);
+    const carried = served.subresources[info.subresource]?.kind ?? '';
+    return isConnection(carried) ? admitConnection(call, carried).then(() => subresource(call)) : subresource(call);
   }
   const handle = isBinding(served) ? createBinding : verbs[info.verb];
   if (!handle || !served.verbs.includes(info.verb)) throw methodNotSupported(served, info.verb);

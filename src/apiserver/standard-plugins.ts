@@ -22,6 +22,7 @@ import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './openapi/openapi-paths.ts';
 import type { PathHandler } from './router.ts';
 import type { ApiServerCore, ApiServerPlugins } from './server.ts';
+import { mutatingWebhooks, validatingWebhooks } from './webhooks/admission-webhooks.ts';
 
 export interface StandardOptions {
   clock: Clock;
@@ -34,15 +35,21 @@ export interface StandardOptions {
 
 /** The authenticators, authorizers, admission plugins and paths of a Kubernetes cluster as it comes. */
 export function standardPlugins(options: StandardOptions): (core: ApiServerCore) => ApiServerPlugins {
-  return ({ reader, resources }) => {
+  return ({ reader, resources, webhooks }) => {
     const { clock, log, serviceAccountKey, serverAddress } = options;
     const tokens = new ServiceAccountTokens({ reader, clock, keyPem: serviceAccountKey });
     const authorizer = createAuthorizer({ reader, nodeRules });
     const admission = builtinAdmission({ reader, authorizer, clock });
+    const context = { reader, resources, webhooks, authorizer, log: log.child('admission') };
     return {
       authenticators: [createAuthenticator({ reader, tokens, clock, log: log.child('authentication') })],
       authorizers: [authorizer],
-      admission: [...admission.beforeWebhooks, ...admission.afterWebhooks],
+      admission: [
+        ...admission.beforeWebhooks,
+        mutatingWebhooks(context),
+        validatingWebhooks(context),
+        ...admission.afterWebhooks,
+      ],
       actions: actionsOf({ reader, clock }, tokens, authorizer),
       paths: [
         openIdPaths(tokens),

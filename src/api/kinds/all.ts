@@ -1,4 +1,5 @@
 import type { Kind } from '../kind.ts';
+import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from './admission-registration.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { configMap } from './config-map.ts';
 import { controllerRevision } from './controller-revision.ts';
@@ -69,6 +70,8 @@ const kinds = [
   limitRange,
   runtimeClass,
   customResourceDefinition,
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
   controllerRevision,
   podTemplate,
 ] as unknown as readonly Kind[];

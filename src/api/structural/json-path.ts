@@ -14,21 +14,30 @@ export function compileJsonPath(text: string): (value: unknown) => unknown[] {
 function parse(text: string): Step[] {
   const steps: Step[] = [];
   let rest = text.replace(/^\$/, '');
-  while (rest) {
-    let match: RegExpExecArray | null;
-    if ((match = /^\.\.([\w\-/]+|\*)/.exec(rest))) steps.push(descend(match[1]!));
-    else if ((match = /^\.?\[\?\((.*?)\)\]/s.exec(rest))) steps.push(filter(match[1]!));
-    else if ((match = /^\.?\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/.exec(rest)))
-      steps.push(named((match[1] ?? match[2] ?? '').replace(/\\(.)/g, '$1')));
-    else if ((match = /^\.?\[\*\]/.exec(rest) ?? /^\.\*/.exec(rest))) steps.push(wildcard);
-    else if ((match = /^\.?\[(-?\d*):?(-?\d*)(?::(\d+))?\]/.exec(rest))) steps.push(indexed(match[0]!));
-    else if ((match = /^\.?((?:[^.[\]\\]|\\.)+)/.exec(rest))) steps.push(named(match[1]!.replace(/\\(.)/g, '$1')));
-    else if (rest === '.') match = /^\./.exec(rest);
-    if (!match) throw new Error(`cannot parse JSONPath ${JSON.stringify(text)} at ${JSON.stringify(rest)}`);
+  while (rest && rest !== '.') {
+    const form = forms.find(({ pattern }) => pattern.test(rest));
+    const match = form?.pattern.exec(rest);
+    if (!form || !match) throw new Error(`cannot parse JSONPath ${JSON.stringify(text)} at ${JSON.stringify(rest)}`);
+    steps.push(form.step(match));
     rest = rest.slice(match[0].length);
   }
   return steps;
 }
+
+const unescaped = (text: string) => text.replace(/\\(.)/g, '$1');
+
+/** How a step may be written; the first that fits is meant. */
+const forms: { pattern: RegExp; step(match: RegExpExecArray): Step }[] = [
+  { pattern: /^\.\.([\w\-/]+|\*)/, step: (match) => descend(match[1]!) },
+  { pattern: /^\.?\[\?\((.*?)\)\]/s, step: (match) => filter(match[1]!) },
+  {
+    pattern: /^\.?\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*\]/,
+    step: (match) => named(unescaped(match[1] ?? match[2] ?? '')),
+  },
+  { pattern: /^\.?\[\*\]|^\.\*/, step: () => wildcard },
+  { pattern: /^\.?\[-?\d*:?-?\d*(?::\d+)?\]/, step: (match) => indexed(match[0]) },
+  { pattern: /^\.?((?:[^.[\]\\]|\\.)+)/, step: (match) => named(unescaped(match[1]!)) },
+];
 
 const named =
   (name: string): Step =>

@@ -21,7 +21,7 @@ function duplicates(schema: JsonSchema, list: unknown[], path: string): Cause[] 
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   const seen = new Set<string>();
   return list.flatMap((item, i) => {
-    const shown = type === 'set' ? item : Object.fromEntries(keys.map((key) => [key, valueOf(schema, item, key)]));
+    const shown = type === 'set' ? item : Object.fromEntries(keys.map((key) => [key, keyOf(schema, item, key)]));
     const id = JSON.stringify(shown);
     if (!seen.has(id)) {
       seen.add(id);
@@ -31,6 +31,6 @@ function duplicates(schema: JsonSchema, list: unknown[], path: string): Cause[] 
   });
 }
 
-function valueOf(schema: JsonSchema, item: unknown, key: string): unknown {
+function keyOf(schema: JsonSchema, item: unknown, key: string): unknown {
   return (isMap(item) ? item[key] : undefined) ?? schema.items?.properties?.[key]?.default;
 }

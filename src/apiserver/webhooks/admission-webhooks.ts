@@ -1,0 +1,162 @@
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from '../../api/generated/admissionregistration-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { applyJsonPatch } from '../../api/patch/json-patch.ts';
+import type { JsonObject } from '../../api/patch/json-value.ts';
+import { builtin, type ResourceInfo } from '../../api/resource.ts';
+import { StatusError } from '../../api/status-error.ts';
+import type { Logger } from '../../base/log.ts';
+import type { AdmissionAttributes, AdmissionPlugin, Authorizer, ObjectReader } from '../request.ts';
+import type { ServedResources } from '../resources.ts';
+import { failureOf, review, type Webhook, WebhookFailure } from './admission-review.ts';
+import { convertTo, equivalentsOf } from './equivalents.ts';
+import { matchesRules, matchesSelectors } from './match.ts';
+import type { WebhookClient } from './webhook-client.ts';
+
+const group = 'admissionregistration.k8s.io';
+const mutating = builtin<MutatingWebhookConfiguration>(group, 'v1', 'mutatingwebhookconfigurations');
+const validating = builtin<ValidatingWebhookConfiguration>(group, 'v1', 'validatingwebhookconfigurations');
+
+export interface WebhookContext {
+  reader: ObjectReader;
+  resources: ServedResources;
+  webhooks: WebhookClient;
+  authorizer: Authorizer;
+  log: Logger;
+}
+
+/** Calls mutating webhooks one after the other, in the order of their configurations' names. */
+export function mutatingWebhooks(context: WebhookContext): AdmissionPlugin {
+  const hooks = hooksOf(context.reader, mutating);
+  return {
+    name: 'MutatingAdmissionWebhook',
+    external: true,
+    handles: (attributes) => hooks().length > 0 && isSubject(attributes),
+    async admit(attributes) {
+      const { object } = attributes;
+      /** What webhooks that want to see later changes have seen. */
+      const seen = new Map<Webhook, string>();
+      for (const webhook of hooks()) {
+        if (!(await mutate(context, webhook, attributes))) continue;
+        if (webhook.reinvocationPolicy === 'IfNeeded') seen.set(webhook, JSON.stringify(object));
+      }
+      for (const [webhook, text] of seen)
+        if (JSON.stringify(object) !== text) await mutate(context, webhook, attributes);
+    },
+  };
+}
+
+/** Calls validating webhooks, all at once. */
+export function validatingWebhooks(context: WebhookContext): AdmissionPlugin {
+  const hooks = hooksOf(context.reader, validating);
+  return {
+    name: 'ValidatingAdmissionWebhook',
+    handles: (attributes) => hooks().length > 0 && isSubject(attributes),
+    async validate(attributes) {
+      const results = await Promise.allSettled(hooks().map((webhook) => ask(context, webhook, attributes)));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+  };
+}
+
+/** Webhooks cannot lock the door to their own configuration (apiserver pkg/admission/plugin/webhook/rules IsExemptAdmissionConfigurationResource). */
+function isSubject({ resource }: AdmissionAttributes): boolean {
+  return resource.group !== group;
+}
+
+/** All webhooks, by the names of their configurations; read anew only after a change. */
+function hooksOf(reader: ObjectReader, resource: typeof mutating | typeof validating): () => readonly Webhook[] {
+  let changes = -1;
+  let hooks: readonly Webhook[] = [];
+  return () => {
+    const now = reader.changes?.(resource) ?? Number.NaN;
+    if (now === changes) return hooks;
+    const configurations: KubeObject[] = [...reader.list(resource as ResourceInfo)];
+    configurations.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    hooks = configurations.flatMap((one) => (one as MutatingWebhookConfiguration).webhooks ?? []);
+    changes = now;
+    return hooks;
+  };
+}
+
+/** Whether the webhook was asked at all. */
+async function mutate(context: WebhookContext, webhook: Webhook, attributes: AdmissionAttributes): Promise<boolean> {
+  const asked = await ask(context, webhook, attributes);
+  if (!asked) return false;
+  const { patch, info } = asked;
+  const { object } = attributes;
+  if (patch === undefined || !object) return true;
+  const { resources } = context;
+  try {
+    const before = await convertTo(resources, object, attributes.resource, info);
+    const patched = applyJsonPatch(before as unknown as JsonObject, patch) as unknown as KubeObject;
+    const back = await convertTo(resources, patched, info, attributes.resource);
+    replaceContent(object, decoded(resources, attributes, back!));
+  } catch (error) {
+    // A patch that cannot be applied is the webhook's failure, but no reason to go on without it.
+    throw failureOf(webhook, error as Error);
+  }
+  return true;
+}
+
+function decoded(resources: ServedResources, attributes: AdmissionAttributes, object: KubeObject): KubeObject {
+  const strategy = resources.get(attributes.resource)?.strategy;
+  if (!strategy || object.kind !== attributes.resource.kind) return object;
+  const { object: canonical } = strategy.decode(object, 'Ignore');
+  strategy.defaults(canonical);
+  return canonical;
+}
+
+/** Plugins change the object in place. */
+function replaceContent(object: KubeObject, content: KubeObject): void {
+  for (const key of Object.keys(object)) delete (object as unknown as Record<string, unknown>)[key];
+  Object.assign(object, content);
+}
+
+interface Asked {
+  patch: unknown;
+  info: ResourceInfo;
+}
+
+/** Undefined: it does not want to be asked, or failed and is to be ignored. */
+async function ask(
+  context: WebhookContext,
+  webhook: Webhook,
+  attributes: AdmissionAttributes,
+): Promise<Asked | undefined> {
+  const { resources, webhooks, reader, log } = context;
+  const info = matchingInfo(resources, webhook, attributes);
+  if (!info || !matchesSelectors(webhook, attributes, reader)) return undefined;
+  try {
+    const subject = {
+      attributes,
+      info,
+      object: await convertTo(resources, attributes.object, attributes.resource, info),
+      oldObject: await convertTo(resources, attributes.oldObject, attributes.resource, info),
+    };
+    if (webhook.matchConditions?.length) {
+      const { meetsConditions } = await import('../policies/match-conditions.ts');
+      if (!(await meetsConditions(webhook, subject, context))) return undefined;
+    }
+    return { patch: await review(webhooks, webhook, subject), info };
+  } catch (error) {
+    if (!(error instanceof WebhookFailure))
+      throw error instanceof StatusError ? error : failureOf(webhook, error as Error);
+    if (webhook.failurePolicy !== 'Ignore') throw failureOf(webhook, error);
+    log.warn('failed calling webhook, failing open', { name: webhook.name, error });
+    return undefined;
+  }
+}
+
+/** The version that the rules cover: the request's own, or one in which the same object can be seen. */
+function matchingInfo(
+  resources: ServedResources,
+  webhook: Webhook,
+  attributes: AdmissionAttributes,
+): ResourceInfo | undefined {
+  if (matchesRules(webhook.rules, attributes)) return attributes.resource;
+  if (webhook.matchPolicy === 'Exact') return undefined;
+  return equivalentsOf(resources, attributes.resource).find((info) => matchesRules(webhook.rules, attributes, info));
+}
