@@ -25,6 +25,8 @@ export const commands: Record<string, CommandEntry> = {
   },
   look: { usage: 'look X', summary: 'everything about one thing', load: () => import('./look.ts') },
   why: { usage: 'why KIND/NAME', summary: 'why it does not work', load: () => import('./why.ts') },
+  survey: { usage: 'survey', summary: 'what is this host?', load: () => import('./survey.ts') },
+  top: { usage: 'top', summary: 'what uses the machine, live', load: () => import('./top.ts') },
   server: {
     usage: 'server',
     summary: 'the control-plane process, in the foreground',

@@ -8,8 +8,7 @@ export interface Socket extends SocketInfo {
 }
 
 /** All sockets of all network namespaces that have a process; each namespace is read through one of its members. */
-export function readAllSockets(snapshot: Snapshot): Socket[] {
-  const owners = readSocketOwners(snapshot.processes.keys());
+export function readAllSockets(snapshot: Snapshot, owners = readSocketOwners(snapshot.processes.keys())): Socket[] {
   const sockets: Socket[] = [];
   for (const { inode, member } of networks(snapshot)) {
     for (const info of readSockets(member)) {

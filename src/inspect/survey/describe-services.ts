@@ -1,0 +1,141 @@
+import { readForeignContainer } from '../../linux/foreign-containers.ts';
+import { type PackageInfo, readPackageOwners } from '../../linux/packages.ts';
+import type { Process, Snapshot } from '../snapshot.ts';
+import { describeLocal, isAnyAddress, isListening, isLoopback, type Socket } from '../sockets.ts';
+import { groupProcesses, type ProcessGroup } from './group-processes.ts';
+import type { ProcessFacts } from './process-facts.ts';
+import type { Family, Role } from './services/service.ts';
+
+export interface SurveyService {
+  /** Stable between two surveys of a host: 'nginx', 'container 8c2f…'. */
+  id: string;
+  name: string;
+  title: string;
+  role: Role | null;
+  package: string | null;
+  version: string | null;
+  unit: string | null;
+  container: { id: string; runtime: string; name: string | null; image: string | null; podUid: string | null } | null;
+  executable: string | null;
+  command: string;
+  pids: number[];
+  user: string;
+  startedAt: string;
+  threads: number;
+  memoryBytes: number;
+  cpuSeconds: number;
+  listens: { protocol: string; address: string; reach: 'any' | 'loopback' | 'local' | 'unix' }[];
+  config: string[];
+  logs: string[];
+  data: string[];
+}
+
+/** Every service of the host: what is known of its kind, and what was found here. */
+export function describeServices(
+  snapshot: Snapshot,
+  sockets: Socket[],
+  facts: Map<number, ProcessFacts>,
+  family: Family,
+  existing: (paths: string[]) => string[],
+): SurveyService[] {
+  const groups = groupProcesses(snapshot, (pid) => facts.get(pid)?.executable);
+  const own = groups.filter(({ root }) => !root.container).flatMap(({ root }) => facts.get(root.pid)?.executable ?? []);
+  const packages = readPackageOwners([...new Set(own)]);
+  const byProcess = new Map<Process, Socket[]>();
+  for (const socket of sockets)
+    if (isListening(socket))
+      for (const process of socket.processes) byProcess.set(process, [...(byProcess.get(process) ?? []), socket]);
+  return groups
+    .map((group) => describeGroup(group, byProcess, facts, packages, family, existing))
+    .sort((a, b) => Number(b.listens.length > 0) - Number(a.listens.length > 0) || b.memoryBytes - a.memoryBytes);
+}
+
+function describeGroup(
+  group: ProcessGroup,
+  sockets: Map<Process, Socket[]>,
+  facts: Map<number, ProcessFacts>,
+  packages: Map<string, PackageInfo>,
+  family: Family,
+  existing: (paths: string[]) => string[],
+): SurveyService {
+  const { root, members, known } = group;
+  const executable = facts.get(root.pid)?.executable;
+  const owner = root.container || !executable ? undefined : packages.get(executable);
+  const files = root.container ? [] : members.flatMap(({ pid }) => facts.get(pid)?.files ?? []);
+  const sum = (value: (process: Process) => number) => members.reduce((total, process) => total + value(process), 0);
+  const listens = members.flatMap((process) => sockets.get(process) ?? []);
+  return {
+    id: group.id,
+    name: group.name,
+    title: known?.title ?? group.name,
+    role: known?.role ?? null,
+    package: owner?.name ?? root.package ?? (executable ? null : (known?.packages?.[family] ?? null)),
+    version: owner?.version || null,
+    unit: root.unit ?? null,
+    container: containerOf(root),
+    executable: executable ?? null,
+    command: root.cmdline.join(' ').trim() || `[${root.comm}]`,
+    pids: members.map(({ pid }) => pid),
+    user: [...new Set(members.map(({ user }) => user))].slice(0, 3).join(', '),
+    startedAt: new Date(root.startedAtMs).toISOString(),
+    threads: sum(({ threadCount }) => threadCount),
+    memoryBytes: sum(({ rssBytes }) => rssBytes),
+    cpuSeconds: sum(({ userTicks, systemTicks }) => (userTicks + systemTicks) / 100),
+    listens: uniqueBy(
+      listens
+        .filter(({ protocol, path }) => protocol !== 'unix' || /^\/(?!proc\/)/.test(path ?? ''))
+        .map((socket) => ({ protocol: socket.protocol, address: describeLocal(socket), reach: reachOf(socket) })),
+      ({ protocol, address }) => `${protocol} ${address}`,
+    ),
+    config: uniqueBy(
+      [...(root.container ? [] : existing(known?.config ?? [])), ...configArguments(root, existing)],
+      (path) => path,
+    ),
+    logs: uniqueBy(
+      [...(root.container ? [] : existing(known?.logs ?? [])), ...files.filter(isLog)],
+      (path) => path,
+    ).slice(0, 20),
+    data: uniqueBy(
+      [...(root.container ? [] : existing(known?.data ?? [])), ...files.flatMap(dataDirectory)],
+      (path) => path,
+    ).slice(0, 20),
+  };
+}
+
+function containerOf({ container }: Process): SurveyService['container'] {
+  if (!container) return null;
+  const foreign = container.runtime === 'vitrine' ? undefined : readForeignContainer(container.id, container.runtime);
+  return {
+    id: container.id,
+    runtime: container.runtime,
+    name: container.name ?? foreign?.name ?? null,
+    image: container.image ?? foreign?.image ?? null,
+    podUid: container.podUid ?? null,
+  };
+}
+
+function reachOf({ protocol, localAddress }: Socket): SurveyService['listens'][number]['reach'] {
+  if (protocol === 'unix') return 'unix';
+  return isAnyAddress(localAddress) ? 'any' : isLoopback(localAddress) ? 'loopback' : 'local';
+}
+
+/** Files that the command line names as configuration: '-c FILE', '--config=FILE', 'redis-server FILE'. */
+function configArguments({ cmdline, container }: Process, existing: (paths: string[]) => string[]): string[] {
+  if (container) return [];
+  const paths = cmdline.flatMap(
+    (argument) => /(?:^|=)(\/[^\s=]+\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|properties|rc))$/.exec(argument)?.[1] ?? [],
+  );
+  return existing(paths);
+}
+
+const isLog = (path: string): boolean => /\.log(\.\d+)?$|^\/var\/log\//.test(path);
+
+/** '/var/lib/postgresql' of a file below it. */
+function dataDirectory(path: string): string[] {
+  const directory = /^(\/var\/(?:lib|spool|cache|opt)\/[^/]+|\/srv\/[^/]+|\/opt\/[^/]+\/data)(?=\/)/.exec(path)?.[1];
+  return directory ? [directory] : [];
+}
+
+function uniqueBy<T>(items: T[], key: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [key(item), item])).values()];
+}
