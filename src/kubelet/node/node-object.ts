@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Node, NodeStatus } from '../../api/generated/core-v1.ts';
 import type { Draft } from '../../api/object.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
@@ -51,9 +52,10 @@ export function nodeStatus(
     'hugepages-2Mi': '0',
     ...hugepages(machine),
   };
+  const extended = extendedResources(previous.capacity ?? {});
   return {
-    capacity,
-    allocatable: { ...capacity, memory: `${Math.floor(machine.memoryBytes / 1024) - 100 * 1024}Ki` },
+    capacity: { ...extended, ...capacity },
+    allocatable: { ...extended, ...capacity, memory: `${Math.floor(machine.memoryBytes / 1024) - 100 * 1024}Ki` },
     conditions: nodeConditions(health, previous.conditions ?? [], now),
     addresses: [
       { type: 'InternalIP', address: identity.address },
@@ -69,22 +71,28 @@ export function nodeStatus(
   };
 }
 
+/** What others have put on the node ('example.com/dongle'): all of it may be used (setters.go MachineInfo). */
+function extendedResources(capacity: Record<string, string>): Record<string, string> {
+  const isExtended = (name: string) => name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name);
+  return Object.fromEntries(Object.entries(capacity).filter(([name]) => isExtended(name)));
+}
+
 function hugepages({ hugepages: sizes }: Machine): Record<string, string> {
   return Object.fromEntries(Object.entries(sizes).map(([size, bytes]) => [`hugepages-${size}`, String(bytes)]));
 }
 
 /** Whether a status says something new; heartbeats alone do not count (kubelet nodeStatusHasChanged). Pure. */
 export function statusChanged(before: NodeStatus, after: NodeStatus): boolean {
-  const plain = (status: NodeStatus) =>
-    JSON.stringify({
-      ...status,
-      conditions: status.conditions
-        ?.map(({ lastHeartbeatTime, ...rest }) => rest)
-        .sort((a, b) => a.type.localeCompare(b.type)),
-    });
+  const plain = (status: NodeStatus): unknown => {
+    const conditions = status.conditions
+      ?.map(({ lastHeartbeatTime, ...rest }) => rest)
+      .sort((a, b) => a.type.localeCompare(b.type));
+    // As it is on the wire: without what is undefined.
+    return JSON.parse(JSON.stringify({ ...status, conditions }));
+  };
   const own = (status: NodeStatus) => {
     const { capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, images } = status;
     return plain({ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, images });
   };
-  return own(before) !== own(after);
+  return !isDeepStrictEqual(own(before), own(after));
 }

@@ -124,7 +124,9 @@ export class NodeReporter {
     const { client, clock, identity, log } = this.#parts;
     try {
       const due = clock.now() - this.#reportedMs >= reportMs;
-      const before = this.#node?.status ?? {};
+      // Others write into the status, too: extended resources, conditions while we were not heard of.
+      this.#node = await client.get(nodes, identity.name);
+      const before = this.#node.status ?? {};
       const status = await this.#status(before);
       if (due || statusChanged(before, status)) {
         await this.#write(status);
@@ -132,10 +134,7 @@ export class NodeReporter {
       }
     } catch (error) {
       if (hasReason(error, 'NotFound')) await this.#registerOnce().catch(() => {});
-      else {
-        log.warn('cannot update node status', { node: identity.name, error });
-        this.#node = await client.get(nodes, identity.name).catch(() => this.#node);
-      }
+      else log.warn('cannot update node status', { node: identity.name, error });
     }
     this.#schedule();
   }
@@ -150,9 +149,17 @@ export class NodeReporter {
   async #write(status: NodeStatus): Promise<void> {
     const { client, identity } = this.#parts;
     // Conditions and addresses merge by type; images is replaced whole.
-    const patch = { type: 'strategic', body: { status } } as const;
+    const gone = missing(this.#node?.status?.allocatable ?? {}, status.allocatable ?? {});
+    const body = { status: { ...status, allocatable: { ...gone, ...status.allocatable } } };
+    const patch = { type: 'strategic', body } as const;
     this.#node = await client.patch(nodes, identity.name, undefined, patch, { subresource: 'status' });
   }
+}
+
+/** The keys that are not there any more, as a patch has them. */
+function missing(before: Record<string, unknown>, after: Record<string, unknown>): Record<string, null> {
+  const names = Object.keys(before).filter((name) => !(name in after));
+  return Object.fromEntries(names.map((name) => [name, null]));
 }
 
 function withoutRoles(draft: Draft<Node>): Draft<Node> {
