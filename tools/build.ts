@@ -33,8 +33,8 @@ try {
     sourcesContent: false,
     minifySyntax: true,
     chunkNames: 'chunk-[name]-[hash]',
-    // Native: finds its prebuilt library beside its own files.
-    external: ['koffi'],
+    // koffi finds its prebuilt library beside its own files; Vite is only for building the page.
+    external: ['koffi', 'vite'],
     loader: { '.json': 'json' },
     banner: {
       // CommonJS packages in the bundle call require().
