@@ -15,7 +15,7 @@ import {
   topRows,
 } from '../src/inspect/top/rows.ts';
 import { openSampler, type TopSample } from '../src/inspect/top/sampler.ts';
-import { readProcess } from '../src/linux/proc.ts';
+import { threadRows } from '../src/inspect/top/threads.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Output, stringOption, UsageError } from './command.ts';
 import { createStyle } from './style.ts';
@@ -27,7 +27,7 @@ export const command: Command = {
     sort: { type: 'string', short: 's' },
     interval: { type: 'string', short: 'd' },
     once: { type: 'boolean' },
-    number: { type: 'string', short: 'n' },
+    lines: { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
   help: `
@@ -38,7 +38,7 @@ Works without a cluster. In a pipe, or with --once, it prints one sample and end
   -s, --sort ORDER     cpu, memory, threads, time, name. Default: cpu
   -d, --interval S     seconds between samples. Default: 1
       --once           one sample
-  -n, --number N       lines of that sample. Default: 20
+      --lines N        lines of that sample. Default: 20
   -o, --output json    that sample for programs; docs/json.md has the schema
 
 Keys: ? shows them; q quits.
@@ -58,7 +58,7 @@ examples:
     const names = podNames(name);
     try {
       if (values.once || output || !process.stdout.isTTY || !process.stdin.isTTY) {
-        const count = positive('number', stringOption(invocation, 'number') ?? '20');
+        const count = positive('lines', stringOption(invocation, 'lines') ?? '20');
         await showOnce({ level, sort, intervalMs, count, json: output === 'json', names, out });
       } else await live(firstState(level, sort), intervalMs, names, out);
     } finally {
@@ -232,20 +232,4 @@ async function live(first: TopState, intervalMs: number, names: LiveNames, out: 
 export function splitKeys(text: string): string[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: keys are escape sequences
   return text.match(/\u001b\[[0-9;]*[A-Za-z~]|[\s\S]/g) ?? [];
-}
-
-function threadRows(pid: number): TopRow[] {
-  const info = readProcess(pid, { threads: true });
-  return (info?.threads ?? []).map(({ tid, comm, state, userTicks, systemTicks }) => ({
-    key: `thread ${tid}`,
-    name: comm,
-    pid: tid,
-    user: '',
-    state,
-    processes: 1,
-    threads: 1,
-    rssBytes: info?.rssBytes ?? 0,
-    cpuPercent: 0,
-    cpuSeconds: (userTicks + systemTicks) / 100,
-  }));
 }
