@@ -70,6 +70,7 @@ export async function startControlPlane(
       clock,
       log: log.child('apiserver'),
       serviceAccountKey: pki.serviceAccountKey,
+      frontProxy: { key: pki.frontProxyClient.key, cert: pki.frontProxyClient.certificate },
       serverAddress: `${plan.nodeAddress}:${config.internalApiPort}`,
     }),
   });

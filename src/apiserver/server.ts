@@ -60,6 +60,9 @@ export interface ApiServerPlugins {
   actions?: Actions;
   /** Paths beyond those of resources: discovery, OpenAPI, the JWKS. Asked in order. */
   paths?: PathHandler[];
+  /** Called when the cache is filled, and before it is let go. */
+  started?(): void;
+  stopped?(): void;
   /** What must be well for /readyz, beyond the store. */
   checks?: HealthCheck[];
 }
@@ -147,12 +150,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.start();
       allocation.follow(cache);
       await custom.follow();
+      plugins.started?.();
       for (const address of options.listen) await listen(address);
     },
     listen,
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {
       shutdown.abort(new Error('the server is stopping'));
+      plugins.stopped?.();
       custom.stop();
       cache.stop();
       await Promise.all(listeners.map((listener) => listener.close()));

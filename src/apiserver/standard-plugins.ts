@@ -10,6 +10,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Actions } from './actions.ts';
 import { builtinAdmission } from './admission/all.ts';
+import { aggregationPaths } from './aggregation/aggregation-paths.ts';
+import { ApiServices } from './aggregation/api-services.ts';
+import type { FrontProxy } from './aggregation/backend-connection.ts';
+import { mergedResources } from './aggregation/merged-resources.ts';
 import { createAuthenticator } from './authentication/authenticators.ts';
 import { openIdHandlers } from './authentication/openid.ts';
 import { reviewSelf, reviewToken } from './authentication/reviews.ts';
@@ -24,19 +28,31 @@ import type { PathHandler } from './router.ts';
 import type { ApiServerCore, ApiServerPlugins } from './server.ts';
 import { mutatingWebhooks, validatingWebhooks } from './webhooks/admission-webhooks.ts';
 
+/** As whom the server changes what is its own. */
+const itself = { name: 'system:apiserver', groups: ['system:masters'] };
+
 export interface StandardOptions {
   clock: Clock;
   log: Logger;
   /** PEM of the key that signs service account tokens. */
   serviceAccountKey: string;
+  /** The certificate with which extension servers know us. */
+  frontProxy?: FrontProxy;
   /** 'address:port' that discovery tells clients. */
   serverAddress: string;
 }
 
 /** The authenticators, authorizers, admission plugins and paths of a Kubernetes cluster as it comes. */
 export function standardPlugins(options: StandardOptions): (core: ApiServerCore) => ApiServerPlugins {
-  return ({ reader, resources, webhooks }) => {
-    const { clock, log, serviceAccountKey, serverAddress } = options;
+  return ({ reader, resources, webhooks, transport }) => {
+    const { clock, log, serviceAccountKey, serverAddress, frontProxy } = options;
+    const services = new ApiServices({
+      reader,
+      frontProxy,
+      transport: transport(itself),
+      clock,
+      log: log.child('aggregation'),
+    });
     const tokens = new ServiceAccountTokens({ reader, clock, keyPem: serviceAccountKey });
     const authorizer = createAuthorizer({ reader, nodeRules });
     const admission = builtinAdmission({ reader, authorizer, clock });
@@ -50,11 +66,20 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         validatingWebhooks(context),
         ...admission.afterWebhooks,
       ],
+      started: () => services.start(),
+      stopped: () => services.stop(),
       actions: actionsOf({ reader, clock }, tokens, authorizer),
       paths: [
         openIdPaths(tokens),
-        discoveryPaths({ served: () => resources.all(), serverAddress }),
+        discoveryPaths({
+          served: mergedResources(
+            () => resources.all(),
+            () => services.resources(),
+          ),
+          serverAddress,
+        }),
         openApiPaths({ served: () => resources.all(), version: `v${kubernetesVersion}` }),
+        aggregationPaths({ services, reader, frontProxy }),
       ],
     };
   };
