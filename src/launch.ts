@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
-import { type Daemon, type DaemonReport, readPidFile, startDaemon, stopDaemon } from './linux/daemon.ts';
+import { type Daemon, type DaemonReport, readPidFile, startDaemon, startTimeOf, stopDaemon } from './linux/daemon.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
 /** The two long-lived processes of a cluster, by the name of their command. */
@@ -59,8 +59,11 @@ export async function startCluster(name: string, options: { apiPort?: number } =
   } catch (error) {
     // What we started does not stay behind half-way.
     for (const component of ['agent', 'server'] as const) {
-      const daemon = starting[component] && readPidFile(pidFile(paths, component));
-      if (daemon) await stopDaemon(daemon, 2000);
+      // By its pid: it may not have come to write its file.
+      const pid = starting[component]?.pid;
+      const startTime = pid ? startTimeOf(pid) : undefined;
+      if (pid && startTime !== undefined) await stopDaemon({ pid, startTime }, 2000);
+      if (pid) fs.rmSync(pidFile(paths, component), { force: true });
     }
     throw error;
   }
@@ -80,7 +83,7 @@ export function pidFile(paths: ClusterPaths, component: ComponentName): string {
   return path.join(paths.run, `${component}.pid`);
 }
 
-function start(paths: ClusterPaths, component: ComponentName, extra: string[]): { report: Promise<DaemonReport> } {
+function start(paths: ClusterPaths, component: ComponentName, extra: string[]): ReturnType<typeof startDaemon> {
   return startDaemon({
     command: [
       process.execPath,

@@ -33,6 +33,8 @@ export async function syncPod(node: NodeContext, record: PodRecord): Promise<num
   const over = phase === 'Succeeded' || phase === 'Failed';
   if (record.failure || record.finished || over) return finish(node, record);
   await readMessages(node, record);
+  // Containers of before a restart of the kubelet: their probes are there from the first look, with what they last said.
+  if (record.adopted.size > 0) watchProbes(node, record);
   const plan = planPodActions(podView(node, record));
   if (plan.killPod) return finish(node, record);
   const idle = !plan.createSandbox && !startsOf(plan).length && !plan.kill.length;

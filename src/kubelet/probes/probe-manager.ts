@@ -58,8 +58,8 @@ export class ProbeManager {
         ...target,
         kind,
         probe,
-        // After a restart of the kubelet nobody is taken out of service before a probe says so.
-        result: adopted ? 'success' : initial[kind],
+        // After a restart of the kubelet what the API says stays true until a probe says otherwise.
+        result: adopted ? reported(target, kind) : initial[kind],
         last: undefined,
         run: 0,
         cancel: undefined,
@@ -118,9 +118,10 @@ export class ProbeManager {
     const startMs = this.#clock.now();
     const outcome = await probeOnce(this.#runtime, probe, { container: definition, containerId: container.id, podIP });
     if (worker.stopped) return;
-    if (!outcome.success) {
-      const text = `${titles[kind]} probe ${outcome.error ? 'errored' : 'failed'}: ${outcome.output}`;
-      this.#events.event(worker.pod, 'Warning', 'Unhealthy', text, {
+    if (!outcome.success || outcome.warning) {
+      const what = outcome.warning ? 'warning' : outcome.error ? 'errored' : 'failed';
+      const text = `${titles[kind]} probe ${what}: ${outcome.output}`;
+      this.#events.event(worker.pod, 'Warning', outcome.warning ? 'ProbeWarning' : 'Unhealthy', text, {
         fieldPath: fieldPath(worker.pod, definition.name),
       });
     }
@@ -149,4 +150,13 @@ export class ProbeManager {
     }
     return kind !== 'readiness' && !success;
   }
+}
+
+/** The result that the Pod's status in the API stands for. */
+function reported({ pod, definition }: Target, kind: ProbeKind): Worker['result'] {
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const status = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === definition.name);
+  if (kind === 'readiness') return status?.ready ? 'success' : 'failure';
+  if (kind === 'startup') return status?.started ? 'success' : initial.startup;
+  return initial.liveness;
 }
