@@ -41,22 +41,28 @@ function get(
     let timedOut = false;
     const request = module.get(url, { agent: false, headers, rejectUnauthorized: false }, (response) => {
       const { statusCode = 0, headers: answer } = response;
-      const target =
-        statusCode >= 300 && statusCode < 400 && answer.location ? new URL(answer.location, url) : undefined;
-      if (target?.hostname === url.hostname && limits.hops > 0) {
+      const redirected = statusCode >= 300 && statusCode < 400;
+      // Whatever a container answers must not throw here.
+      const target = redirected && answer.location ? URL.parse(answer.location, url) : null;
+      if (target && /^https?:$/.test(target.protocol) && target.hostname === url.hostname) {
         response.destroy();
         clearTimeout(timer);
+        if (limits.hops === 0) return resolve({ success: false, output: `Get "${shown}": stopped after 10 redirects` });
         return resolve(get(target, target.href, headers, { ...limits, hops: limits.hops - 1 }));
       }
-      let size = 0;
+      let body = '';
       response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > maxBodyBytes) done();
+        body += chunk.toString('utf8');
+        if (body.length > maxBodyBytes) done();
       });
       const done = () => {
         clearTimeout(timer);
         response.destroy();
-        const success = statusCode >= 200 && statusCode < 400;
+        if (redirected) {
+          const output = `Probe terminated redirects, Response body: ${body.slice(0, maxBodyBytes)}`;
+          return resolve({ success: true, warning: true, output });
+        }
+        const success = statusCode >= 200 && statusCode < 300;
         resolve({ success, output: success ? '' : `HTTP probe failed with statuscode: ${statusCode}` });
       };
       response.on('end', done);

@@ -1,8 +1,8 @@
 import type { Container as ContainerDef } from '../../api/generated/core-v1.ts';
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
-/** 'error': the probe could not be made; it counts for nothing. */
-export type ProbeResult = { success: boolean; output: string; error?: boolean };
+/** 'error': the probe could not be made; it counts for nothing. 'warning': a success that people should know about. */
+export type ProbeResult = { success: boolean; output: string; error?: boolean; warning?: boolean };
 
 /** A port by number or by its name in the container (pkg/probe/util.go ResolveContainerPort). */
 export function resolvePort(port: number | string, container: ContainerDef): number {
