@@ -39,7 +39,10 @@ const tcpStates = [
 
 /** The sockets of the network namespace that the process is in. A namespace that is gone or hidden has none. */
 export function readSockets(pid: number | 'self', protocols: SocketProtocol[] = ['tcp', 'udp', 'unix']): SocketInfo[] {
-  const read = (name: string) => readOr(`/proc/${pid}/net/${name}`);
+  const counts = readOr(`/proc/${pid}/net/sockstat`) + readOr(`/proc/${pid}/net/sockstat6`);
+  // To list TCP the kernel walks the hash table of the whole machine, a millisecond or more: not where there is none.
+  const read = (name: string) =>
+    counts.includes(`${name.toUpperCase()}: inuse 0`) ? '' : readOr(`/proc/${pid}/net/${name}`);
   return protocols.flatMap((protocol) =>
     protocol === 'unix'
       ? parseUnixSockets(read('unix'))
