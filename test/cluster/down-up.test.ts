@@ -13,8 +13,14 @@ let space: Space;
 before(async () => {
   cluster = await startTestCluster();
   space = await cluster.space('life');
-  const volumes = [{ name: 'memory', emptyDir: { medium: 'Memory' } }, { name: 'disk', emptyDir: {} }];
-  const volumeMounts = [{ name: 'memory', mountPath: '/memory' }, { name: 'disk', mountPath: '/disk' }];
+  const volumes = [
+    { name: 'memory', emptyDir: { medium: 'Memory' } },
+    { name: 'disk', emptyDir: {} },
+  ];
+  const volumeMounts = [
+    { name: 'memory', mountPath: '/memory' },
+    { name: 'disk', mountPath: '/disk' },
+  ];
   await space.apply(
     deployment('web', 3, web()),
     service('web', 'web', { type: 'LoadBalancer' }),
@@ -23,14 +29,24 @@ before(async () => {
     pod('alone', shell(stay), { shareProcessNamespace: true }),
     pod('done', shell('echo done'), { restartPolicy: 'Never' }),
   );
-  await Promise.all([space.kubectl('rollout status deployment/web --timeout=60s'), space.untilReady('bare'), space.untilReady('alone'), space.untilOver('done')]);
+  await Promise.all([
+    space.kubectl('rollout status deployment/web --timeout=60s'),
+    space.untilReady('bare'),
+    space.untilReady('alone'),
+    space.untilOver('done'),
+  ]);
 });
 after(() => cluster?.delete());
 
 async function uids(): Promise<Record<string, string>> {
   const of = { namespace: 'life' };
   const { client } = cluster;
-  const lists = await Promise.all([client.list(pods, of), client.list(deployments, of), client.list(services, of), client.list(configMaps, of)]);
+  const lists = await Promise.all([
+    client.list(pods, of),
+    client.list(deployments, of),
+    client.list(services, of),
+    client.list(configMaps, of),
+  ]);
   const all = lists.flatMap(({ items }) => items as { metadata: { name: string; uid: string } }[]);
   return Object.fromEntries(all.map(({ metadata }) => [metadata.name, metadata.uid]));
 }
@@ -44,7 +60,8 @@ async function balancedUrl(): Promise<string> {
 async function leavesNothing(command: string): Promise<void> {
   const before = await footprint(cluster);
   for (const [what, found] of Object.entries(before))
-    if (what !== 'rules') assert.notEqual(found.length, 0, `no ${what} while it runs: the test looks in the wrong place`);
+    if (what !== 'rules')
+      assert.notEqual(found.length, 0, `no ${what} while it runs: the test looks in the wrong place`);
   await cluster.vitrine(command);
   assert.deepEqual(await footprint(cluster, before.links), empty);
 }
@@ -77,7 +94,11 @@ test('delete removes everything', async () => {
   const before = await footprint(cluster);
   const { config } = cluster;
   await cluster.vitrine('delete');
-  for (const dir of [`/var/lib/vitrine/${cluster.name}`, `/run/vitrine/${cluster.name}`, `/var/log/vitrine/${cluster.name}`])
+  for (const dir of [
+    `/var/lib/vitrine/${cluster.name}`,
+    `/run/vitrine/${cluster.name}`,
+    `/var/log/vitrine/${cluster.name}`,
+  ])
     assert.equal(fs.existsSync(dir), false, dir);
   Object.defineProperty(cluster, 'config', { value: config });
   assert.deepEqual(await footprint(cluster, before.links), empty);

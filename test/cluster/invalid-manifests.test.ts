@@ -16,7 +16,11 @@ const valid = deployment('web', 1, web());
 
 /** What is wrong, the manifest, and how kube-apiserver says so (apimachinery pkg/util/validation/field/errors.go). */
 const rows: [string, object, RegExp][] = [
-  ['an unknown field', { ...valid, spec: { ...valid.spec, replicsa: 3 } }, /strict decoding error: unknown field "spec\.replicsa"/],
+  [
+    'an unknown field',
+    { ...valid, spec: { ...valid.spec, replicsa: 3 } },
+    /strict decoding error: unknown field "spec\.replicsa"/,
+  ],
   [
     'an unknown field deep inside',
     pod('deep', { ...shell('true'), ports: [{ containerPort: 80, kind: 'x' }] } as never),
@@ -32,11 +36,7 @@ const rows: [string, object, RegExp][] = [
     { ...valid, metadata: { name: 'Web_1' } },
     /The Deployment "Web_1" is invalid: metadata\.name: Invalid value: "Web_1": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters/,
   ],
-  [
-    'no selector',
-    { ...valid, spec: { ...valid.spec, selector: undefined } },
-    /spec\.selector: Required value/,
-  ],
+  ['no selector', { ...valid, spec: { ...valid.spec, selector: undefined } }, /spec\.selector: Required value/],
   [
     'a selector that does not match the template',
     { ...valid, spec: { ...valid.spec, selector: { matchLabels: { app: 'other' } } } },
@@ -89,7 +89,11 @@ describe('an invalid manifest gets kube-apiserver’s own answer and is not stor
     });
 
   test('with --validate=warn the unknown field is a warning and is dropped', async () => {
-    const input = JSON.stringify({ ...valid, metadata: { name: 'warned' }, spec: { ...valid.spec, replicas: 0, replicsa: 3 } });
+    const input = JSON.stringify({
+      ...valid,
+      metadata: { name: 'warned' },
+      spec: { ...valid.spec, replicas: 0, replicsa: 3 },
+    });
     const outcome = await space.tryKubectl('apply --validate=warn -f -', { input });
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.match(outcome.stderr, /Warning: unknown field "spec\.replicsa"/);

@@ -22,7 +22,10 @@ describe('kubectl', { concurrency: 4 }, () => {
     assert.match(await space.apply(deployment('web', 2, web())), /unchanged/);
     await space.kubectl('rollout status deployment/web --timeout=60s');
     assert.match(await space.kubectl('get deployments'), /NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nweb +2\/2 +2 +2/);
-    assert.match(await space.kubectl('get deploy -o wide'), /CONTAINERS +IMAGES +SELECTOR\n.*main +vitrine-test:1 +app=web/);
+    assert.match(
+      await space.kubectl('get deploy -o wide'),
+      /CONTAINERS +IMAGES +SELECTOR\n.*main +vitrine-test:1 +app=web/,
+    );
     const wide = await space.kubectl('get pods -o wide');
     assert.match(wide, /NAME +READY +STATUS +RESTARTS +AGE +IP +NODE +NOMINATED NODE +READINESS GATES/);
     assert.equal(wide.match(/1\/1 +Running +0 /g)?.length, 2, wide);
@@ -34,7 +37,10 @@ describe('kubectl', { concurrency: 4 }, () => {
     const described = await space.kubectl('describe deployment web');
     assert.match(described, /2 desired \| 2 updated \| 2 total \| 2 available \| 0 unavailable/);
     assert.match(described, /ScalingReplicaSet +.*Scaled up replica set web-\w+ (from 0 )?to 2/);
-    assert.match(await space.kubectl('describe pods'), /Started +.*kubelet +.*[Cc]ontainer:? (started|main)|Started container main/);
+    assert.match(
+      await space.kubectl('describe pods'),
+      /Started +.*kubelet +.*[Cc]ontainer:? (started|main)|Started container main/,
+    );
     await space.kubectl('label deployment web tier=front');
     await space.kubectl('annotate deployment web note=hello');
     await space.kubectl('label deployment web tier-');
@@ -43,25 +49,51 @@ describe('kubectl', { concurrency: 4 }, () => {
     await space.kubectl('scale deployment web --replicas=3');
     await space.kubectl('wait --for=condition=Available deployment/web --timeout=60s');
     await space.until(deployments, 'web', (one) => one?.status?.readyReplicas === 3);
-    assert.match(await space.kubectlFails('scale deployment web --replicas=1 --current-replicas=7'), /Expected replicas to be 7, was 3/);
+    assert.match(
+      await space.kubectlFails('scale deployment web --replicas=1 --current-replicas=7'),
+      /Expected replicas to be 7, was 3/,
+    );
     await space.kubectl('delete deployment web');
     await until('the Pods are gone', async () => (await space.kubectl('get pods -o name')) === '');
-    assert.match(await space.kubectlFails('get deployment web'), /Error from server \(NotFound\): deployments.apps "web" not found/);
+    assert.match(
+      await space.kubectlFails('get deployment web'),
+      /Error from server \(NotFound\): deployments.apps "web" not found/,
+    );
   });
 
   test('patches in four ways, and says what is in conflict', async () => {
     const space = await cluster.space('patches');
     await space.apply(deployment('web', 0, web({ env: [{ name: 'A', value: '1' }] })));
-    await space.kubectl(['patch', 'deployment', 'web', '--type=json', '-p', '[{"op":"add","path":"/metadata/labels","value":{"x":"y"}}]']);
+    await space.kubectl([
+      'patch',
+      'deployment',
+      'web',
+      '--type=json',
+      '-p',
+      '[{"op":"add","path":"/metadata/labels","value":{"x":"y"}}]',
+    ]);
     await space.kubectl(['patch', 'deployment', 'web', '--type=merge', '-p', '{"spec":{"revisionHistoryLimit":3}}']);
-    await space.kubectl(['patch', 'deployment', 'web', '-p', '{"spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"B","value":"2"}]}]}}}}']);
+    await space.kubectl([
+      'patch',
+      'deployment',
+      'web',
+      '-p',
+      '{"spec":{"template":{"spec":{"containers":[{"name":"main","env":[{"name":"B","value":"2"}]}]}}}}',
+    ]);
     const { metadata, spec } = await space.get(deployments, 'web');
     assert.deepEqual(metadata.labels, { x: 'y' });
     assert.equal(spec?.revisionHistoryLimit, 3);
     const env = spec?.template.spec?.containers[0]?.env?.map(({ name }) => name).sort();
     assert.deepEqual(env, ['A', 'B'], 'a strategic merge patch merges env by name');
     assert.match(
-      await space.kubectlFails(['patch', 'deployment', 'web', '--type=json', '-p', '[{"op":"test","path":"/spec/replicas","value":5}]']),
+      await space.kubectlFails([
+        'patch',
+        'deployment',
+        'web',
+        '--type=json',
+        '-p',
+        '[{"op":"test","path":"/spec/replicas","value":5}]',
+      ]),
       /The request is invalid: the server rejected our request due to an error in our request/,
     );
 
@@ -87,20 +119,39 @@ describe('kubectl', { concurrency: 4 }, () => {
     const space = await cluster.space('logs');
     await space.apply(
       pod('counter', shell(`for i in 1 2 3; do echo line $i; done; echo oops >&2; ${stay}`)),
-      pod('twice', shell('test -e /data/ran || { touch /data/ran; echo first; exit 3; }; echo second; sleep 100000', { volumeMounts: [{ name: 'data', mountPath: '/data' }] }), { volumes: [{ name: 'data', emptyDir: {} }] }),
+      pod(
+        'twice',
+        shell('test -e /data/ran || { touch /data/ran; echo first; exit 3; }; echo second; sleep 100000', {
+          volumeMounts: [{ name: 'data', mountPath: '/data' }],
+        }),
+        { volumes: [{ name: 'data', emptyDir: {} }] },
+      ),
     );
     await space.untilReady('counter');
-    assert.equal(await until('all lines', async () => {
-      const text = await space.kubectl('logs counter');
-      return text.includes('oops') && text;
-    }), 'line 1\nline 2\nline 3\noops\n');
+    assert.equal(
+      await until('all lines', async () => {
+        const text = await space.kubectl('logs counter');
+        return text.includes('oops') && text;
+      }),
+      'line 1\nline 2\nline 3\noops\n',
+    );
     assert.equal(await space.kubectl('logs counter --tail=2'), 'line 3\noops\n');
     assert.match(await space.kubectl('logs counter --timestamps --tail=1'), /^\d{4}-\d\d-\d\dT\S+ oops\n$/);
-    assert.match(await space.kubectlFails('logs counter --previous'), /previous terminated container "main" in pod "counter" not found/);
-    await space.until(pods, 'twice', (one) => one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].state?.running);
+    assert.match(
+      await space.kubectlFails('logs counter --previous'),
+      /previous terminated container "main" in pod "counter" not found/,
+    );
+    await space.until(
+      pods,
+      'twice',
+      (one) =>
+        one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].state?.running,
+    );
     assert.equal(await space.kubectl('logs twice --previous'), 'first\n');
 
-    const follower = spawn('kubectl', ['-n', 'logs', 'logs', '-f', 'counter', '--tail=1'], { env: { ...process.env, ...cluster.env } });
+    const follower = spawn('kubectl', ['-n', 'logs', 'logs', '-f', 'counter', '--tail=1'], {
+      env: { ...process.env, ...cluster.env },
+    });
     let followed = '';
     follower.stdout.setEncoding('utf8').on('data', (text: string) => {
       followed += text;
@@ -117,7 +168,16 @@ describe('kubectl', { concurrency: 4 }, () => {
     const space = await cluster.space('exec');
     await space.apply(pod('box', [shell(stay), shell(stay, { name: 'second', env: [{ name: 'WHO', value: 'two' }] })]));
     await space.untilReady('box');
-    const outcome = await space.tryKubectl(['exec', 'box', '-c', 'main', '--', 'sh', '-c', 'echo out; echo err >&2; exit 42']);
+    const outcome = await space.tryKubectl([
+      'exec',
+      'box',
+      '-c',
+      'main',
+      '--',
+      'sh',
+      '-c',
+      'echo out; echo err >&2; exit 42',
+    ]);
     assert.equal(outcome.code, 42);
     assert.equal(outcome.stdout, 'out\n');
     assert.match(outcome.stderr, /^err\ncommand terminated with exit code 42\n$/);
@@ -126,7 +186,10 @@ describe('kubectl', { concurrency: 4 }, () => {
     const large = `${'x'.repeat(999)}\n`.repeat(2000);
     assert.equal((await space.kubectl('exec -i box -c main -- wc -c', { input: large })).trim(), '2000000');
     assert.match((await space.tryKubectl('exec box -c main -- no-such-program')).stderr, /no-such-program/);
-    assert.match(await space.kubectlFails('exec box -c absent -- true'), /container absent is not valid for pod box|container not found/);
+    assert.match(
+      await space.kubectlFails('exec box -c absent -- true'),
+      /container absent is not valid for pod box|container not found/,
+    );
     assert.match(await space.kubectlFails('exec nobody -- true'), /pods "nobody" not found/);
   });
 
@@ -145,7 +208,9 @@ describe('kubectl', { concurrency: 4 }, () => {
     const space = await cluster.space('forward');
     await space.apply(pod('web', web()));
     await space.untilReady('web');
-    const forwarder = spawn('kubectl', ['-n', 'forward', 'port-forward', 'pod/web', ':8080'], { env: { ...process.env, ...cluster.env } });
+    const forwarder = spawn('kubectl', ['-n', 'forward', 'port-forward', 'pod/web', ':8080'], {
+      env: { ...process.env, ...cluster.env },
+    });
     try {
       const port = await new Promise<string>((resolve, reject) => {
         let said = '';
@@ -168,7 +233,10 @@ describe('kubectl', { concurrency: 4 }, () => {
   test('deletes with grace, with force, and in the three ways of propagation', async () => {
     const space = await cluster.space('deletion');
     const leave = 'trap "sleep 1; exit 0" TERM; sleep 100000 & wait';
-    await space.apply(pod('polite', shell(leave), { terminationGracePeriodSeconds: 30 }), pod('stubborn', shell('trap "" TERM; sleep 100000'), { terminationGracePeriodSeconds: 300 }));
+    await space.apply(
+      pod('polite', shell(leave), { terminationGracePeriodSeconds: 30 }),
+      pod('stubborn', shell('trap "" TERM; sleep 100000'), { terminationGracePeriodSeconds: 300 }),
+    );
     await Promise.all([space.untilReady('polite'), space.untilReady('stubborn')]);
     const began = Date.now();
     await space.kubectl('delete pod polite');
@@ -180,11 +248,18 @@ describe('kubectl', { concurrency: 4 }, () => {
     for (const name of ['kept', 'fore', 'back']) await space.kubectl(`rollout status deployment/${name} --timeout=60s`);
     await space.kubectl('delete deployment kept --cascade=orphan');
     const orphan = (await space.kubectl('get rs -l app=kept -o name')).trim();
-    await space.until(replicaSets, orphan.split('/')[1] as string, (one) => !one?.metadata.ownerReferences?.length && one?.status?.readyReplicas === 1);
+    await space.until(
+      replicaSets,
+      orphan.split('/')[1] as string,
+      (one) => !one?.metadata.ownerReferences?.length && one?.status?.readyReplicas === 1,
+    );
     await space.kubectl('delete deployment fore --cascade=foreground');
     assert.equal(await space.kubectl('get rs,pods -l app=fore -o name'), '', 'foreground: dependents go first');
     await space.kubectl('delete deployment back --cascade=background');
-    await until('the garbage collector is done', async () => (await space.kubectl('get rs,pods -l app=back -o name')) === '');
+    await until(
+      'the garbage collector is done',
+      async () => (await space.kubectl('get rs,pods -l app=back -o name')) === '',
+    );
     assert.match(await space.kubectl('get rs,pods -l app=kept -o name'), /replicaset.*\npod\//);
   });
 
@@ -197,16 +272,26 @@ describe('kubectl', { concurrency: 4 }, () => {
       await space.kubectlFails('get pods --as=somebody'),
       /Error from server \(Forbidden\): pods is forbidden: User "somebody" cannot list resource "pods" in API group "" in the namespace "about"/,
     );
-    assert.match(await space.kubectl('auth whoami'), /Username +kubernetes-admin\nGroups +\[.*(kubeadm:cluster-admins|system:masters).*\]/);
+    assert.match(
+      await space.kubectl('auth whoami'),
+      /Username +kubernetes-admin\nGroups +\[.*(kubeadm:cluster-admins|system:masters).*\]/,
+    );
     const resources = await space.kubectl('api-resources');
-    for (const line of [/^pods +po +v1 +true +Pod$/m, /^deployments +deploy +apps\/v1 +true +Deployment$/m, /^nodes +no +v1 +false +Node$/m])
+    for (const line of [
+      /^pods +po +v1 +true +Pod$/m,
+      /^deployments +deploy +apps\/v1 +true +Deployment$/m,
+      /^nodes +no +v1 +false +Node$/m,
+    ])
       assert.match(resources, line);
     assert.match(await space.kubectl('api-versions'), /^rbac.authorization.k8s.io\/v1$/m);
     const explained = await space.kubectl('explain deployment.spec.strategy.rollingUpdate.maxSurge');
     assert.match(explained, /FIELD: maxSurge <IntOrString>[^]*percent/);
     assert.match(await space.kubectl('explain pod --recursive'), /terminationGracePeriodSeconds\s+<integer>/);
     assert.match(await space.kubectlFails('explain pod.spec.nonsense'), /field "nonsense" does not exist/);
-    assert.match(await space.kubectlFails('top pods'), /Metrics API not available|could not find the requested resource/);
+    assert.match(
+      await space.kubectlFails('top pods'),
+      /Metrics API not available|could not find the requested resource/,
+    );
     assert.match(await space.kubectl('version'), /Server Version/);
     assert.equal(await space.kubectl('get --raw /readyz'), 'ok');
     assert.match(await space.kubectl('get nodes -o wide'), / Ready +.*v1\.\d+.*Linux|Debian|.* Ready /);

@@ -22,7 +22,9 @@ describe('a Pod', { concurrency: 4 }, () => {
     const side = (script: string) => space.kubectl(['exec', 'both', '-c', 'side', '--', 'sh', '-c', script]);
     assert.equal(await side('wget -q -O - http://127.0.0.1:8080/'), 'both\n');
     const script = 'for n in net ipc uts mnt pid; do stat -L -c %i /proc/self/ns/$n; done';
-    const [one, two] = (await Promise.all([space.kubectl(['exec', 'both', '-c', 'main', '--', 'sh', '-c', script]), side(script)])).map((text) => text.trim().split('\n'));
+    const [one, two] = (
+      await Promise.all([space.kubectl(['exec', 'both', '-c', 'main', '--', 'sh', '-c', script]), side(script)])
+    ).map((text) => text.trim().split('\n'));
     assert.deepEqual(one?.slice(0, 3), two?.slice(0, 3));
     assert.notEqual(one?.[3], two?.[3]);
     assert.notEqual(one?.[4], two?.[4]);
@@ -40,7 +42,10 @@ describe('a Pod', { concurrency: 4 }, () => {
     );
     await Promise.all([space.untilReady('shared'), space.untilReady('host')]);
     assert.match(await space.kubectl('exec shared -c main -- ps'), /sleep 4242/);
-    const [net, pid] = (await space.exec('host', 'stat -L -c %i /proc/self/ns/net /proc/self/ns/pid')).trim().split('\n').map(Number);
+    const [net, pid] = (await space.exec('host', 'stat -L -c %i /proc/self/ns/net /proc/self/ns/pid'))
+      .trim()
+      .split('\n')
+      .map(Number);
     assert.deepEqual([net, pid], [fs.statSync('/proc/self/ns/net').ino, fs.statSync('/proc/self/ns/pid').ino]);
     assert.equal((await space.get(pods, 'host')).status?.podIP, cluster.config.plan.nodeAddress);
   });
@@ -51,7 +56,10 @@ describe('a Pod', { concurrency: 4 }, () => {
     await space.apply(
       pod('steps', shell(`cat /data/steps; ${stay}`, data), {
         initContainers: [
-          shell('echo one >> /data/steps; test -e /data/again || { touch /data/again; exit 1; }', { name: 'first', ...data }),
+          shell('echo one >> /data/steps; test -e /data/again || { touch /data/again; exit 1; }', {
+            name: 'first',
+            ...data,
+          }),
           shell('echo two >> /data/steps', { name: 'second', ...data }),
         ],
         volumes: [{ name: 'data', emptyDir: {} }],
@@ -73,7 +81,15 @@ describe('a Pod', { concurrency: 4 }, () => {
     await space.apply(
       pod('job', shell('wget -q -O - http://127.0.0.1:8080/'), {
         restartPolicy: 'Never',
-        initContainers: [{ ...web(), name: 'sidecar', restartPolicy: 'Always', readinessProbe: undefined, startupProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 } }],
+        initContainers: [
+          {
+            ...web(),
+            name: 'sidecar',
+            restartPolicy: 'Always',
+            readinessProbe: undefined,
+            startupProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+          },
+        ],
       }),
     );
     const over = await space.untilOver('job');
@@ -86,32 +102,68 @@ describe('a Pod', { concurrency: 4 }, () => {
     await space.apply(
       configMap('settings', { COLOR: 'red', SIZE: 'big' }),
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hidden' }, stringData: { PASSWORD: 'swordfish' } },
-      pod('env', {
-        ...{ name: 'main', image: testImage, command: ['sh', '-c', 'env; echo "args: $0 $1"'], args: ['$(GREETING)', '$$(GREETING)'] },
-        resources: { limits: { memory: '64Mi', cpu: '500m' } },
-        envFrom: [{ configMapRef: { name: 'settings' }, prefix: 'CM_' }, { secretRef: { name: 'absent', optional: true } }],
-        env: [
-          { name: 'NAME', value: 'world' },
-          { name: 'GREETING', value: 'hello $(NAME) $(UNKNOWN)' },
-          { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'hidden', key: 'PASSWORD' } } },
-          { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
-          { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
-          { name: 'TIER', valueFrom: { fieldRef: { fieldPath: "metadata.labels['tier']" } } },
-          { name: 'MEMORY', valueFrom: { resourceFieldRef: { resource: 'limits.memory' } } },
-        ],
-      }, { restartPolicy: 'Never' }, { tier: 'front' }),
+      pod(
+        'env',
+        {
+          ...{
+            name: 'main',
+            image: testImage,
+            command: ['sh', '-c', 'env; echo "args: $0 $1"'],
+            args: ['$(GREETING)', '$$(GREETING)'],
+          },
+          resources: { limits: { memory: '64Mi', cpu: '500m' } },
+          envFrom: [
+            { configMapRef: { name: 'settings' }, prefix: 'CM_' },
+            { secretRef: { name: 'absent', optional: true } },
+          ],
+          env: [
+            { name: 'NAME', value: 'world' },
+            { name: 'GREETING', value: 'hello $(NAME) $(UNKNOWN)' },
+            { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'hidden', key: 'PASSWORD' } } },
+            { name: 'POD', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+            { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+            { name: 'TIER', valueFrom: { fieldRef: { fieldPath: "metadata.labels['tier']" } } },
+            { name: 'MEMORY', valueFrom: { resourceFieldRef: { resource: 'limits.memory' } } },
+          ],
+        },
+        { restartPolicy: 'Never' },
+        { tier: 'front' },
+      ),
       pod('missing', shell('true', { envFrom: [{ configMapRef: { name: 'nowhere' } }] })),
     );
     const over = await space.untilOver('env');
     const log = await space.kubectl('logs env');
     const lines = new Set(log.split('\n'));
-    for (const line of ['FROM=image', 'CM_COLOR=red', 'CM_SIZE=big', 'NAME=world', 'GREETING=hello world $(UNKNOWN)', 'PASSWORD=swordfish', 'POD=env', `IP=${over.status?.podIP}`, 'TIER=front', `MEMORY=${64 << 20}`, 'HOSTNAME=env', 'args: hello world $(UNKNOWN) $(GREETING)'])
+    for (const line of [
+      'FROM=image',
+      'CM_COLOR=red',
+      'CM_SIZE=big',
+      'NAME=world',
+      'GREETING=hello world $(UNKNOWN)',
+      'PASSWORD=swordfish',
+      'POD=env',
+      `IP=${over.status?.podIP}`,
+      'TIER=front',
+      `MEMORY=${64 << 20}`,
+      'HOSTNAME=env',
+      'args: hello world $(UNKNOWN) $(GREETING)',
+    ])
       assert.ok(lines.has(line), `${line} is not in\n${log}`);
     assert.match(log, /^KUBERNETES_SERVICE_HOST=/m);
-    const missing = await space.until(pods, 'missing', (one) => one?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError');
+    const missing = await space.until(
+      pods,
+      'missing',
+      (one) => one?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError',
+    );
     assert.equal(missing.status?.containerStatuses?.[0]?.state?.waiting?.message, 'configmap "nowhere" not found');
     await space.apply(configMap('nowhere', {}));
-    await space.until(pods, 'missing', (one) => one?.status?.containerStatuses?.[0]?.lastState?.terminated || one?.status?.containerStatuses?.[0]?.state?.terminated);
+    await space.until(
+      pods,
+      'missing',
+      (one) =>
+        one?.status?.containerStatuses?.[0]?.lastState?.terminated ||
+        one?.status?.containerStatuses?.[0]?.state?.terminated,
+    );
   });
 
   test('mounts emptyDir, hostPath, ConfigMap, Secret, projected and downward volumes', async () => {
@@ -122,42 +174,62 @@ describe('a Pod', { concurrency: 4 }, () => {
     await space.apply(
       configMap('settings', { color: 'red', other: 'x' }),
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hidden' }, stringData: { password: 'swordfish' } },
-      pod('volumes', shell(stay, {
-        volumeMounts: [
-          { name: 'memory', mountPath: '/memory' },
-          { name: 'host', mountPath: '/host' },
-          { name: 'settings', mountPath: '/settings' },
-          { name: 'some', mountPath: '/some' },
-          { name: 'settings', mountPath: '/one/color', subPath: 'color' },
-          { name: 'hidden', mountPath: '/hidden', readOnly: true },
-          { name: 'mixed', mountPath: '/mixed' },
-          { name: 'about', mountPath: '/about' },
-        ],
-      }), {
-        volumes: [
-          { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
-          { name: 'host', hostPath: { path: host, type: 'Directory' } },
-          { name: 'settings', configMap: { name: 'settings' } },
-          { name: 'some', configMap: { name: 'settings', items: [{ key: 'color', path: 'deep/colour', mode: 0o400 }] } },
-          { name: 'hidden', secret: { secretName: 'hidden', defaultMode: 0o440 } },
-          { name: 'mixed', projected: { sources: [{ configMap: { name: 'settings' } }, { secret: { name: 'hidden' } }] } },
-          { name: 'about', downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
-        ],
-      }, { tier: 'front' }),
+      pod(
+        'volumes',
+        shell(stay, {
+          volumeMounts: [
+            { name: 'memory', mountPath: '/memory' },
+            { name: 'host', mountPath: '/host' },
+            { name: 'settings', mountPath: '/settings' },
+            { name: 'some', mountPath: '/some' },
+            { name: 'settings', mountPath: '/one/color', subPath: 'color' },
+            { name: 'hidden', mountPath: '/hidden', readOnly: true },
+            { name: 'mixed', mountPath: '/mixed' },
+            { name: 'about', mountPath: '/about' },
+          ],
+        }),
+        {
+          volumes: [
+            { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+            { name: 'host', hostPath: { path: host, type: 'Directory' } },
+            { name: 'settings', configMap: { name: 'settings' } },
+            {
+              name: 'some',
+              configMap: { name: 'settings', items: [{ key: 'color', path: 'deep/colour', mode: 0o400 }] },
+            },
+            { name: 'hidden', secret: { secretName: 'hidden', defaultMode: 0o440 } },
+            {
+              name: 'mixed',
+              projected: { sources: [{ configMap: { name: 'settings' } }, { secret: { name: 'hidden' } }] },
+            },
+            { name: 'about', downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
+          ],
+        },
+        { tier: 'front' },
+      ),
     );
     await space.untilReady('volumes');
     const read = (script: string) => space.exec('volumes', script);
     assert.match(await read('mount | grep " /memory "'), /^tmpfs on \/memory type tmpfs .*size=1024k/);
     assert.equal(await read('cat /host/from-host; echo back > /host/from-pod'), 'host\n');
     assert.equal(fs.readFileSync(`${host}/from-pod`, 'utf8'), 'back\n');
-    assert.equal(await read('cat /settings/color /one/color /some/deep/colour /hidden/password /mixed/color /mixed/password'), 'redredredswordfishredswordfish');
+    assert.equal(
+      await read('cat /settings/color /one/color /some/deep/colour /hidden/password /mixed/color /mixed/password'),
+      'redredredswordfishredswordfish',
+    );
     assert.equal(await read('ls /some; stat -L -c %a /some/deep/colour /hidden/password'), 'deep\n400\n440\n');
     assert.equal(await read('cat /about/labels'), 'tier="front"');
     assert.match((await space.tryKubectl('exec volumes -- touch /hidden/x')).stderr, /Read-only file system/);
     await space.kubectl(['patch', 'configmap', 'settings', '-p', '{"data":{"color":"blue"}}']);
     await space.kubectl('label pod volumes tier=back --overwrite');
-    await until('the ConfigMap in the container is the new one', async () => (await read('cat /settings/color /mixed/color')) === 'blueblue');
-    await until('the labels in the container are the new ones', async () => (await read('cat /about/labels')) === 'tier="back"');
+    await until(
+      'the ConfigMap in the container is the new one',
+      async () => (await read('cat /settings/color /mixed/color')) === 'blueblue',
+    );
+    await until(
+      'the labels in the container are the new ones',
+      async () => (await read('cat /about/labels')) === 'tier="back"',
+    );
     assert.equal(await read('cat /one/color'), 'red', 'a subPath is not updated');
     assert.equal((await space.get(configMaps, 'settings')).data?.color, 'blue');
     assert.ok((await space.get(secrets, 'hidden')).data?.password);
@@ -171,11 +243,18 @@ describe('a Pod', { concurrency: 4 }, () => {
     await space.apply(pod('reader', shell(stay), { serviceAccountName: 'reader' }));
     await space.untilReady('reader');
     const dir = '/var/run/secrets/kubernetes.io/serviceaccount';
-    const curl = (path: string) => space.exec('reader', `curl -s --cacert ${dir}/ca.crt -H "Authorization: Bearer $(cat ${dir}/token)" https://kubernetes.default.svc${path}`);
+    const curl = (path: string) =>
+      space.exec(
+        'reader',
+        `curl -s --cacert ${dir}/ca.crt -H "Authorization: Bearer $(cat ${dir}/token)" https://kubernetes.default.svc${path}`,
+      );
     const list = JSON.parse(await curl('/api/v1/namespaces/token/configmaps'));
     assert.equal(list.items[0]?.metadata.name, 'kube-root-ca.crt');
     const denied = JSON.parse(await curl('/api/v1/namespaces/token/secrets'));
-    assert.equal(denied.message, 'secrets is forbidden: User "system:serviceaccount:token:reader" cannot list resource "secrets" in API group "" in the namespace "token"');
+    assert.equal(
+      denied.message,
+      'secrets is forbidden: User "system:serviceaccount:token:reader" cannot list resource "secrets" in API group "" in the namespace "token"',
+    );
     assert.equal(await space.exec('reader', `cat ${dir}/namespace`), 'token');
   });
 
@@ -183,7 +262,10 @@ describe('a Pod', { concurrency: 4 }, () => {
     const space = await cluster.space('resources');
     await space.apply(
       pod('guaranteed', shell(stay, { resources: { limits: { cpu: '250m', memory: '48Mi' } } })),
-      pod('burstable', shell(stay, { resources: { requests: { cpu: '100m', memory: '16Mi' }, limits: { memory: '32Mi' } } })),
+      pod(
+        'burstable',
+        shell(stay, { resources: { requests: { cpu: '100m', memory: '16Mi' }, limits: { memory: '32Mi' } } }),
+      ),
       pod('best-effort', shell(stay)),
     );
     const limits: Record<string, [string, number, number | undefined, number, number]> = {
@@ -210,11 +292,16 @@ describe('a Pod', { concurrency: 4 }, () => {
     const space = await cluster.space('unfit');
     await space.apply(pod('huge', shell('true', { resources: { requests: { memory: '4Ti', cpu: '1000' } } })));
     await until('the event', async () =>
-      (await space.kubectl('describe pod huge')).includes('0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory'),
+      (await space.kubectl('describe pod huge')).includes(
+        '0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory',
+      ),
     );
     const waiting = await space.get(pods, 'huge');
     const scheduled = waiting.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    assert.deepEqual([waiting.status?.phase, scheduled?.status, scheduled?.reason], ['Pending', 'False', 'Unschedulable']);
+    assert.deepEqual(
+      [waiting.status?.phase, scheduled?.status, scheduled?.reason],
+      ['Pending', 'False', 'Unschedulable'],
+    );
   });
 });
 

@@ -26,15 +26,26 @@ describe('a host that cannot run a node gets one clear line', () => {
     const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
     const readable = await run('setpriv', [...asNobody, 'test', '-r', path.join(root, 'dist/current/main.js')]);
     if (readable.code !== 0) return context.skip('nobody may not read this checkout');
-    const outcome = await run('setpriv', [...asNobody, ...up], { env: { NODE_COMPILE_CACHE: '/nonexistent', HOME: '/nonexistent' } });
-    assert.deepEqual([outcome.code, outcome.stderr], [1, 'vitrine up: not root: a node needs root (run it with sudo)\n']);
+    const outcome = await run('setpriv', [...asNobody, ...up], {
+      env: { NODE_COMPILE_CACHE: '/nonexistent', HOME: '/nonexistent' },
+    });
+    assert.deepEqual(
+      [outcome.code, outcome.stderr],
+      [1, 'vitrine up: not root: a node needs root (run it with sudo)\n'],
+    );
   });
 
-  for (const [program, hint] of [['crun', 'apt-get install crun'], ['conmon', 'apt-get install conmon']] as const)
+  for (const [program, hint] of [
+    ['crun', 'apt-get install crun'],
+    ['conmon', 'apt-get install conmon'],
+  ] as const)
     test(`${program} is missing`, async () => {
       const which = (await run('sh', ['-c', `command -v ${program}`])).stdout.trim();
       const outcome = await without([which], ...up);
-      assert.deepEqual([outcome.code, outcome.stderr], [1, `vitrine up: ${program} not found (install it with: ${hint})\n`]);
+      assert.deepEqual(
+        [outcome.code, outcome.stderr],
+        [1, `vitrine up: ${program} not found (install it with: ${hint})\n`],
+      );
       assert.equal(fs.existsSync(`/run/vitrine/${name}/server.pid`), false, 'nothing stays behind half-way');
     });
 
@@ -44,11 +55,21 @@ describe('a host that cannot run a node gets one clear line', () => {
     const { port } = server.address() as net.AddressInfo;
     const outcome = await run(up[0] as string, [...up.slice(1), '--api-port', String(port)]);
     server.close();
-    assert.deepEqual([outcome.code, outcome.stderr], [1, `vitrine up: port 127.0.0.1:${port} is taken by another program (choose another with --api-port)\n`]);
+    assert.deepEqual(
+      [outcome.code, outcome.stderr],
+      [1, `vitrine up: port 127.0.0.1:${port} is taken by another program (choose another with --api-port)\n`],
+    );
   });
 
   test('no cgroup file system', async () => {
-    const outcome = await run('unshare', ['--mount', 'sh', '-c', 'umount -R -l /sys/fs/cgroup && exec "$@"', 'sh', ...up]);
+    const outcome = await run('unshare', [
+      '--mount',
+      'sh',
+      '-c',
+      'umount -R -l /sys/fs/cgroup && exec "$@"',
+      'sh',
+      ...up,
+    ]);
     assert.equal(outcome.code, 1);
     assert.match(outcome.stderr, /^vitrine up: unusable cgroup layout: /);
     isOneLine(outcome.stderr);
@@ -65,7 +86,17 @@ describe('a host that cannot run a node gets one clear line', () => {
 });
 
 test('wrong usage exits with 2 and points to the help', async () => {
-  for (const command of ['nonsense', 'up --nonsense', 'up --api-port x', 'image', 'image build', 'image pull', 'up --name Not_A_Name', 'ps --sort=nonsense', 'apply']) {
+  for (const command of [
+    'nonsense',
+    'up --nonsense',
+    'up --api-port x',
+    'image',
+    'image build',
+    'image pull',
+    'up --name Not_A_Name',
+    'ps --sort=nonsense',
+    'apply',
+  ]) {
     const outcome = await vitrine(command);
     assert.equal(outcome.code, 2, `${command}: ${outcome.stdout}${outcome.stderr}`);
     assert.match(outcome.stderr, /see 'vitrine/, command);

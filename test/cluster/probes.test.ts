@@ -27,7 +27,11 @@ describe('probes', { concurrency: 4 }, () => {
       pod('tcp', ready({ tcpSocket: { port: 8080 } })),
       pod('exec', ready({ exec: { command: ['cat', '/tmp/ok'] } })),
     );
-    const stop: Record<string, string> = { http: 'rm /www/ok', tcp: 'kill $(ps | awk "/[h]ttpd -f/ {print \\$1}"); sleep 0', exec: 'rm /tmp/ok' };
+    const stop: Record<string, string> = {
+      http: 'rm /www/ok',
+      tcp: 'kill $(ps | awk "/[h]ttpd -f/ {print \\$1}"); sleep 0',
+      exec: 'rm /tmp/ok',
+    };
     for (const name of ['http', 'tcp', 'exec']) await space.until(pods, name, isReady('True'));
     for (const name of ['http', 'exec']) {
       await space.exec(name, stop[name] as string);
@@ -41,17 +45,29 @@ describe('probes', { concurrency: 4 }, () => {
     await space.exec('http', 'touch /www/ok');
     await space.until(pods, 'http', isReady('True'));
     await space.apply(pod('no-tcp', shell(stay, { readinessProbe: { ...every, tcpSocket: { port: 81 } } })));
-    await until('the event of the refused connection', async () => /Readiness probe failed: dial tcp .*:81: .*refused/.test(await space.kubectl('describe pod no-tcp')));
+    await until('the event of the refused connection', async () =>
+      /Readiness probe failed: dial tcp .*:81: .*refused/.test(await space.kubectl('describe pod no-tcp')),
+    );
   });
 
   test('a liveness probe that fails restarts the container', async () => {
     const space = await cluster.space('liveness');
     await space.apply(
-      pod('sick', shell(`touch /tmp/well; ${stay}`, { livenessProbe: { exec: { command: ['cat', '/tmp/well'] }, periodSeconds: 1, failureThreshold: 1 } })),
+      pod(
+        'sick',
+        shell(`touch /tmp/well; ${stay}`, {
+          livenessProbe: { exec: { command: ['cat', '/tmp/well'] }, periodSeconds: 1, failureThreshold: 1 },
+        }),
+      ),
     );
     await space.untilReady('sick');
     await space.exec('sick', 'rm /tmp/well');
-    const again = await space.until(pods, 'sick', (one) => one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].state?.running);
+    const again = await space.until(
+      pods,
+      'sick',
+      (one) =>
+        one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].state?.running,
+    );
     assert.ok(again.status?.containerStatuses?.[0]?.lastState?.terminated);
     const described = await space.kubectl('describe pod sick');
     assert.match(described, /Liveness probe failed: cat: can't open '\/tmp\/well'/);
@@ -74,7 +90,12 @@ describe('probes', { concurrency: 4 }, () => {
 
   test('a gRPC probe asks the health service', async () => {
     const space = await cluster.space('grpc');
-    const program = ['chroot', '/host', path.join(root, 'node_modules/.bin/node'), path.join(import.meta.dirname, 'fixture/grpc-health.ts')];
+    const program = [
+      'chroot',
+      '/host',
+      path.join(root, 'node_modules/.bin/node'),
+      path.join(import.meta.dirname, 'fixture/grpc-health.ts'),
+    ];
     const server = {
       ...shell('', { command: program, volumeMounts: [{ name: 'host', mountPath: '/host', readOnly: true }] }),
       readinessProbe: { grpc: { port: 9090 }, periodSeconds: 1, failureThreshold: 1 },
@@ -85,7 +106,11 @@ describe('probes', { concurrency: 4 }, () => {
       pod('not-serving', { ...server, env: [{ name: 'HEALTH', value: 'NOT_SERVING' }] }, { volumes }),
     );
     await space.untilReady('serving');
-    await until('the event', async () => /Readiness probe failed: service unhealthy \(responded with "NOT_SERVING"\)/.test(await space.kubectl('describe pod not-serving')));
+    await until('the event', async () =>
+      /Readiness probe failed: service unhealthy \(responded with "NOT_SERVING"\)/.test(
+        await space.kubectl('describe pod not-serving'),
+      ),
+    );
     assert.ok(isReady('False')(await space.get(pods, 'not-serving')));
   });
 });

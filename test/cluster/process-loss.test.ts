@@ -16,10 +16,20 @@ before(async () => {
   await space.apply(
     deployment('web', 3, web()),
     service('web', 'web', { type: 'LoadBalancer' }),
-    pod('twice', shell(`test -e /data/ran || { touch /data/ran; exit 3; }; ${stay}`, { volumeMounts: [{ name: 'data', mountPath: '/data' }] }), { volumes: [{ name: 'data', emptyDir: {} }] }),
+    pod(
+      'twice',
+      shell(`test -e /data/ran || { touch /data/ran; exit 3; }; ${stay}`, {
+        volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      }),
+      { volumes: [{ name: 'data', emptyDir: {} }] },
+    ),
   );
   await space.kubectl('rollout status deployment/web --timeout=60s');
-  await space.until(pods, 'twice', (one) => one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].ready);
+  await space.until(
+    pods,
+    'twice',
+    (one) => one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].ready,
+  );
   const { status } = await space.until(services, 'web', (one) => one?.status?.loadBalancer?.ingress?.[0]?.ip);
   url = `http://${status?.loadBalancer?.ingress?.[0]?.ip}/`;
 });
@@ -34,7 +44,12 @@ function kill(...components: ('server' | 'agent')[]): void {
 
 async function restarts(): Promise<Record<string, number>> {
   const { items } = await cluster.client.list(pods, { namespace: 'loss' });
-  return Object.fromEntries(items.map(({ metadata, status }) => [`${metadata.uid} ${metadata.name}`, status?.containerStatuses?.[0]?.restartCount ?? -1]));
+  return Object.fromEntries(
+    items.map(({ metadata, status }) => [
+      `${metadata.uid} ${metadata.name}`,
+      status?.containerStatuses?.[0]?.restartCount ?? -1,
+    ]),
+  );
 }
 
 /** Creates ConfigMaps one after the other, several at a time, until the server is gone; the names that were acknowledged. */
@@ -73,8 +88,14 @@ for (const components of [['server'], ['agent'], ['server', 'agent']] as ('serve
     if (!components.includes('server')) await writing.stop();
     await cluster.vitrine('up --no-kubeconfig');
     await writing.stop();
-    const stored = new Set((await cluster.client.list(configMaps, { namespace: 'loss' })).items.map(({ metadata }) => metadata.name));
-    assert.deepEqual(writing.acknowledged.filter((name) => !stored.has(name)), [], 'acknowledged and lost');
+    const stored = new Set(
+      (await cluster.client.list(configMaps, { namespace: 'loss' })).items.map(({ metadata }) => metadata.name),
+    );
+    assert.deepEqual(
+      writing.acknowledged.filter((name) => !stored.has(name)),
+      [],
+      'acknowledged and lost',
+    );
 
     // A new Pod shows that all parts work together again.
     const name = `after-${components.join('-')}`;
@@ -85,7 +106,10 @@ for (const components of [['server'], ['agent'], ['server', 'agent']] as ('serve
     const { answers, failures } = await asking.stop();
     assert.ok(answers > 0);
     assert.deepEqual(failures, []);
-    await cluster.client.deleteCollection(configMaps, { namespace: 'loss', fieldSelector: 'metadata.name!=kube-root-ca.crt' });
+    await cluster.client.deleteCollection(configMaps, {
+      namespace: 'loss',
+      fieldSelector: 'metadata.name!=kube-root-ca.crt',
+    });
   });
 
 test('what ended while the node process was away is known afterwards, with its exit code', async () => {
@@ -95,6 +119,10 @@ test('what ended while the node process was away is known afterwards, with its e
   kill('agent');
   process.kill(first, 'SIGKILL');
   await cluster.vitrine('up --no-kubeconfig');
-  const again = await space.until(pods, 'twice', (one) => one?.status?.containerStatuses?.[0]?.restartCount === 2 && one.status.containerStatuses[0].state?.running);
+  const again = await space.until(
+    pods,
+    'twice',
+    (one) => one?.status?.containerStatuses?.[0]?.restartCount === 2 && one.status.containerStatuses[0].state?.running,
+  );
   assert.equal(again.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
 });

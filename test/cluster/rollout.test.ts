@@ -29,14 +29,19 @@ describe('a Deployment', { concurrency: 3 }, () => {
     const answersWith = (text: string) => until(`the answer is ${text}`, async () => (await get(url)) === text);
     const asking = keepAsking(url);
     context.after(() => asking.stop());
-    const two = JSON.stringify([{ op: 'replace', path: '/spec/template/spec/containers/0/command/2', value: version('two').command[2] }]);
+    const two = JSON.stringify([
+      { op: 'replace', path: '/spec/template/spec/containers/0/command/2', value: version('two').command[2] },
+    ]);
     await space.kubectl(['patch', 'deployment', 'web', '--type=json', '-p', two]);
     await space.kubectl('rollout status deployment/web --timeout=60s');
     await answersWith('two');
     await space.kubectl('set env deployment/web COLOR=red');
     await space.kubectl('annotate deployment web kubernetes.io/change-cause=painted');
     await space.kubectl('rollout status deployment/web --timeout=60s');
-    assert.match(await space.kubectl('rollout history deployment/web'), /REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n3 +painted/);
+    assert.match(
+      await space.kubectl('rollout history deployment/web'),
+      /REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n3 +painted/,
+    );
     assert.match(await space.kubectl('rollout history deployment/web --revision=3'), /COLOR:\s+red/);
     await space.kubectl('rollout undo deployment/web --to-revision=1');
     await space.kubectl('rollout status deployment/web --timeout=60s');
@@ -52,10 +57,17 @@ describe('a Deployment', { concurrency: 3 }, () => {
     await space.kubectl('rollout status deployment/web --timeout=60s');
     await space.kubectl('rollout pause deployment/web');
     await space.kubectl('set env deployment/web A=1');
-    const paused = await space.until(deployments, 'web', (one) => one?.status?.observedGeneration === one?.metadata.generation);
+    const paused = await space.until(
+      deployments,
+      'web',
+      (one) => one?.status?.observedGeneration === one?.metadata.generation,
+    );
     assert.equal(paused.status?.conditions?.find(({ type }) => type === 'Progressing')?.reason, 'DeploymentPaused');
     assert.equal((await space.kubectl('get rs -o name')).trim().split('\n').length, 1);
-    assert.match(await space.kubectlFails('rollout undo deployment/web'), /you cannot rollback a paused deployment|no rollout history/);
+    assert.match(
+      await space.kubectlFails('rollout undo deployment/web'),
+      /you cannot rollback a paused deployment|no rollout history/,
+    );
     await space.kubectl('rollout resume deployment/web');
     await space.kubectl('rollout status deployment/web --timeout=60s');
     assert.equal((await space.kubectl('get rs -o name')).trim().split('\n').length, 2);
@@ -70,10 +82,16 @@ describe('a Deployment', { concurrency: 3 }, () => {
     await space.apply(deployment('web', 2, version('one'), { progressDeadlineSeconds: 3 }));
     await space.kubectl('rollout status deployment/web --timeout=60s');
     await space.kubectl('set image deployment/web main=localhost:1/nowhere:1');
-    assert.match(await space.kubectlFails('rollout status deployment/web --timeout=60s'), /exceeded its progress deadline/);
+    assert.match(
+      await space.kubectlFails('rollout status deployment/web --timeout=60s'),
+      /exceeded its progress deadline/,
+    );
     const stuck = await space.get(deployments, 'web');
     assert.equal(stuck.status?.availableReplicas, 2);
-    assert.equal(stuck.status?.conditions?.find(({ type }) => type === 'Progressing')?.reason, 'ProgressDeadlineExceeded');
+    assert.equal(
+      stuck.status?.conditions?.find(({ type }) => type === 'Progressing')?.reason,
+      'ProgressDeadlineExceeded',
+    );
     await space.kubectl('rollout undo deployment/web');
     await space.kubectl('rollout status deployment/web --timeout=60s');
   });

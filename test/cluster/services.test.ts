@@ -23,11 +23,20 @@ before(async () => {
     service('headless', 'web', { clusterIP: 'None' }),
     service('sticky', 'web', { sessionAffinity: 'ClientIP' }),
     service('nobody', 'nobody', { type: 'LoadBalancer' }),
-    service('outside', 'x', { type: 'ExternalName', externalName: 'example.org', ports: undefined, selector: undefined }),
+    service('outside', 'x', {
+      type: 'ExternalName',
+      externalName: 'example.org',
+      ports: undefined,
+      selector: undefined,
+    }),
     pod('client', shell(stay)),
     pod('named', shell(stay), { hostname: 'alpha', subdomain: 'headless' }, { app: 'web' }),
   );
-  await Promise.all([space.kubectl('rollout status deployment/web --timeout=60s'), space.untilReady('client'), space.untilReady('named')]);
+  await Promise.all([
+    space.kubectl('rollout status deployment/web --timeout=60s'),
+    space.untilReady('client'),
+    space.untilReady('named'),
+  ]);
   await space.kubectl('delete pod named --wait=false');
   const balanced = await space.until(services, 'balanced', (one) => one?.status?.loadBalancer?.ingress?.[0]?.ip);
   found = { cluster: await space.get(services, 'cluster'), node: await space.get(services, 'node'), balanced };
@@ -67,39 +76,67 @@ describe('the network', { concurrency: 3 }, () => {
 
   test('a Pod reaches itself through its own Service', async () => {
     const [one] = (await cluster.client.list(pods, { namespace: 'net', labelSelector: 'app=web' })).items;
-    await bothAnswer(() => space.exec(one?.metadata.name as string, `curl -s --max-time 10 http://${found.cluster.spec.clusterIP}/`));
+    await bothAnswer(() =>
+      space.exec(one?.metadata.name as string, `curl -s --max-time 10 http://${found.cluster.spec.clusterIP}/`),
+    );
   });
 
   test('Endpoints and EndpointSlices name the ready Pods', async () => {
-    const ips = (await cluster.client.list(pods, { namespace: 'net', labelSelector: 'app=web,pod-template-hash' })).items
+    const ips = (
+      await cluster.client.list(pods, { namespace: 'net', labelSelector: 'app=web,pod-template-hash' })
+    ).items
       .map((one) => one.status?.podIP)
       .sort();
     await space.until(endpoints, 'cluster', (one) => {
       const addresses = (one?.subsets ?? []).flatMap((subset) => subset.addresses?.map(({ ip }) => ip) ?? []);
       return addresses.sort().join() === ips.join();
     });
-    const slices = await cluster.client.list(endpointSlices, { namespace: 'net', labelSelector: 'kubernetes.io/service-name=cluster' });
+    const slices = await cluster.client.list(endpointSlices, {
+      namespace: 'net',
+      labelSelector: 'kubernetes.io/service-name=cluster',
+    });
     const ready = slices.items.flatMap(({ endpoints: all }) => all ?? []).filter(({ conditions }) => conditions?.ready);
     assert.deepEqual(ready.flatMap(({ addresses }) => addresses).sort(), ips);
   });
 
   test('DNS knows Services, headless Services, Pods and external names', async () => {
-    const lookup = async (name: string) => [...(await space.exec('client', `nslookup ${name} || true`)).matchAll(/^Address(?: \d+)?: +([\d.]+)$/gm)].map((match) => match[1] as string).sort();
+    const lookup = async (name: string) =>
+      [...(await space.exec('client', `nslookup ${name} || true`)).matchAll(/^Address(?: \d+)?: +([\d.]+)$/gm)]
+        .map((match) => match[1] as string)
+        .sort();
     const clusterIp = found.cluster.spec.clusterIP as string;
     for (const name of ['cluster.net.svc.cluster.local', 'kubernetes.default.svc.cluster.local'])
       assert.equal((await lookup(name)).length, 1, name);
     assert.deepEqual(await lookup('cluster.net.svc.cluster.local'), [clusterIp]);
     assert.match(await curl('http://cluster.net.svc/'), /^web-/);
     assert.match(await curl('http://cluster.net/'), /^web-/);
-    const ips = async () => (await cluster.client.list(pods, { namespace: 'net', labelSelector: 'app=web' })).items.map((one) => one.status?.podIP as string).sort();
-    await until('the headless Service has the addresses of the Pods', async () => (await lookup('headless.net.svc.cluster.local')).join() === (await ips()).join());
+    const ips = async () =>
+      (await cluster.client.list(pods, { namespace: 'net', labelSelector: 'app=web' })).items
+        .map((one) => one.status?.podIP as string)
+        .sort();
+    await until(
+      'the headless Service has the addresses of the Pods',
+      async () => (await lookup('headless.net.svc.cluster.local')).join() === (await ips()).join(),
+    );
     const [ip] = await ips();
     assert.deepEqual(await lookup(`${ip?.replaceAll('.', '-')}.net.pod.cluster.local`), [ip]);
     assert.match(await space.exec('client', 'nslookup absent.net.svc.cluster.local || true'), /NXDOMAIN/);
-    assert.match(await space.exec('client', 'nslookup -type=srv _x._tcp.cluster.net.svc.cluster.local || true'), /NXDOMAIN|No answer/);
+    assert.match(
+      await space.exec('client', 'nslookup -type=srv _x._tcp.cluster.net.svc.cluster.local || true'),
+      /NXDOMAIN|No answer/,
+    );
     assert.match(await space.exec('client', 'nslookup -type=ptr 1.0.0.127.in-addr.arpa || true'), /./);
-    assert.match(await space.exec('client', 'cat /etc/resolv.conf'), new RegExp(`^search net.svc.cluster.local svc.cluster.local cluster.local.*\\nnameserver ${cluster.config.plan.dnsServiceIp}\\noptions ndots:5$`, 'm'));
-    assert.match(await space.exec('client', 'nslookup -type=cname outside.net.svc.cluster.local || true'), /canonical name = example\.org/);
+    assert.match(
+      await space.exec('client', 'cat /etc/resolv.conf'),
+      new RegExp(
+        `^search net.svc.cluster.local svc.cluster.local cluster.local.*\\nnameserver ${cluster.config.plan.dnsServiceIp}\\noptions ndots:5$`,
+        'm',
+      ),
+    );
+    assert.match(
+      await space.exec('client', 'nslookup -type=cname outside.net.svc.cluster.local || true'),
+      /canonical name = example\.org/,
+    );
   });
 
   test('without endpoints a connection is refused at once', async () => {
@@ -107,14 +144,27 @@ describe('the network', { concurrency: 3 }, () => {
     for (const address of [nobody.spec.clusterIP as string, ingress(nobody)]) {
       const began = Date.now();
       await assert.rejects(get(`http://${address}/`), /ECONNREFUSED/);
-      const outcome = await space.tryKubectl(['exec', 'client', '--', 'curl', '-s', '--max-time', '10', `http://${address}/`]);
+      const outcome = await space.tryKubectl([
+        'exec',
+        'client',
+        '--',
+        'curl',
+        '-s',
+        '--max-time',
+        '10',
+        `http://${address}/`,
+      ]);
       assert.equal(outcome.code, 7, 'curl: failed to connect');
       assert.ok(Date.now() - began < 8000);
     }
   });
 
   test('session affinity keeps a client with one Pod', async () => {
-    const answers = new Set((await space.exec('client', 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do curl -s http://sticky/; done')).trim().split('\n'));
+    const answers = new Set(
+      (await space.exec('client', 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do curl -s http://sticky/; done'))
+        .trim()
+        .split('\n'),
+    );
     assert.equal(answers.size, 1, [...answers].join());
   });
 
@@ -129,13 +179,21 @@ describe('the network', { concurrency: 3 }, () => {
     await space.untilReady('gated');
     assert.equal(await until('the Pod answers', () => get(url)), 'gated');
     await space.exec('gated', 'rm /tmp/ready');
-    await until('the connection is refused', () => get(url).then(() => false, (error: Error) => /ECONNREFUSED/.test(error.message)));
+    await until('the connection is refused', () =>
+      get(url).then(
+        () => false,
+        (error: Error) => /ECONNREFUSED/.test(error.message),
+      ),
+    );
   });
 
   test('a host port leads to the Pod', async () => {
     const hostPort = 20_000 + (process.pid % 10_000);
     await space.apply(pod('hosted', web({ ports: [{ containerPort: 8080, hostPort }] })));
     await space.untilReady('hosted');
-    assert.equal(await until('the Pod answers', () => get(`http://${cluster.config.plan.nodeAddress}:${hostPort}/`)), 'hosted');
+    assert.equal(
+      await until('the Pod answers', () => get(`http://${cluster.config.plan.nodeAddress}:${hostPort}/`)),
+      'hosted',
+    );
   });
 });
