@@ -9,7 +9,7 @@ export async function buildPage(root: string, target: string): Promise<void> {
   await build({
     root: path.join(root, 'web'),
     configFile: false,
-    logLevel: 'warn',
+    logLevel: 'error',
     cacheDir: path.join(root, 'dist/.vite'),
     build: {
       outDir: next,

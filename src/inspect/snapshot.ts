@@ -17,6 +17,8 @@ export interface SnapshotOptions {
   threads?: boolean;
   /** What is asked of the API: Pods, or everything that a tree is made of. @default 'pods' */
   objects?: 'pods' | 'all';
+  /** What a watch knows already, instead of asking the API; a Pod that is not in it is asked for if there is a client. */
+  known?: ClusterObjects;
 }
 
 /**
@@ -123,7 +125,7 @@ export interface PodEntry {
 
 export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snapshot> {
   const { client } = options;
-  let objects = client ? await listObjects(client, options.objects ?? 'pods') : noObjects();
+  let objects = options.known ?? (client ? await listObjects(client, options.objects ?? 'pods') : noObjects());
   const cgroups = openCgroupReader();
   const processes = readProcesses({ threads: options.threads ?? false });
   const host = readHost(cgroups);

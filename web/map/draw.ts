@@ -110,9 +110,9 @@ function drawOutline(context: CanvasRenderingContext2D, scene: Scene, box: Box, 
   const isSelected = box.id === scene.selected;
   const isHovered = box.id === scene.hovered;
   const onLine = anyLit && !dim;
-  context.lineWidth = isSelected || isHovered ? 2.5 : onLine ? 1.5 : 1;
+  context.lineWidth = isSelected || isHovered ? 2.5 : onLine ? 1.25 : 1;
   const plain = box.health === 'bad' || box.health === 'progress' ? palette.health[box.health] : palette.border;
-  const colour = isSelected || isHovered ? palette.accent : onLine ? mix(palette.border, palette.accent, 0.65) : plain;
+  const colour = isSelected || isHovered ? palette.accent : onLine ? mix(palette.border, palette.accent, 0.45) : plain;
   context.strokeStyle = dimmed(colour, palette, dim);
   context.stroke();
 }

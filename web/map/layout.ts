@@ -34,13 +34,16 @@ export function layOut(root: Box, aspect: number): void {
 
 /** Width and height of a box from those of its children, whose places are set relative to it. */
 function measure(box: Box, aspect: number): void {
-  const { header, padding, gap, minWidth, minHeight } = measures[box.kind];
+  const { header, padding, gap, minHeight } = measures[box.kind];
+  const minWidth = Math.max(measures[box.kind].minWidth, titleWidth(box, header));
   box.header = header;
   if (box.process) {
     measureProcess(box, minWidth);
     return;
   }
-  for (const child of box.children) measure(child, boxAspect(child.kind));
+  // An only child takes the shape of what it fills.
+  const only = box.children.length === 1;
+  for (const child of box.children) measure(child, only ? aspect : boxAspect(child.kind));
   // Boxes of any size fill rows best from the highest to the lowest; Pods and what is in them keep their order.
   if (box.kind === 'root' || box.kind === 'namespace') box.children.sort((a, b) => b.height - a.height);
   const inside = pack(box.children, gap, aspect);
@@ -50,6 +53,13 @@ function measure(box: Box, aspect: number): void {
   }
   box.width = Math.max(minWidth, inside.width + 2 * padding);
   box.height = Math.max(minHeight, header + (box.children.length > 0 ? inside.height + 2 * padding : 0));
+}
+
+/** About the width of its title: most titles then have room. Long ones are cut. */
+function titleWidth({ kind, word, name, note }: Box, header: number): number {
+  if (kind === 'object' || kind === 'group')
+    return Math.min(520, (word.length + name.length + note.length + 5) * header * 0.4);
+  return Math.min(150, (name.length + 2) * header * 0.36);
 }
 
 /** Pods are a little wider than high, as words are. */
@@ -87,25 +97,32 @@ export function pack(children: Box[], gap: number, aspect: number): { width: num
   return best;
 }
 
-/** Rows from left to right, as high as their highest. */
+/** Rows from left to right, as high as their highest; what is low enough goes under its neighbour in the same row. */
 function fillRows(children: Box[], gap: number, limit: number): { width: number; height: number } {
-  let x = 0;
-  let y = 0;
-  let rowHeight = 0;
+  let row = { y: 0, height: 0 };
+  /** The stack that the next box may go under. */
+  let column = { x: 0, width: 0, bottom: 0 };
   let width = 0;
   for (const child of children) {
-    if (x > 0 && x + child.width > limit) {
-      x = 0;
-      y += rowHeight + gap;
-      rowHeight = 0;
+    const fitsUnder =
+      column.bottom > row.y && column.bottom + child.height <= row.y + row.height && child.width <= limit - column.x;
+    if (!fitsUnder) {
+      const x = column.width === 0 ? 0 : column.x + column.width + gap;
+      const next = x > 0 && x + child.width > limit;
+      if (next) row = { y: row.y + row.height + gap, height: 0 };
+      column = { x: next ? 0 : x, width: 0, bottom: row.y };
     }
-    child.x = x;
-    child.y = y;
-    x += child.width + gap;
-    width = Math.max(width, x - gap);
-    rowHeight = Math.max(rowHeight, child.height);
+    child.x = column.x;
+    child.y = column.bottom;
+    column = {
+      x: column.x,
+      width: Math.max(column.width, child.width),
+      bottom: column.bottom + child.height + gap,
+    };
+    row = { y: row.y, height: Math.max(row.height, child.y + child.height - row.y) };
+    width = Math.max(width, column.x + column.width);
   }
-  return { width, height: y + rowHeight };
+  return { width, height: row.y + row.height };
 }
 
 function place(box: Box, x: number, y: number): void {

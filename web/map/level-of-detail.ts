@@ -26,6 +26,9 @@ export function hasFloatingTitle(box: Box, scale: number, parentReadable: boolea
   return (
     parentReadable &&
     box.header > 0 &&
+    // A title over a container or a process would hide the threads, which say more.
+    box.kind !== 'container' &&
+    box.kind !== 'process' &&
     titleSize(box.header, scale) === undefined &&
     box.width * scale >= 54 &&
     box.height * scale >= 26

@@ -22,11 +22,11 @@ export function MapPane({ kind }: { kind: 'workloads' | 'control-plane' }) {
   const name = t(kind === 'workloads' ? 'workloads' : 'controlPlane');
   return (
     <section class={`map ${kind}`} aria-label={name}>
+      {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: its keys are its own */}
       <canvas
         ref={canvas}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the map is worked with the keyboard, too
         tabIndex={0}
-        // biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: its keys are its own
         role="application"
         aria-label={t('mapOf', { view: name })}
       />

@@ -40,6 +40,8 @@ export class MapView {
   #madeFrom: unknown[] = [];
   /** The wish that was flown to last. */
   #flown: { id: string } | undefined;
+  /** What was flown to, until somebody moves the camera: it stays in sight when the canvas changes its size. */
+  #target: string | undefined;
   #lit: Lit | undefined;
   /** Set while a frame is due. */
   #frame: number | undefined;
@@ -98,11 +100,13 @@ export class MapView {
     const { width, height } = this.#screen;
     const target = zoomAt(this.#camera, { x: width / 2, y: height / 2 }, factor);
     this.#fly(target);
+    this.#target = undefined;
     this.#showsAll = false;
   }
 
   fitAll(): void {
     this.#fly(fit(this.#root, this.#screen));
+    this.#target = undefined;
     this.#showsAll = true;
   }
 
@@ -140,6 +144,11 @@ export class MapView {
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
     // The whole is packed for the shape of the screen.
     this.#rebuild();
+    const place = this.#target === undefined ? undefined : placeOf(this.#boxes, world, this.#target);
+    if (place) {
+      this.#flying = undefined;
+      this.#camera = fit(withRoom(place, this.#screen), this.#screen);
+    }
     this.#paint();
   }
 
@@ -148,6 +157,7 @@ export class MapView {
   }
 
   #move(camera: Camera): void {
+    this.#target = undefined;
     this.#flying = undefined;
     this.#showsAll = false;
     this.#camera = camera;
@@ -158,6 +168,7 @@ export class MapView {
     const place = placeOf(this.#boxes, world, id);
     if (!place) return;
     this.#showsAll = false;
+    this.#target = id;
     this.#fly(fit(withRoom(place, this.#screen), this.#screen));
   }
 

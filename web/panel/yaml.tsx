@@ -5,6 +5,8 @@ import { getJson } from '../api.ts';
 import { t } from '../text/text.ts';
 
 interface WithMetadata {
+  apiVersion: string;
+  kind: string;
   metadata: { managedFields?: unknown };
 }
 
@@ -20,8 +22,9 @@ export function Yaml({ object }: { object: LiveObject }) {
         getJson<WithMetadata>(object.path, abort.signal),
         import('yaml'),
       ]);
-      const { managedFields: _, ...metadata } = found.metadata;
-      text.value = stringify({ ...found, metadata });
+      const { apiVersion, kind, metadata, ...rest } = found;
+      const { managedFields: _, ...shown } = metadata;
+      text.value = stringify({ apiVersion, kind, metadata: shown, ...rest });
     };
     load().catch((error: Error) => {
       if (!abort.signal.aborted) problem.value = error.message;
