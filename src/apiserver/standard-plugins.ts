@@ -24,6 +24,7 @@ import { type ClusterAuthorizer, createAuthorizer } from './authorization/author
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { openApiPaths } from './openapi/openapi-paths.ts';
+import { validatingPolicies } from './policies/validating-policies.ts';
 import type { PathHandler } from './router.ts';
 import type { ApiServerCore, ApiServerPlugins } from './server.ts';
 import { mutatingWebhooks, validatingWebhooks } from './webhooks/admission-webhooks.ts';
@@ -63,6 +64,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       admission: [
         ...admission.beforeWebhooks,
         mutatingWebhooks(context),
+        validatingPolicies(context),
         validatingWebhooks(context),
         ...admission.afterWebhooks,
       ],

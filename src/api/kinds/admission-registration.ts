@@ -1,6 +1,9 @@
 import type {
+  MatchResources,
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../generated/admissionregistration-v1.ts';
 import type { Kind } from '../kind.ts';
@@ -101,3 +104,46 @@ export const validatingWebhookConfiguration = webhookConfiguration<ValidatingWeb
   'admissionregistration/v1.ValidatingWebhookConfiguration',
   false,
 );
+
+/** Defaults that policies and their bindings share. */
+function defaultMatch(match: MatchResources | undefined): void {
+  if (!match) return;
+  match.matchPolicy ??= 'Equivalent';
+  match.namespaceSelector ??= {};
+  match.objectSelector ??= {};
+  for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*';
+}
+
+export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = {
+  type: 'admissionregistration/v1.ValidatingAdmissionPolicy',
+  defaults({ spec }) {
+    if (!spec) return;
+    spec.failurePolicy ??= 'Fail';
+    defaultMatch(spec.matchConstraints);
+  },
+  validate({ spec = {} }) {
+    const errors: Cause[] = [];
+    if (!spec.matchConstraints) errors.push(required('spec.matchConstraints'));
+    else if (!spec.matchConstraints.resourceRules?.length) errors.push(required('spec.matchConstraints.resourceRules'));
+    if (!spec.validations?.length && !spec.auditAnnotations?.length)
+      errors.push(
+        required('spec.validations', 'validations or auditAnnotations must be non-empty'),
+        required('spec.auditAnnotations', 'validations or auditAnnotations must be non-empty'),
+      );
+    for (const [i, { expression }] of (spec.validations ?? []).entries())
+      if (!expression?.trim())
+        errors.push(required(`spec.validations[${i}].expression`, 'expression is not specified'));
+    return errors;
+  },
+};
+
+export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBinding> = {
+  type: 'admissionregistration/v1.ValidatingAdmissionPolicyBinding',
+  defaults: ({ spec }) => defaultMatch(spec?.matchResources),
+  validate({ spec = {} }) {
+    const errors: Cause[] = [];
+    if (!spec.policyName) errors.push(required('spec.policyName'));
+    if (!spec.validationActions?.length) errors.push(required('spec.validationActions'));
+    return errors;
+  },
+};

@@ -1,5 +1,10 @@
 import type { Kind } from '../kind.ts';
-import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from './admission-registration.ts';
+import {
+  mutatingWebhookConfiguration,
+  validatingAdmissionPolicy,
+  validatingAdmissionPolicyBinding,
+  validatingWebhookConfiguration,
+} from './admission-registration.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { configMap } from './config-map.ts';
 import { controllerRevision } from './controller-revision.ts';
@@ -72,6 +77,8 @@ const kinds = [
   customResourceDefinition,
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,
+  validatingAdmissionPolicy,
+  validatingAdmissionPolicyBinding,
   controllerRevision,
   podTemplate,
 ] as unknown as readonly Kind[];

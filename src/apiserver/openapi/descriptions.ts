@@ -152,7 +152,8 @@ const fields: Record<string, string> = {
   'RollingUpdateDeployment.maxUnavailable': 'How many Pods may be missing, absolute or in percent. Default 25%.',
   'EnvVar.value': 'The value; $(NAME) stands for another variable.',
   'EnvVar.valueFrom': 'Where the value comes from.',
-  'ObjectMeta.creationTimestamp': 'When the object was created. Set by the system.',
+  'ObjectMeta.creationTimestamp':
+    'CreationTimestamp is a timestamp of when the server made the object. Set by the system.',
   'ObjectMeta.deletionTimestamp': 'When the object will go away, once a deletion was asked for. Set by the system.',
   'ObjectMeta.finalizers': 'Who still has work to do before the object may go.',
   'ObjectMeta.generateName': 'Beginning of a name that the server completes.',

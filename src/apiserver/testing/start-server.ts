@@ -4,7 +4,7 @@ import { MemoryStore } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
 import type { LocalResponse } from '../http/in-process.ts';
 import type { AdmissionPlugin } from '../request.ts';
-import { type ApiServer, createApiServer } from '../server.ts';
+import { type ApiServer, type ApiServerCore, createApiServer } from '../server.ts';
 
 export interface TestServer {
   server: ApiServer;
@@ -24,7 +24,7 @@ export interface Answer {
 export interface TestServerOptions {
   store?: Store;
   clock?: Clock;
-  admission?: AdmissionPlugin[];
+  admission?: AdmissionPlugin[] | ((core: ApiServerCore) => AdmissionPlugin[]);
 }
 
 /** An API server without TLS over a store in memory, in which everyone may do everything. */
@@ -37,10 +37,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     listen: [],
     tls: { key: '', cert: '', clientCa: '' },
     serviceCidr: '10.96.0.0/24',
-    plugins: () => ({
+    plugins: (core) => ({
       authenticators: [],
       authorizers: [{ authorize: async () => ({ allowed: true, reason: '' }) }],
-      admission: options.admission ?? [],
+      admission: typeof options.admission === 'function' ? options.admission(core) : (options.admission ?? []),
     }),
   });
   await server.start();
