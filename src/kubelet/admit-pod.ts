@@ -1,7 +1,9 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
+import { matchesNodeAffinity } from '../api/node-selector.ts';
 import type { PodFailure } from './pod-record.ts';
 import { quantityValue } from './quantity.ts';
 import { podRequest } from './resources.ts';
+import { forbiddenSysctl } from './sysctls.ts';
 
 /** What a node has promised to its other Pods. */
 export interface NodeUse {
@@ -31,16 +33,12 @@ export function admitPod(pod: Pod, { pods, node }: NodeUse): PodFailure | undefi
       return rejected(`OutOf${name}`, text);
     }
   }
-  const labels = node.metadata.labels ?? {};
-  for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) {
-    if (labels[key] !== value)
-      return rejected(
-        'NodeAffinity',
-        "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
-      );
-  }
-  const taken = new Set(pods.flatMap(hostPorts));
-  if (hostPorts(pod).some((port) => taken.has(port)))
+  const forbidden = forbiddenSysctl(pod.spec);
+  if (forbidden) return rejected('SysctlForbidden', forbidden);
+  if (!matchesNodeAffinity(pod, { apiVersion: 'v1', kind: 'Node', spec: {}, ...node }))
+    return rejected('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
+  const taken = pods.flatMap(hostPorts);
+  if (hostPorts(pod).some((port) => taken.some((other) => conflict(port, other))))
     return rejected(
       'NodePorts',
       "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
@@ -50,14 +48,22 @@ export function admitPod(pod: Pod, { pods, node }: NodeUse): PodFailure | undefi
 
 const rejected = (reason: string, why: string): PodFailure => ({ reason, message: `Pod was rejected: ${why}` });
 
-function hostPorts(pod: Pod): string[] {
+interface UsedPort {
+  hostPort?: number;
+  protocol?: string;
+  hostIP?: string;
+}
+
+function hostPorts(pod: Pod): UsedPort[] {
   const ports = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(
     (container) => container.ports ?? [],
   );
-  return ports
-    .filter(({ hostPort }) => hostPort)
-    .map(
-      ({ hostPort, protocol = 'TCP', hostIP }) =>
-        `${hostIP && hostIP !== '0.0.0.0' ? hostIP : ''}:${hostPort}/${protocol}`,
-    );
+  return ports.filter(({ hostPort }) => hostPort);
+}
+
+/** A port of all addresses is also one of each. */
+function conflict(a: UsedPort, b: UsedPort): boolean {
+  const [ofA, ofB] = [a, b].map(({ hostIP }) => hostIP || '0.0.0.0');
+  const overlap = ofA === ofB || ofA === '0.0.0.0' || ofB === '0.0.0.0';
+  return overlap && a.hostPort === b.hostPort && (a.protocol ?? 'TCP') === (b.protocol ?? 'TCP');
 }

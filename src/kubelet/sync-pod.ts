@@ -16,7 +16,9 @@ import { currentStatus, podView, readMessages, watchProbes } from './pod-state.t
 import { resizeContainers } from './resize-containers.ts';
 import { podCgroup, podLimits } from './resources.ts';
 import { isSidecar } from './restart-policy.ts';
+import { checkRuntimeHandler } from './runtime-handler.ts';
 import { startContainer } from './start-container.ts';
+import { podSysctls } from './sysctls.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
 const retryMs = 2000;
@@ -132,6 +134,7 @@ async function startAll(
 
 async function makeSandbox(node: NodeContext, record: PodRecord): Promise<boolean> {
   try {
+    await checkRuntimeHandler(node, record);
     await node.starts.run(async () => {
       if (record.terminating) return;
       await createSandbox(node, record);
@@ -162,9 +165,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
         cgroup,
         host: { net: spec.hostNetwork ?? false, ipc: spec.hostIPC ?? false, pid: spec.hostPID ?? false },
         ...(spec.shareProcessNamespace && { sharePid: true }),
-        ...(spec.securityContext?.sysctls && {
-          sysctls: Object.fromEntries(spec.securityContext.sysctls.map(({ name, value }) => [name, value])),
-        }),
+        sysctls: podSysctls(spec),
       }),
     ),
   ]);

@@ -25,7 +25,7 @@ export function bindBeneath({ base, path: relative, target }: BindBeneath): void
     const { mode } = fs.fstatSync(at);
     for (const name of relative.split('/').filter(Boolean)) {
       if (name === '.' || name === '..') throw new Error(`cannot bind ${relative} below ${base}: '${name}' is no name`);
-      const next = openEntry(at, name, mode & 0o777);
+      const next = openEntry(at, name, mode & 0o7777);
       fs.closeSync(at);
       at = next;
       if (fs.fstatSync(at).isSymbolicLink())

@@ -22,7 +22,8 @@ export async function setUpEmptyDir(context: VolumeContext, volume: Volume): Pro
   const fsGroup = context.pod.spec.securityContext?.fsGroup;
   if (made || memory) {
     if (fsGroup !== undefined) await chown(hostPath, 0, fsGroup);
-    await chmod(hostPath, fsGroup === undefined ? 0o777 : 0o2777);
+    // A tmpfs keeps the sticky bit that it is born with; fsGroup adds setgid (volume_linux.go changeFilePermission).
+    await chmod(hostPath, (memory ? 0o1777 : 0o777) | (fsGroup === undefined ? 0 : 0o2000));
   }
   return { hostPath };
 }

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod, PodSpec } from '../api/generated/core-v1.ts';
+import { admitPod } from './admit-pod.ts';
+import { forbiddenSysctl, podSysctls } from './sysctls.ts';
+
+const metadata = { name: 'a', uid: 'a', resourceVersion: '1', creationTimestamp: '' };
+const pod = (spec: Partial<PodSpec>): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { ...metadata, namespace: 'default' },
+  spec: { containers: [], ...spec } as PodSpec,
+});
+const onPort = (hostPort: number, hostIP?: string) =>
+  pod({ containers: [{ name: 'a', ports: [{ containerPort: 1, hostPort, ...(hostIP && { hostIP }) }] }] });
+const node = { metadata: { ...metadata, labels: { zone: 'x' } }, status: { allocatable: { pods: '10' } } };
+
+test('a host port of all addresses is taken on each', () => {
+  const cases: [Pod, Pod, boolean][] = [
+    [onPort(80), onPort(80), true],
+    [onPort(80), onPort(80, '10.0.0.1'), true],
+    [onPort(80, '0.0.0.0'), onPort(80, '10.0.0.1'), true],
+    [onPort(80, '10.0.0.2'), onPort(80, '10.0.0.1'), false],
+    [onPort(80), onPort(81), false],
+  ];
+  for (const [one, other, taken] of cases)
+    assert.equal(admitPod(one, { pods: [other], node })?.reason, taken ? 'NodePorts' : undefined);
+});
+
+test('only sysctls that stay within the Pod are allowed', () => {
+  const sysctls = (name: string, more: Partial<PodSpec> = {}) =>
+    pod({ securityContext: { sysctls: [{ name, value: '1' }] }, ...more });
+  assert.equal(admitPod(sysctls('net.ipv4.tcp_syncookies'), { pods: [], node }), undefined);
+  assert.equal(admitPod(sysctls('kernel.msgmax'), { pods: [], node })?.reason, 'SysctlForbidden');
+  assert.equal(
+    forbiddenSysctl(sysctls('kernel.shm_rmid_forced', { hostIPC: true }).spec),
+    'forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host IPC enabled',
+  );
+  assert.deepEqual(podSysctls(sysctls('net/ipv4/conf/eth0.1/x').spec), { 'net.ipv4.conf.eth0/1.x': '1' });
+});
+
+test('required node affinity counts on the node as well', () => {
+  const wants = (value: string) =>
+    pod({
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values: [value] }] }],
+          },
+        },
+      },
+    });
+  assert.equal(admitPod(wants('x'), { pods: [], node }), undefined);
+  assert.equal(admitPod(wants('y'), { pods: [], node })?.reason, 'NodeAffinity');
+});
