@@ -27,7 +27,7 @@ function ancestors(process: Process): LookNode[] {
   const seen = new Set<Process>();
   for (let at = process.parent; at && !seen.has(at); at = at.parent) {
     seen.add(at);
-    chain.unshift({ type: 'process', text: `process ${at.pid} ${commandText(at)}`, children: [] });
+    chain.unshift({ type: 'process', text: `process ${at.pid} ${commandText(at).slice(0, 120)}`, children: [] });
     if (at.container !== process.container) break;
   }
   return chain;

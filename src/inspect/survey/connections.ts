@@ -1,4 +1,4 @@
-import { formatAddress, isLoopback, type Socket } from '../sockets.ts';
+import { formatAddress, type Socket } from '../sockets.ts';
 import type { SurveyService } from './describe-services.ts';
 
 /** Who talks to whom, summed up by service and port. */
@@ -35,7 +35,8 @@ export function joinConnections(sockets: Socket[], services: SurveyService[]): C
     const key = `${from} ${to} ${address}`;
     const known = found.get(key);
     if (known) known.count++;
-    else if (from !== null || to !== null || !isLoopback(socket.remoteAddress))
+    // Both ends hidden: nothing to tell.
+    else if (from !== null || to !== null)
       found.set(key, { from, to, address, protocol: 'tcp', count: 1 });
   }
   return [...found.values()].sort((a, b) => b.count - a.count);

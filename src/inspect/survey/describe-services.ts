@@ -74,7 +74,7 @@ function describeGroup(
     unit: root.unit ?? null,
     container: containerOf(root),
     executable: executable ?? null,
-    command: root.cmdline.join(' ').trim() || `[${root.comm}]`,
+    command: withoutSecrets(root.cmdline).join(' ').trim() || `[${root.comm}]`,
     pids: members.map(({ pid }) => pid),
     user: [...new Set(members.map(({ user }) => user))].slice(0, 3).join(', '),
     startedAt: new Date(root.startedAtMs).toISOString(),
@@ -100,6 +100,17 @@ function describeGroup(
       (path) => path,
     ).slice(0, 20),
   };
+}
+
+/** Surveys are passed on: the values of '--password X', '--token=X' and 'API_KEY=X' are left out. */
+export function withoutSecrets(cmdline: string[]): string[] {
+  const secret = /^-{0,2}[\w.-]*(pass(word|wd)?|secret|token|api[-_]?key|credentials?)$/i;
+  return cmdline.map((argument, i) => {
+    const [name = '', ...value] = argument.split('=');
+    if (value.length > 0 && secret.test(name)) return `${name}=***`;
+    const before = cmdline[i - 1] ?? '';
+    return before.startsWith('-') && secret.test(before) && !argument.startsWith('-') ? '***' : argument;
+  });
 }
 
 function containerOf({ container }: Process): SurveyService['container'] {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Socket } from '../sockets.ts';
 import { containerId, processInfo, snapshotOf, webHost, webObjects } from '../testing.ts';
 import { joinConnections } from './connections.ts';
-import type { SurveyService } from './describe-services.ts';
+import { type SurveyService, withoutSecrets } from './describe-services.ts';
 import { diffSurveys } from './diff.ts';
 import { groupProcesses } from './group-processes.ts';
 import { surveyHtml } from './html.ts';
@@ -44,6 +44,14 @@ const identities: [what: string, comm: string, cmdline: string[], service: strin
 test('services are recognised by executable, title, name and command line', () => {
   for (const [what, comm, cmdline, service, executable] of identities)
     assert.equal(identify({ comm, cmdline }, executable)?.name, service, what);
+});
+
+test('secrets of command lines are left out', () => {
+  const line = 'app --password hunter2 --db-token=abc API_KEY=x --key-file /etc/key --verbose';
+  assert.equal(
+    withoutSecrets(line.split(' ')).join(' '),
+    'app --password *** --db-token=*** API_KEY=*** --key-file /etc/key --verbose',
+  );
 });
 
 test('at least a hundred services are known, each once', () => {
