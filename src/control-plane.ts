@@ -125,6 +125,7 @@ export async function startControlPlane(
       remove: (folder: string) => fs.rm(folder, { recursive: true, force: true }),
     };
     const stops = allControllers({
+      signer: pki.ca,
       ca: pki.ca.certificate,
       loadBalancerCidr: plan.loadBalancerCidr,
       localDirectories,

@@ -1,4 +1,5 @@
 import type { ControllerFactory } from '../client/controller.ts';
+import { certificateSigningController } from './certificate-signing.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
 import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
@@ -34,6 +35,8 @@ import { volumePhaseController } from './volumes/volume-phase.ts';
 export interface ControllerOptions {
   /** The cluster's CA as PEM. */
   ca: string;
+  /** Signs certificates; no signing when absent. */
+  signer?: { certificate: string; key: string };
   /** Pool of addresses for Services of type LoadBalancer. */
   loadBalancerCidr: string;
   /** Where the provisioner of class local-path makes volumes; no provisioner when absent. */
@@ -52,6 +55,9 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'namespace-controller', make: namespaceController },
     { account: 'service-account-controller', make: serviceAccountController },
     { account: 'root-ca-cert-publisher', make: rootCaController(options.ca) },
+    ...(options.signer
+      ? [{ account: 'certificate-controller', make: certificateSigningController(options.signer) }]
+      : []),
     { account: 'deployment-controller', make: deploymentController },
     { account: 'replicaset-controller', make: replicaSetController },
     { account: 'replication-controller', make: replicationControllerController },

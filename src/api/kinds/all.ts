@@ -6,6 +6,7 @@ import {
   validatingWebhookConfiguration,
 } from './admission-registration.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
+import { certificateSigningRequest } from './certificate-signing-request.ts';
 import { configMap } from './config-map.ts';
 import { controllerRevision } from './controller-revision.ts';
 import { cronJob } from './cron-job.ts';
@@ -79,6 +80,7 @@ const kinds = [
   validatingWebhookConfiguration,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
+  certificateSigningRequest,
   controllerRevision,
   podTemplate,
 ] as unknown as readonly Kind[];

@@ -13,6 +13,21 @@ export function certificatePermissions(authorizer: ClusterAuthorizer): Admission
     (oldObject as CertificateSigningRequest | undefined)?.spec.signerName ?? '';
   return [
     {
+      // Part of the storage of the requests in Kubernetes (pkg/registry/certificates/certificates/strategy.go).
+      name: 'CertificateRequester',
+      handles: (attributes) =>
+        isRequest(attributes) && attributes.subresource === '' && attributes.operation === 'CREATE',
+      async admit({ object, user }) {
+        const { spec } = object as CertificateSigningRequest;
+        spec.username = user.name;
+        spec.groups = user.groups;
+        if (user.uid) spec.uid = user.uid;
+        else delete spec.uid;
+        if (user.extra) spec.extra = user.extra;
+        else delete spec.extra;
+      },
+    },
+    {
       name: 'CertificateApproval',
       handles: (attributes) =>
         isRequest(attributes) && attributes.subresource === 'approval' && attributes.operation === 'UPDATE',

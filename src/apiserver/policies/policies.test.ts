@@ -12,7 +12,9 @@ const policy = {
   spec: {
     paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
     matchConstraints: { resourceRules: rules },
-    matchConditions: [{ name: 'marked', expression: "has(object.metadata.labels) && object.metadata.labels.check == 'yes'" }],
+    matchConditions: [
+      { name: 'marked', expression: "has(object.metadata.labels) && object.metadata.labels.check == 'yes'" },
+    ],
     variables: [{ name: 'size', expression: 'size(object.data)' }],
     validations: [
       {
