@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { printable } from '../../src/inspect/printable.ts';
+import { surveyHtml } from '../../src/inspect/survey/html.ts';
+import { type Survey, takeSurvey } from '../../src/inspect/survey/survey.ts';
+
+/** A host with odd things on it, made here. */
+const folder = fs.mkdtempSync('/tmp/vitrine-survey-');
+const children: ChildProcess[] = [];
+let survey: Survey;
+
+function start(command: string, args: string[], options: { argv0?: string } = {}): number {
+  const child = spawn(command, args, { stdio: 'ignore', ...options });
+  children.push(child);
+  return child.pid!;
+}
+
+const odd = 'evil\n\u001b[31mred\u202e<b>';
+let pids: Record<'deleted' | 'temporary' | 'stopped' | 'odd' | 'parent', number>;
+
+before(async () => {
+  for (const name of ['deleted', 'temporary']) fs.copyFileSync('/bin/sleep', path.join(folder, name), 0);
+  fs.chmodSync(path.join(folder, 'deleted'), 0o755);
+  fs.chmodSync(path.join(folder, 'temporary'), 0o755);
+  pids = {
+    deleted: start(path.join(folder, 'deleted'), ['1000']),
+    temporary: start(path.join(folder, 'temporary'), ['1000']),
+    stopped: start('/bin/sleep', ['1000']),
+    odd: start('/bin/sleep', ['1000'], { argv0: odd }),
+    // A parent that does not ask after its child.
+    parent: start('perl', ['-e', 'exit if !fork; sleep 1000']),
+  };
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  fs.rmSync(path.join(folder, 'deleted'));
+  process.kill(pids.stopped, 'SIGSTOP');
+  survey = await takeSurvey();
+});
+
+after(() => {
+  for (const child of children) child.kill('SIGKILL');
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+test('deleted and temporary executables, zombies and stopped processes are found', () => {
+  const found = (code: string) => survey.unusual.filter((unusual) => unusual.code === code);
+  assert.ok(found('DeletedExecutable').some((unusual) => unusual.pids.includes(pids.deleted)));
+  assert.ok(found('TemporaryExecutable').some((unusual) => unusual.pids.includes(pids.temporary)));
+  assert.ok(found('Stopped').some((unusual) => unusual.pids.includes(pids.stopped)));
+  const zombies = execFileSync('ps', ['-eo', 'ppid=,stat='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => new RegExp(`^\\s*${pids.parent}\\s+Z`).test(line));
+  assert.equal(zombies.length, 1);
+  assert.ok((found('Zombies')[0]?.pids.length ?? 0) >= 1);
+});
+
+test('names that would drive a terminal or a page do not', () => {
+  const service = survey.services.find((one) => one.pids.includes(pids.odd));
+  assert.ok(service);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  assert.ok(!/[\u0000-\u001f\u202e]/.test(printable(service.command)));
+  const html = surveyHtml(survey);
+  assert.ok(!html.includes('red\u202e') && !html.includes('<b>\u0020') && !html.includes(`${odd}`));
+  assert.ok(html.includes('&#60;b&#62;'));
+});
+
+test('listening TCP ports are those that ss shows', async () => {
+  const now = await takeSurvey();
+  const shown = execFileSync('ss', ['-Htlnp'], { encoding: 'utf8' });
+  const ports = new Set(
+    shown
+      .split('\n')
+      .flatMap((line) => (line.includes('users:') ? [line.trim().split(/\s+/)[3]!.split(':').at(-1)!] : [])),
+  );
+  const ours = new Set(
+    now.services.flatMap(({ container, listens }) =>
+      container
+        ? []
+        : listens.filter(({ protocol }) => protocol === 'tcp').map(({ address }) => address.split(':').at(-1)!),
+    ),
+  );
+  // Others may come and go between the two readings.
+  const missing = [...ports].filter((port) => !ours.has(port));
+  assert.ok(missing.length <= 1, `missing: ${missing}`);
+});
