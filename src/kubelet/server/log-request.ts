@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import path from 'node:path';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { Container } from '../../runtime/runtime.ts';
 import type { NodeContext } from '../node-context.ts';
+import { podDirs } from '../pod-files.ts';
 import { type PodRecord, specContainer } from '../pod-record.ts';
 import { containerId } from '../status/container-status.ts';
 import { type LogOptions, readLog } from './read-log.ts';
@@ -15,7 +18,7 @@ export async function serveLog(
   response: ServerResponse,
   query: URLSearchParams,
 ): Promise<void> {
-  const container = logContainer(node, record, name, query.get('previous') === 'true');
+  const container = loggedContainer(node, record, name, query.get('previous') === 'true');
   const options = logOptions(query, node.clock.now());
   const reader = new AbortController();
   response.on('close', () => reader.abort());
@@ -37,8 +40,10 @@ export async function serveLog(
   response.end();
 }
 
+type LoggedContainer = Pick<Container, 'id' | 'logPath'>;
+
 /** Which attempt's log is meant, or why there is none yet (kubelet_pods.go validateContainerLogStatus). */
-function logContainer(node: NodeContext, record: PodRecord, name: string, previous: boolean): Container {
+function loggedContainer(node: NodeContext, record: PodRecord, name: string, previous: boolean): LoggedContainer {
   const pod = record.pod.metadata.name;
   if (!specContainer(record.pod, name)) throw badRequest(`container ${name} is not valid for pod ${pod}`);
   const attempts = record.attempts(node.runtime, name);
@@ -56,6 +61,14 @@ function logContainer(node: NodeContext, record: PodRecord, name: string, previo
   }
   const newest = attempts[0];
   if (newest) return newest;
+  const ended = reported?.state?.terminated?.containerID;
+  // The runtime has forgotten it, its log is there until the Pod is deleted.
+  if (reported && ended) {
+    const { logs } = podDirs(node.paths, record.pod);
+    const logPath = path.join(logs, name, `${reported.restartCount}.log`);
+    if (!existsSync(logPath)) throw badRequest(`unable to retrieve container logs for ${ended}`);
+    return { id: ended, logPath };
+  }
   const reason = record.waiting.get(name)?.reason ?? reported?.state?.waiting?.reason ?? 'ContainerCreating';
   const texts: Record<string, string> = {
     ErrImagePull: "image can't be pulled",

@@ -33,8 +33,10 @@ export interface ContainerFacts {
 
 /** Status of one container (kubelet_pods.go convertToAPIContainerStatuses). */
 export function containerStatus(facts: ContainerFacts): ContainerStatus {
-  const { definition, attempts } = facts;
+  const { definition, attempts, previous } = facts;
   const [newest, before] = attempts;
+  // Reported for good; only the runtime has forgotten it (the machine, or the cluster, was stopped meanwhile).
+  if (!newest && facts.over && previous?.state?.terminated) return previous;
   const status: ContainerStatus = {
     name: definition.name,
     state: {},
