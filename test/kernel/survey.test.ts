@@ -22,14 +22,12 @@ const odd = 'evil\n\u001b[31mred\u202e<b>';
 let pids: Record<'deleted' | 'temporary' | 'stopped' | 'odd' | 'parent', number>;
 
 before(async () => {
-  for (const name of ['deleted', 'temporary']) fs.copyFileSync('/bin/sleep', path.join(folder, name), 0);
-  fs.chmodSync(path.join(folder, 'deleted'), 0o755);
-  fs.chmodSync(path.join(folder, 'temporary'), 0o755);
+  for (const name of ['deleted', 'temporary', 'odd']) fs.copyFileSync('/bin/sleep', path.join(folder, name));
   pids = {
     deleted: start(path.join(folder, 'deleted'), ['1000']),
     temporary: start(path.join(folder, 'temporary'), ['1000']),
     stopped: start('/bin/sleep', ['1000']),
-    odd: start('/bin/sleep', ['1000'], { argv0: odd }),
+    odd: start(path.join(folder, 'odd'), ['1000'], { argv0: odd }),
     // A parent that does not ask after its child.
     parent: start('perl', ['-e', 'exit if !fork; sleep 1000']),
   };
