@@ -285,7 +285,7 @@ describe('kubectl', { concurrency: 4 }, () => {
       assert.match(resources, line);
     assert.match(await space.kubectl('api-versions'), /^rbac.authorization.k8s.io\/v1$/m);
     const explained = await space.kubectl('explain deployment.spec.strategy.rollingUpdate.maxSurge');
-    assert.match(explained, /FIELD: maxSurge <IntOrString>[^]*percent/);
+    assert.match(explained, /FIELD: maxSurge <IntOrString>[\s\S]*percent/);
     assert.match(await space.kubectl('explain pod --recursive'), /terminationGracePeriodSeconds\s+<integer>/);
     assert.match(await space.kubectlFails('explain pod.spec.nonsense'), /field "nonsense" does not exist/);
     assert.match(
