@@ -107,7 +107,10 @@ class NodeAgent implements Kubelet {
     workers = new PodWorkers(node);
     const server = await this.#serve(node, workers);
     const reporter = this.#reporter(machine, server.port);
-    events = new PodEvents(node, workers, () => reporter.node ?? { metadata: emptyMetadata });
+    events = new PodEvents(node, workers, {
+      self: () => reporter.node ?? { metadata: emptyMetadata },
+      refreshSelf: () => reporter.refresh(),
+    });
     this.#stops.push(() => workers.close());
 
     const registered = reporter.register();

@@ -5,7 +5,7 @@ import { admitPod } from './admit-pod.ts';
 import { podUidOf } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
-import { PodRecord } from './pod-record.ts';
+import { type PodFailure, PodRecord } from './pod-record.ts';
 import type { PodWorkers } from './pod-workers.ts';
 import { removePodDirs } from './remove-pod-dirs.ts';
 
@@ -14,13 +14,20 @@ export class PodEvents {
   readonly #node: NodeContext;
   readonly #workers: PodWorkers;
   readonly #self: () => Pick<Node, 'metadata' | 'status'>;
+  readonly #refreshSelf: () => Promise<void>;
   /** Sandboxes and containers found at the start, by Pod UID, until their Pod turns up. */
   readonly #found = new Map<string, { sandboxes: Sandbox[]; containers: Container[] }>();
 
-  constructor(node: NodeContext, workers: PodWorkers, self: () => Pick<Node, 'metadata' | 'status'>) {
+  /** `self` is the Node as it is known, `refreshSelf` asks the API for it. */
+  constructor(
+    node: NodeContext,
+    workers: PodWorkers,
+    { self, refreshSelf }: { self: () => Pick<Node, 'metadata' | 'status'>; refreshSelf: () => Promise<void> },
+  ) {
     this.#node = node;
     this.#workers = workers;
     this.#self = self;
+    this.#refreshSelf = refreshSelf;
   }
 
   /** Notes what runs already. */
@@ -106,15 +113,32 @@ export class PodEvents {
   }
 
   #admit(record: PodRecord): void {
+    const failure = this.#check(record);
+    record.admitted = true;
+    if (failure?.reason !== 'NodeAffinity') return this.#reject(record, failure);
+    // The scheduler may have seen labels that we do not know yet (kubelet predicates getNodeAnyWay).
+    record.admission = this.#refreshSelf()
+      .then(
+        () => this.#reject(record, this.#check(record)),
+        () => this.#reject(record, failure),
+      )
+      .then(() => {
+        record.admission = undefined;
+      });
+  }
+
+  #check(record: PodRecord): PodFailure | undefined {
     const { phase } = record.pod.status ?? {};
-    const over = (one: PodRecord) => one.failure !== undefined || one.finished || !one.admitted;
+    if (phase === 'Failed' || phase === 'Succeeded') return undefined;
+    const counts = (one: PodRecord) => one !== record && !one.failure && !one.finished && one.admitted;
     const pods = this.#workers
       .records()
-      .filter((one) => !over(one))
+      .filter(counts)
       .map(({ pod }) => pod);
-    const failure =
-      phase === 'Failed' || phase === 'Succeeded' ? undefined : admitPod(record.pod, { pods, node: this.#self() });
-    record.admitted = true;
+    return admitPod(record.pod, { pods, node: this.#self() });
+  }
+
+  #reject(record: PodRecord, failure: PodFailure | undefined): void {
     if (!failure) return;
     record.failure = failure;
     this.#node.events.event(record.pod, 'Warning', failure.reason, failure.message.replace(/^Pod was rejected: /, ''));

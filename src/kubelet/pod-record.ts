@@ -39,6 +39,8 @@ export class PodRecord {
   readonly adopted = new Set<string>();
   /** Passed the node's admission. Containers that were found running count as admitted. */
   admitted = false;
+  /** Set while the admission waits for news; nothing is done for the Pod before it is over. */
+  admission: Promise<void> | undefined;
   /** Set once the kubelet itself ends the Pod (rejected, evicted, deadline). */
   failure: PodFailure | undefined;
   /** The Pod has run its course and nothing of it will start again. */

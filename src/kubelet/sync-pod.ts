@@ -30,6 +30,7 @@ const retryMs = 2000;
  * Resolves with the milliseconds after which to look again, undefined if only an event can change something.
  */
 export async function syncPod(node: NodeContext, record: PodRecord): Promise<number | undefined> {
+  await record.admission;
   const untilDeadline = checkDeadline(node, record);
   const { phase } = node.status.get(record.pod);
   const over = phase === 'Succeeded' || phase === 'Failed';

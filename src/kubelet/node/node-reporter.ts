@@ -45,6 +45,11 @@ export class NodeReporter {
     return this.#node;
   }
 
+  /** Asks the API for the Node as it is now. */
+  async refresh(): Promise<void> {
+    this.#node = await this.#parts.client.get(nodes, this.#parts.identity.name);
+  }
+
   /** Resolves when the API has the Node, Ready; tries until it can. */
   async register(): Promise<void> {
     const { clock, log } = this.#parts;
@@ -121,12 +126,12 @@ export class NodeReporter {
   }
 
   async #look(): Promise<void> {
-    const { client, clock, identity, log } = this.#parts;
+    const { clock, identity, log } = this.#parts;
     try {
       const due = clock.now() - this.#reportedMs >= reportMs;
       // Others write into the status, too: extended resources, conditions while we were not heard of.
-      this.#node = await client.get(nodes, identity.name);
-      const before = this.#node.status ?? {};
+      await this.refresh();
+      const before = this.#node?.status ?? {};
       const status = await this.#status(before);
       if (due || statusChanged(before, status)) {
         await this.#write(status);
