@@ -36,8 +36,7 @@ export function joinConnections(sockets: Socket[], services: SurveyService[]): C
     const known = found.get(key);
     if (known) known.count++;
     // Both ends hidden: nothing to tell.
-    else if (from !== null || to !== null)
-      found.set(key, { from, to, address, protocol: 'tcp', count: 1 });
+    else if (from !== null || to !== null) found.set(key, { from, to, address, protocol: 'tcp', count: 1 });
   }
   return [...found.values()].sort((a, b) => b.count - a.count);
 }
