@@ -115,7 +115,10 @@ export class PodEvents {
   #admit(record: PodRecord): void {
     const failure = this.#check(record);
     record.admitted = true;
-    if (failure?.reason !== 'NodeAffinity') return this.#reject(record, failure);
+    if (failure?.reason !== 'NodeAffinity') {
+      this.#reject(record, failure);
+      return;
+    }
     // The scheduler may have seen labels that we do not know yet (kubelet predicates getNodeAnyWay).
     record.admission = this.#refreshSelf()
       .then(
