@@ -12,14 +12,14 @@ const folder = fs.mkdtempSync('/tmp/vitrine-survey-');
 const children: ChildProcess[] = [];
 let survey: Survey;
 
-function start(command: string, args: string[], options: { argv0?: string } = {}): number {
-  const child = spawn(command, args, { stdio: 'ignore', ...options });
+function start(command: string, args: string[]): number {
+  const child = spawn(command, args, { stdio: 'ignore' });
   children.push(child);
   return child.pid!;
 }
 
 const odd = 'evil\n\u001b[31mred\u202e<b>';
-let pids: Record<'deleted' | 'temporary' | 'stopped' | 'odd' | 'parent', number>;
+let pids: Record<'deleted' | 'temporary' | 'stopped' | 'parent', number>;
 
 before(async () => {
   for (const name of ['deleted', 'temporary', 'odd']) fs.copyFileSync('/bin/sleep', path.join(folder, name));
@@ -27,17 +27,21 @@ before(async () => {
     deleted: start(path.join(folder, 'deleted'), ['1000']),
     temporary: start(path.join(folder, 'temporary'), ['1000']),
     stopped: start('/bin/sleep', ['1000']),
-    odd: start(path.join(folder, 'odd'), ['1000'], { argv0: odd }),
     // A parent that does not ask after its child.
     parent: start('perl', ['-e', 'exit if !fork; sleep 1000']),
   };
+  // Its parent ends, so that it stands for itself and not for this test.
+  start('perl', ['-e', 'exit if fork; exec {$ARGV[0]} @ARGV[1, 2]', path.join(folder, 'odd'), odd, '1000']);
   await new Promise((resolve) => setTimeout(resolve, 500));
   fs.rmSync(path.join(folder, 'deleted'));
   process.kill(pids.stopped, 'SIGSTOP');
   survey = await takeSurvey();
 });
 
+const oddService = () => survey.services.find(({ executable }) => executable === path.join(folder, 'odd'));
+
 after(() => {
+  for (const pid of oddService()?.pids ?? []) process.kill(pid, 'SIGKILL');
   for (const child of children) child.kill('SIGKILL');
   fs.rmSync(folder, { recursive: true, force: true });
 });
@@ -55,7 +59,7 @@ test('deleted and temporary executables, zombies and stopped processes are found
 });
 
 test('names that would drive a terminal or a page do not', () => {
-  const service = survey.services.find((one) => one.pids.includes(pids.odd));
+  const service = oddService();
   assert.ok(service);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   assert.ok(!/[\u0000-\u001f\u202e]/.test(printable(service.command)));
