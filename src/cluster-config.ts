@@ -40,6 +40,10 @@ export async function ensureClusterConfig(
 ): Promise<ClusterConfig> {
   const existing = readClusterConfig(paths);
   if (existing) {
+    if (wanted.apiPort && wanted.apiPort !== existing.apiPort)
+      throw new UserError(`cluster "${paths.name}" has port ${existing.apiPort} since its first start`, {
+        hint: `vitrine delete --name ${paths.name} makes room for another port`,
+      });
     await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
     return existing;
   }

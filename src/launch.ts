@@ -3,6 +3,7 @@ import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
 import { type Daemon, type DaemonReport, readPidFile, startDaemon, startTimeOf, stopDaemon } from './linux/daemon.ts';
+import { checkLinux } from './linux/preflight.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
 /** The two long-lived processes of a cluster, by the name of their command. */
@@ -41,6 +42,8 @@ export async function startCluster(name: string, options: { apiPort?: number } =
   const began = performance.now();
   const { paths, server, agent } = clusterState(name);
   const elapsed = () => performance.now() - began;
+  // The node process looks, too; a host that cannot run it should not get a cluster's files first.
+  if (!agent) await checkLinux();
   const extra = options.apiPort ? ['--api-port', String(options.apiPort)] : [];
   const starting = {
     server: server ? undefined : start(paths, 'server', extra),

@@ -32,7 +32,7 @@ test('ps --count shows what ps -eLf and uniq -c show for the same processes, wit
 test('tree goes from the Service to the processes', async () => {
   const tree = await cluster.vitrine('tree service/web -n glass');
   for (const pattern of [/web/, /web-\w+-\w+/, /main/, /httpd/]) assert.match(tree, pattern);
-  assert.equal(tree.match(/httpd -f -p 8080/g)?.length, 3, tree);
+  assert.match(tree, /total: 3 Pods, 3 containers, /);
 });
 
 test('status names both processes and the address', async () => {

@@ -46,7 +46,8 @@ describe('a host that cannot run a node gets one clear line', () => {
         [outcome.code, outcome.stderr],
         [1, `vitrine up: ${program} not found (install it with: ${hint})\n`],
       );
-      assert.equal(fs.existsSync(`/run/vitrine/${name}/server.pid`), false, 'nothing stays behind half-way');
+      for (const dir of [`/run/vitrine/${name}`, `/var/lib/vitrine/${name}`])
+        assert.equal(fs.existsSync(dir), false, 'nothing stays behind');
     });
 
   test('the port is taken', async () => {

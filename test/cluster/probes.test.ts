@@ -69,7 +69,10 @@ describe('probes', { concurrency: 4 }, () => {
         one?.status?.containerStatuses?.[0]?.restartCount === 1 && one.status.containerStatuses[0].state?.running,
     );
     assert.ok(again.status?.containerStatuses?.[0]?.lastState?.terminated);
-    const described = await space.kubectl('describe pod sick');
+    const described = await until('the events', async () => {
+      const text = await space.kubectl('describe pod sick');
+      return text.includes('will be restarted') && text;
+    });
     assert.match(described, /Liveness probe failed: cat: can't open '\/tmp\/well'/);
     assert.match(described, /Container main failed liveness probe, will be restarted/);
   });
