@@ -42,7 +42,7 @@ test('a process is shown with all above it: Service, Deployment, ReplicaSet, Pod
       'ReplicaSet default/web-1',
       'Pod default/web-1-a',
       'container httpd',
-      'process 10 conmon --api-version 1 --cid ' + containerId('a'),
+      `process 10 conmon --api-version 1 --cid ${containerId('a')}`,
       'process 11 httpd -DFOREGROUND',
     ],
   );
