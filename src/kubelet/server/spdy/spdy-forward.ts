@@ -1,7 +1,10 @@
+import type { Socket } from 'node:net';
 import type { Dial } from '../port-forward.ts';
 import type { SpdyStream } from './spdy-connection.ts';
 
 export const spdyForwardProtocols = ['portforward.k8s.io'];
+
+const lingerMs = 1000;
 
 /** Connects pairs of streams, 'data' and 'error' with one request id, to ports of a Pod (kubelet cri/streaming/portforward). */
 export class PortForwards {
@@ -41,6 +44,7 @@ export class PortForwards {
     connection.on('error', failed);
     data.pipe(connection);
     connection.pipe(data);
+    connection.on('end', () => lingering(data, connection));
     connection.on('close', () => {
       if (!error.writableEnded) error.end();
       data.end();
@@ -48,4 +52,16 @@ export class PortForwards {
     if (data.destroyed) connection.destroy();
     data.on('close', () => connection.destroy());
   }
+}
+
+/**
+ * The Pod has said all: the client may end as well, for a second, then it is over. Clients wait for the end of the error
+ * stream before they close what they forward (containerd's port-forward; client-go tools/portforward).
+ */
+function lingering(data: SpdyStream, connection: Socket): void {
+  const end = () => connection.destroy();
+  const timer = setTimeout(end, lingerMs);
+  if (data.readableEnded) end();
+  else data.once('end', end);
+  connection.once('close', () => clearTimeout(timer));
 }

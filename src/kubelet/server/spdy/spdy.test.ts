@@ -116,4 +116,18 @@ describe('SPDY/3.1', () => {
     assert.equal(client.data.get(1), '');
     await new Promise((resolve) => echo.close(resolve));
   });
+
+  it('ends what it forwards when the Pod does, although the client would go on', async () => {
+    const server = net.createServer((socket) => socket.end('bye')).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.on('listening', resolve));
+    const port = String((server.address() as net.AddressInfo).port);
+    const client = new TestClient();
+    const forwards = new PortForwards((port) => connectLoopback(port, undefined));
+    new SpdyConnection(client.server, Buffer.alloc(0), (stream) => forwards.add(stream));
+    await client.open(1, { streamType: 'error', port, requestID: '0' });
+    await client.open(3, { streamType: 'data', port, requestID: '0' });
+    await until(() => client.finished.has(3) && client.finished.has(1));
+    assert.equal(client.data.get(3), 'bye');
+    await new Promise((resolve) => server.close(resolve));
+  });
 });
