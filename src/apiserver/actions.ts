@@ -1,6 +1,7 @@
 import { decodeObject, undecodable } from '../api/decode.ts';
 import type { KubeObject } from '../api/object.ts';
 import { builtinResources } from '../api/resource.ts';
+import { StatusError } from '../api/status-error.ts';
 import type { Call } from './backend.ts';
 import { fieldValidationOf, readBodyValue } from './body.ts';
 import { renderObject } from './render.ts';
@@ -34,9 +35,16 @@ export function actionKey({
   return subresource ? `${qualified}/${subresource}` : qualified;
 }
 
+function notAcceptable(): StatusError {
+  const message = 'object does not implement the Object interfaces';
+  return new StatusError({ code: 406, reason: 'NotAcceptable', message });
+}
+
 /** Decodes the body as the type that the action expects, and answers with what it returns. */
 export async function perform(call: Call, action: Actions[string]): Promise<ApiResponse> {
   const { request } = call;
+  // What has no metadata can be shown neither as a table nor in part.
+  if (call.accepted.as) throw notAcceptable();
   const object = await decodeBody(call);
   const { namespace, name } = request.info;
   const dryRun = request.query.has('dryRun');

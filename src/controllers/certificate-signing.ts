@@ -1,4 +1,5 @@
 import { webcrypto } from 'node:crypto';
+import type * as X509 from '@peculiar/x509';
 import type { CertificateSigningRequest } from '../api/generated/certificates-v1.ts';
 import { builtin } from '../api/resource.ts';
 import { formatTime } from '../api/time.ts';
@@ -66,10 +67,13 @@ interface ParsedRequest {
 /** The library is loaded when the first request comes: most clusters never see one. */
 async function parseRequest({ spec }: CertificateSigningRequest): Promise<ParsedRequest> {
   // What @peculiar/x509 is built with wants it.
-  const x509 = await import('@peculiar/x509');
+  await import('reflect-metadata');
+  const loaded = (await import('@peculiar/x509')) as typeof X509 & { default?: typeof X509 };
+  // In the bundle a CommonJS package has a default export only.
+  const x509 = loaded.cryptoProvider ? loaded : (loaded.default as typeof X509);
   x509.cryptoProvider.set(webcrypto as Crypto);
   const request = new x509.Pkcs10CertificateRequest(Buffer.from(spec.request, 'base64').toString('utf8'));
-  const names = request.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
+  const names = (request.getExtension('2.5.29.17') as X509.SubjectAlternativeNameExtension | null)?.names.items ?? [];
   const facts: RequestFacts = {
     commonName: request.subjectName.getField('CN')[0] ?? '',
     organizations: request.subjectName.getField('O'),

@@ -174,9 +174,10 @@ export function startGarbageCollector({
     const plan = planCollection(node, graph);
     if (plan.confirm.length > 0) await confirmOwners(node, plan.confirm);
     for (const dependent of plan.orphan) await dropOwners(dependent, [node.uid]);
-    for (const dependent of plan.deleteDependents) await remove(dependent, 'Foreground');
+    for (const dependent of plan.deleteDependents) queue.add(dependent.uid);
     if (plan.removeFinalizer) await dropFinalizer(node, plan.removeFinalizer);
     if (plan.dropOwners.length > 0) await dropOwners(node, plan.dropOwners);
+    if (plan.unblock) await unblockOwners(node);
     if (plan.deleteSelf) await remove(node, plan.deleteSelf);
   }
 
@@ -216,8 +217,16 @@ export function startGarbageCollector({
     );
   }
 
+  async function unblockOwners(node: Node): Promise<void> {
+    const ownerReferences = node.references.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+    const body = { metadata: { uid: node.uid, resourceVersion: node.resourceVersion, ownerReferences } };
+    await ignoringGone(() =>
+      client.patch(node.resource as Resource<KubeObject>, node.name, node.namespace, { type: 'merge', body }),
+    );
+  }
+
   async function dropOwners(node: Node, uids: string[]): Promise<void> {
-    const ownerReferences = node.owners.filter((owner) => !uids.includes(owner.uid));
+    const ownerReferences = node.references.filter((owner) => !uids.includes(owner.uid));
     const body = { metadata: { uid: node.uid, resourceVersion: node.resourceVersion, ownerReferences } };
     await ignoringGone(() =>
       client.patch(node.resource as Resource<KubeObject>, node.name, node.namespace, { type: 'merge', body }),

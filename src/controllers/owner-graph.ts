@@ -1,3 +1,4 @@
+import type { OwnerReference } from '../api/generated/meta-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import { apiVersionOf, type ResourceInfo } from '../api/resource.ts';
 
@@ -19,6 +20,8 @@ export interface Node {
   deleting: boolean;
   finalizers: string[];
   owners: OwnerLink[];
+  /** The same as the object has them. */
+  references: OwnerReference[];
 }
 
 /** Who owns whom, by uid (kubernetes pkg/controller/garbagecollector/graph.go). */
@@ -92,6 +95,7 @@ export class OwnerGraph {
         uid,
         blockOwnerDeletion: blockOwnerDeletion ?? false,
       })),
+      references: metadata.ownerReferences ?? [],
     };
     this.#absent.delete(node.uid);
     this.#nodes.set(node.uid, node);

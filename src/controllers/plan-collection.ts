@@ -7,7 +7,9 @@ export interface CollectionPlan {
   deleteSelf: 'Background' | 'Foreground' | 'Orphan' | undefined;
   /** References to owners that are gone while others still hold the object. */
   dropOwners: string[];
-  /** Dependents to be deleted first (foreground). */
+  /** Before that: let it block none of its owners, for they wait for each other in a circle. */
+  unblock: boolean;
+  /** Dependents that have to go first (foreground): each is looked at, as it may have other owners. */
   deleteDependents: Node[];
   /** Dependents that go on without this owner. */
   orphan: Node[];
@@ -23,6 +25,7 @@ export function planCollection(node: Node, graph: Pick<OwnerGraph, 'get' | 'depe
   const plan: CollectionPlan = {
     confirm: [],
     deleteSelf: undefined,
+    unblock: false,
     dropOwners: [],
     deleteDependents: [],
     orphan: [],
@@ -66,7 +69,9 @@ function planByOwners(
     plan.dropOwners = [...dangling, ...waiting].map((owner) => owner.uid);
     return;
   }
-  if (waiting.length > 0 && graph.dependents(node.uid).length > 0) plan.deleteSelf = 'Foreground';
+  const dependents = waiting.length > 0 ? graph.dependents(node.uid) : [];
+  plan.unblock = dependents.some((one) => one.deleting && one.finalizers.includes(foreground));
+  if (dependents.length > 0) plan.deleteSelf = 'Foreground';
   else if (node.finalizers.includes(orphaning)) plan.deleteSelf = 'Orphan';
   else if (node.finalizers.includes(foreground)) plan.deleteSelf = 'Foreground';
   else plan.deleteSelf = 'Background';
