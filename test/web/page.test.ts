@@ -174,7 +174,7 @@ test('scaling and deleting ask first, then do it', { skip }, async () => {
   await page.waitForSelector('text=It is gone.');
 });
 
-test('10,000 threads are drawn without a dropped beat', { skip }, async () => {
+test('10,000 threads are drawn without a dropped beat', { skip }, async (t) => {
   const context = await browser.newContext({
     viewport: { width: 1400, height: 860 },
     storageState: await page.context().storageState(),
@@ -197,7 +197,8 @@ test('10,000 threads are drawn without a dropped beat', { skip }, async () => {
   const median = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)]!;
   await large.screenshot({ path: path.join(shots, 'large.png') });
   await context.close();
-  // The test machine draws in software and has other work: 30 a second is asked for here, bench/web.ts has the figure.
+  t.diagnostic(`median ${median.toFixed(1)} ms between frames while panning ${125 * 83} threads`);
+  // 60 a second is 16.7 ms; a machine that draws in software and has other work may miss every other frame.
   assert.ok(median < 34, `${median.toFixed(1)} ms between frames`);
 });
 

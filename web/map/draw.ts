@@ -102,7 +102,7 @@ function fillOf(scene: Scene, box: Box, depth: number, detail: string): string {
 }
 
 function dimmed(colour: string, palette: Palette, dim: boolean): string {
-  return dim ? mix(colour, palette.background, 0.62) : colour;
+  return dim ? mix(colour, palette.background, 0.55) : colour;
 }
 
 function drawOutline(context: CanvasRenderingContext2D, scene: Scene, box: Box, dim: boolean, anyLit: boolean): void {

@@ -66,7 +66,7 @@ export function Panel({ id }: { id: string }) {
             </button>
           ))}
       </div>
-      <div class={`tab ${tab.value}`} role="tabpanel" aria-labelledby={`tab-${tab.value}`}>
+      <div class={`tab shows-${tab.value}`} role="tabpanel" aria-labelledby={`tab-${tab.value}`}>
         {!exists && <p class="notice">{t('goneThing')}</p>}
         {tab.value === 'overview' && exists && <Overview id={id} />}
         {tab.value === 'yaml' && object && <Yaml object={object} key={object.id} />}

@@ -55,7 +55,7 @@ export function TerminalTab({ pod, container }: { pod: LiveObject; container: st
           </>
         )}
       </div>
-      <div class="terminal" ref={place} />
+      <div class="screen" ref={place} />
     </>
   );
 }

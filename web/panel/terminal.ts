@@ -25,7 +25,7 @@ export function openTerminal(place: HTMLElement, options: TerminalOptions): () =
     screenReaderMode: false,
     theme: options.dark
       ? { background: '#0c1117', foreground: '#e6edf3' }
-      : { background: '#ffffff', foreground: '#15202b', cursor: '#15202b', selectionBackground: '#b5d4f4' },
+      : { background: '#f4f6f8', foreground: '#15202b', cursor: '#15202b', selectionBackground: '#b5d4f4' },
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
