@@ -33,8 +33,9 @@ const administrator: UserInfo = { name: 'system:apiserver', groups: ['system:mas
 
 /**
  * The control-plane process:
- * 1. configuration, keys and store; 2. the API server, on loopback; 3. the objects that every cluster has;
- * 4. controllers and scheduler, as clients within the process; 5. the API server on the node's address, once it is there.
+ * 1. configuration, keys and store; 2. the API server; 3. the objects that every cluster has; 4. the API
+ * server listens on loopback; 5. controllers and scheduler, as clients within the process; 6. the API server listens on
+ * the node's address, once it is there.
  */
 export async function startControlPlane(
   paths: ClusterPaths,
@@ -58,7 +59,8 @@ export async function startControlPlane(
     store,
     log: log.child('apiserver'),
     clock,
-    listen: [{ host: '127.0.0.1', port: config.apiPort }],
+    // After the default objects: nobody is served before the roles are there.
+    listen: [],
     tls: { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate },
     kubelet: {
       ca: pki.ca.certificate,
@@ -92,6 +94,7 @@ export async function startControlPlane(
     },
   );
 
+  await api.listen({ host: '127.0.0.1', port: config.apiPort });
   const stopClients = startClients();
   const stopListening = listenWhenAddressIsThere();
   return {

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { systemClock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
@@ -54,6 +55,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
   await Promise.all([runtime.open(), network.open()]);
   await network.retain(runtime.sandboxes().map((sandbox) => sandbox.spec.id));
 
+  await untilListening(config.apiPort);
   const transport = (file: string) => httpsTransport({ server: access.server, ca: access.ca, ...keyPair(paths, file) });
   const kubeletClient = createClient(transport('kubelet-client'), { userAgent: 'kubelet' });
   const proxyClient = createClient(transport('kube-proxy'), { userAgent: 'kube-proxy' });
@@ -151,6 +153,23 @@ async function untilAccess(paths: ClusterPaths): Promise<Access> {
       });
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** A server that starts together with us is there in a moment; without one the node goes on alone, and tries again. */
+async function untilListening(port: number): Promise<void> {
+  const deadline = clock.now() + 3000;
+  while (clock.now() < deadline && !(await accepts(port))) await new Promise((resolve) => setTimeout(resolve, 4));
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1');
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true)).once('error', () => end(false));
+  });
 }
 
 function keyPair(paths: ClusterPaths, file: string): { cert: string; key: string } {
