@@ -10,6 +10,7 @@ const finalTypes = ['Approved', 'Denied', 'Failed'];
 export const certificateSigningRequest: Kind<CertificateSigningRequest> = {
   type: 'certificates/v1.CertificateSigningRequest',
   hasGeneration: false,
+  selectableFields: { 'spec.signerName': ({ spec }) => spec.signerName },
   prepareForUpdate(request, old) {
     request.spec = old.spec;
   },
