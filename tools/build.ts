@@ -4,6 +4,7 @@
  *
  * Usage: node tools/build.ts
  */
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -38,6 +39,8 @@ try {
     chunkNames: 'chunk-[name]-[hash]',
     // koffi finds its prebuilt library beside its own files; Vite is only for building the page.
     external: ['koffi', 'vite'],
+    // What /version says as gitCommit.
+    define: { 'process.env.VITRINE_COMMIT': JSON.stringify(commitOf(root)) },
     loader: { '.json': 'json' },
     banner: {
       // CommonJS packages in the bundle call require().
@@ -55,6 +58,12 @@ try {
 } catch (error) {
   fs.rmSync(next, { recursive: true, force: true });
   throw error;
+}
+
+/** The commit that is checked out; empty where there is no git. */
+function commitOf(directory: string): string {
+  const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: directory, encoding: 'utf8' });
+  return stdout?.trim() ?? '';
 }
 
 /** Keeps the newest three, and those from which processes run: they hold the folder open (src/main.ts). */

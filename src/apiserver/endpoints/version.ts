@@ -11,7 +11,8 @@ export function versionInfo(): object {
     minCompatibilityMajor: major,
     minCompatibilityMinor: String(Number(minor) - 1),
     gitVersion: `v${kubernetesVersion}+vitrine`,
-    gitCommit: '',
+    // Put there by the bundler (tools/build.ts); from sources it is unknown.
+    gitCommit: process.env.VITRINE_COMMIT ?? '',
     gitTreeState: 'clean',
     buildDate: '1970-01-01T00:00:00Z',
     goVersion: '',
