@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
-import { flyTo, found, query, select, view } from '../state.ts';
+import { isOnHost } from '../map/control-plane-boxes.ts';
+import { filter, flyTo, found, query, select, view, world } from '../state.ts';
 import { kindWord, t } from '../text/text.ts';
 
 /** As many as fit under the box; the map shows the others. */
@@ -15,6 +16,7 @@ export function SearchBox() {
     open.value = false;
     // Processes of components are only in the other view.
     if (view.value !== 'both' && matchMedia('(min-width: 900px)').matches) view.value = 'both';
+    if (isOnHost(world, id)) filter.value = { ...filter.value, showHost: true };
     select(id);
     flyTo.value = { id };
   };

@@ -65,6 +65,14 @@ function processCount(world: World, container: string): string {
   return processes.length === 0 ? '' : `${processes.length} · ${threads}`;
 }
 
+/** Whether a process is shown only with the rest of the host. */
+export function isOnHost(world: World, id: string): boolean {
+  const process = world.processes.get(id);
+  if (!process || componentOf(process)?.cluster === world.host?.cluster) return false;
+  const container = world.containers.get(process.container ?? process.watches ?? '');
+  return container?.pod === undefined;
+}
+
 /** Processes of other clusters and containers, of services, of the kernel. */
 function hostGroups(world: World, known: Set<string>): Box[] {
   const groups = new Map<string, Box>();

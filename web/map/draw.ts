@@ -165,7 +165,7 @@ function drawTitle(
 function drawFloatingTitle(
   context: CanvasRenderingContext2D,
   box: Box,
-  { x, y, width, height }: Place,
+  { x, y, width }: Place,
   palette: Palette,
   colours: { text: string; faint: string; mark: string | undefined },
 ): void {
@@ -173,14 +173,16 @@ function drawFloatingTitle(
   context.font = fontOf(size, true);
   const wanted = context.measureText(box.name).width + (colours.mark ? 24 : 14);
   const plate = Math.min(width - 4, wanted);
+  // Over the titles inside, which are as unreadable, and not over what is under them.
+  const left = x + 2;
   context.beginPath();
-  context.roundRect(x + width / 2 - plate / 2, y + height / 2 - 10, plate, 20, 6);
+  context.roundRect(left, y + 2, plate, 19, 6);
   context.fillStyle = palette.plate;
   context.fill();
   drawText(context, {
     box: { ...box, word: '', note: '' },
-    x: x + width / 2 - plate / 2 + 7,
-    y: y + height / 2,
+    x: left + 6,
+    y: y + 12,
     size,
     room: plate - 12,
     colours,

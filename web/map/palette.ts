@@ -45,7 +45,7 @@ export const palettes: Record<ThemeName, Palette> = {
       X: '#e5488d',
       I: '#3a4f61',
     },
-    ramp: ramp(['#2c3e50', '#2f6f7e', '#3fa37f', '#b9c94b', '#ffb347', '#ff5d52']),
+    ramp: ramp(['#42596e', '#2f6f7e', '#3fa37f', '#b9c94b', '#ffb347', '#ff5d52']),
   },
   light: {
     background: '#f4f6f8',

@@ -1,3 +1,4 @@
+import { titleOf } from '../map/workload-boxes.ts';
 import { duration, percent } from '../text/format.ts';
 import { kindWord, t } from '../text/text.ts';
 import { threadId, type World } from './world.ts';
@@ -9,7 +10,7 @@ export function nameOf(world: World, id: string): { kind: string; name: string; 
   const container = world.containers.get(id);
   if (container) return { kind: t('container'), name: container.name, note: container.status };
   const process = world.processes.get(id);
-  if (process) return { kind: t('Process'), name: process.name, note: String(process.pid) };
+  if (process) return { kind: t('Process'), name: titleOf(process.name, process.command), note: String(process.pid) };
   const thread = world.ways.processOfThread.get(id)?.threads.find((one) => threadId(one) === id);
   if (thread) return { kind: t('Thread'), name: thread[4], note: String(thread[0]) };
   const [kind = '', name = ''] = id.split(/:(.*)/);
