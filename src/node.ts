@@ -81,7 +81,8 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     nodeName: config.nodeName,
     nodeAddress: plan.nodeAddress,
     plan,
-    paths,
+    // What the kubelet keeps for as long as a Pod lives is in memory, too: secrets and tokens are never on disk.
+    paths: { ...paths, run: runDir },
     tls: { ...keyPair(paths, 'kubelet'), clientCa: access.ca },
     port: config.kubeletPort,
   });

@@ -242,3 +242,26 @@ describe('custom resources', () => {
     assert.equal((await api.call('GET', boxes)).status, 404);
   });
 });
+
+describe('apply on /scale', () => {
+  it('owns the replicas, and conflicts with who set them', async () => {
+    const api = await startTestServer();
+    const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    const path = '/apis/apps/v1/namespaces/default/deployments';
+    const spec = { replicas: 1, selector: { matchLabels: { a: 'b' } }, template };
+    assert.equal((await api.call('POST', `${path}?fieldManager=one`, { metadata: { name: 'd' }, spec })).status, 201);
+    const headers = { 'content-type': 'application/apply-patch+yaml' };
+    const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'd' }, spec: { replicas: 3 } };
+    const refused = await api.call('PATCH', `${path}/d/scale?fieldManager=two`, scale, headers);
+    assert.equal(refused.status, 409, JSON.stringify(refused.body));
+    const forced = await api.call('PATCH', `${path}/d/scale?fieldManager=two&force=true`, scale, headers);
+    assert.deepEqual([forced.status, forced.body.spec], [200, { replicas: 3 }]);
+    const { body } = await api.call('GET', `${path}/d`);
+    const entry = body.metadata.managedFields.find(({ manager }: { manager: string }) => manager === 'two');
+    assert.deepEqual(
+      [entry.subresource, entry.operation, entry.fieldsV1],
+      ['scale', 'Apply', { 'f:spec': { 'f:replicas': {} } }],
+    );
+    await api.server.stop();
+  });
+});

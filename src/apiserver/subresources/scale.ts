@@ -2,6 +2,7 @@ import type { Scale } from '../../api/generated/autoscaling-v1.ts';
 import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { JsonObject } from '../../api/patch/json-value.ts';
+import { apiVersionOf } from '../../api/resource.ts';
 import { formatLabelSelector, selectorRequirements } from '../../api/selectors.ts';
 import { type Cause, invalid, methodNotSupported } from '../../api/status-error.ts';
 import { compileJsonPath } from '../../api/structural/json-path.ts';
@@ -11,6 +12,7 @@ import { mediaType } from '../http/media-type.ts';
 import { renderObject } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
 import type { CacheEntry } from '../storage/cache-entry.ts';
+import { applyScale } from '../verbs/apply.ts';
 import { existing } from '../verbs/get.ts';
 import { patcherOf } from '../verbs/patch.ts';
 import { updateObject } from '../verbs/update-object.ts';
@@ -31,6 +33,10 @@ export async function scale(call: Call): Promise<ApiResponse> {
   const { verb } = call.request.info;
   if (verb === 'get') return render(call, existing(call));
   if (verb !== 'update' && verb !== 'patch') throw methodNotSupported(call.resource.info, verb);
+  if (mediaType(call.request.headers['content-type'] ?? '') === 'application/apply-patch+yaml') {
+    const entry = await applyScale(call, scaleRules(call), (asked) => configurationOf(call, asked as unknown as Scale));
+    return render(call, entry);
+  }
   const next = verb === 'update' ? await replacement(call) : await patched(call);
   const write = writeOf(call, verb === 'update' ? 'UpdateOptions' : 'PatchOptions');
   const paths = pathsOf(call);
@@ -53,6 +59,21 @@ interface ScalePaths {
 
 function pathsOf({ resource }: Call): ScalePaths | undefined {
   return (resource.info.subresources.scale as { paths?: ScalePaths } | undefined)?.paths;
+}
+
+/** The part of the object that an applied Scale is about. */
+function configurationOf(call: Call, { metadata, spec }: Scale): JsonObject {
+  const { info } = call.resource;
+  const { name, namespace } = call.request.info;
+  const { resourceVersion } = metadata ?? {};
+  const configuration = {
+    apiVersion: apiVersionOf(info),
+    kind: info.kind,
+    metadata: { name, ...(namespace ? { namespace } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
+  };
+  const path = pathsOf(call)?.specReplicasPath ?? '.spec.replicas';
+  if (spec?.replicas !== undefined) setAt(configuration, path, spec.replicas);
+  return configuration;
 }
 
 async function replacement(call: Call): Promise<(current: Scale) => Scale> {

@@ -9,6 +9,7 @@ import { type Call, cacheOf } from '../backend.ts';
 import { checkKind, fieldValidationOf, parseBody } from '../body.ts';
 import { renderEntry } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
+import type { CacheEntry } from '../storage/cache-entry.ts';
 import { decodeValue } from './create.ts';
 import { createObject } from './create-object.ts';
 import { resetFields } from './field-management.ts';
@@ -31,9 +32,35 @@ export async function apply(call: Call, rules: UpdateRules): Promise<ApiResponse
   return renderEntry(call, await updateObject(call, rules, merge, write));
 }
 
-/** The applied configuration: YAML, of which JSON is a part. */
+/**
+ * Apply on /scale: the number of replicas as a configuration of the whole object, owned through the subresource
+ * (apimachinery pkg/util/managedfields/scalehandler.go). `configurationOf` makes it from the Scale that was sent.
+ */
+export async function applyScale(
+  call: Call,
+  rules: UpdateRules,
+  configurationOf: (scale: JsonObject) => JsonObject,
+): Promise<CacheEntry> {
+  const write: Write = { ...writeOf(call, 'PatchOptions'), operation: 'Apply' };
+  const configuration = configurationOf(checkKind((await readApplied(call)).value, scaleKind) as unknown as JsonObject);
+  return updateObject(call, rules, (live) => merged(call, rules, configuration, live, write), write);
+}
+
+const scaleKind = { apiVersion: 'autoscaling/v1', kind: 'Scale' };
+
+/** The applied configuration, its fields checked against the type. */
 async function readConfiguration(call: Call): Promise<JsonObject> {
   const { request, resource } = call;
+  const { value, text } = await readApplied(call);
+  const expected = { apiVersion: apiVersionOf(resource.info), kind: resource.info.kind };
+  // Checks unknown fields of what was sent; what is stored is decoded after the merge.
+  const { warnings } = resource.strategy.decode(checkKind(value, expected), fieldValidationOf(request), text);
+  for (const warning of warnings) request.warnings.add(warning);
+  return value;
+}
+
+/** A body of YAML, of which JSON is a part. */
+async function readApplied({ request }: Call): Promise<{ value: JsonObject; text?: string }> {
   if (!request.query.get('fieldManager')) {
     throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
       { reason: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' },
@@ -42,11 +69,7 @@ async function readConfiguration(call: Call): Promise<JsonObject> {
   const bytes = await request.body();
   const { value, text } = await parseBody(bytes, bytes[0] === 0x7b ? 'json' : 'yaml');
   if (!isObject(value)) throw badRequest('error decoding YAML: the applied configuration is not an object');
-  const expected = { apiVersion: apiVersionOf(resource.info), kind: resource.info.kind };
-  // Checks unknown fields of what was sent; what is stored is decoded after the merge.
-  const { warnings } = resource.strategy.decode(checkKind(value, expected), fieldValidationOf(request), text);
-  for (const warning of warnings) request.warnings.add(warning);
-  return value;
+  return { value, ...(text === undefined ? {} : { text }) };
 }
 
 function merged(
