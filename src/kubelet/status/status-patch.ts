@@ -31,6 +31,9 @@ export function statusPatch(from: PodStatus, to: PodStatus): Record<string, unkn
         (condition) => old.get(condition.type) !== JSON.stringify(condition),
       );
       if (changed.length) patch.conditions = changed;
+    } else if (field === 'podIPs' || field === 'hostIPs') {
+      // Merged by their address: an address that is no longer ours would stay.
+      patch[field] = [...((after as { ip: string }[] | undefined) ?? []), { $patch: 'replace' }];
     } else {
       patch[field] = after ?? null;
     }
