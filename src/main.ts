@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import path from 'node:path';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { createLogger, errorChain } from './base/log.ts';
@@ -41,6 +43,7 @@ export async function runProcess(
     const stopped = untilSignal();
     await Promise.race([running.ready, stopped]);
     reportToParent({ ready: true });
+    collectWhenIdle();
     log.info('ready', { sinceStartMs: Math.round(performance.now()) });
     // Node writes it at exit only: without this the next start would be slow until the first `down`.
     setTimeout(flushCompileCache, compileCacheDelayMs).unref();
@@ -70,6 +73,38 @@ async function start(component: ComponentName, paths: ClusterPaths, log: Logger,
 /** Chunks of the program are loaded when first needed: an open folder tells tools/build.ts that this build is in use. */
 function holdProgramFolder(): void {
   if (process.argv[1]) fs.openSync(path.dirname(fs.realpathSync(process.argv[1])), 'r');
+}
+
+/** Idle is below this share of a core over one look, in milliseconds of CPU. */
+const idleMs = 100;
+const lookMs = 2000;
+/** So much work leaves enough garbage to be worth a collection, in milliseconds of CPU. */
+const workMs = 1000;
+
+/**
+ * V8 collects when it allocates: after a burst a heap stays as large as the burst made it. Once it is quiet again, one
+ * full collection gives the memory back.
+ */
+function collectWhenIdle(): void {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc') as (options: {
+    type: 'major';
+    execution: 'sync';
+    flavor: 'last-resort';
+  }) => void;
+  const usedMs = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  let [before, collected] = [usedMs(), 0];
+  setInterval(() => {
+    const now = usedMs();
+    if (now - before < idleMs && now - collected > workMs) {
+      collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      collected = usedMs();
+    }
+    before = usedMs();
+  }, lookMs).unref();
 }
 
 function untilSignal(): Promise<void> {

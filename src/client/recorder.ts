@@ -24,7 +24,7 @@ const retryMs = 1000;
 /** Events wait until none has come for this long, as they tell of work that is to be done first … */
 const quietMs = 100;
 /** … but no longer than this. */
-const longestDelayMs = 3000;
+const longestDelayMs = 5000;
 /** More than this many are written at once, before events are dropped. */
 const maxWaiting = maxQueued / 2;
 

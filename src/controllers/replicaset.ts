@@ -9,6 +9,7 @@ import { Expectations } from './expectations.ts';
 import { planReplicas } from './plan-replicas.ts';
 import { createPodControl, isNamespaceTerminating, slowStart } from './pod-control.ts';
 import { isActive, isAvailable, isReady, isTerminated, untilAvailableMs } from './pod-state.ts';
+import { StatusSpacing } from './status-spacing.ts';
 
 /** Index of Pods by the uid of their controller, with '' for orphans by namespace. */
 export const byControllerUid = {
@@ -40,6 +41,7 @@ export function replicaController(context: ControllerContext, kind: ReplicaKind)
   const allPods = informers.informer(pods, { indexes: byControllerUid });
   const podControl = createPodControl(context);
   const expectations = new Expectations(clock);
+  const spacing = new StatusSpacing(clock);
 
   const ownerKeyOf = (pod: Pod) => {
     const owner = controllerOf(pod);
@@ -70,15 +72,16 @@ export function replicaController(context: ControllerContext, kind: ReplicaKind)
       const set = sets.get(key);
       if (!set) {
         expectations.forget(key);
+        spacing.forget(key);
         return;
       }
       const claimed = await claimPods(set);
       const active = claimed.filter(isActive);
       const failure =
         expectations.satisfied(key) && !set.metadata.deletionTimestamp ? await manage(key, set, active) : undefined;
-      await writeStatus(set, claimed, failure);
+      const waitMs = await writeStatus(key, set, claimed, failure);
       if (failure) throw failure.error;
-      return untilNextAvailable(set, active);
+      return waitMs > 0 ? { requeueAfterMs: waitMs } : untilNextAvailable(set, active);
     },
   };
 
@@ -125,17 +128,33 @@ export function replicaController(context: ControllerContext, kind: ReplicaKind)
     return siblings.flatMap((sibling) => allPods.byIndex('controllerUid', sibling.metadata.uid)).filter(isActive);
   }
 
-  async function writeStatus(set: ReplicaSet, claimed: Pod[], failure: Failure | undefined): Promise<void> {
+  /** Milliseconds after which it is to be tried again; 0 when the status is as it should be. */
+  async function writeStatus(
+    key: string,
+    set: ReplicaSet,
+    claimed: Pod[],
+    failure: Failure | undefined,
+  ): Promise<number> {
     const status = replicaSetStatus(set, claimed, failure, clock.now());
     if (!kind.countsTerminating) status.terminatingReplicas = undefined;
-    if (sameStatus(set.status, status)) return;
+    if (sameStatus(set.status, status)) return 0;
+    const waitMs = spacing.waitMs(key, isSettled(set, status) || !!failure);
+    if (waitMs > 0) return waitMs;
     await client.update(kind.resource, { ...set, status }, { subresource: 'status' });
+    return 0;
   }
 
   function untilNextAvailable(set: ReplicaSet, active: Pod[]) {
     const waits = active.flatMap((pod) => untilAvailableMs(pod, set.spec.minReadySeconds ?? 0, clock.now()) || []);
     return waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : undefined;
   }
+}
+
+/** Everything that is wanted is there and ready, and the spec has been seen. */
+function isSettled(set: ReplicaSet, status: ReplicaSetStatus): boolean {
+  const wanted = set.spec.replicas ?? 1;
+  const isNew = set.status?.observedGeneration !== status.observedGeneration;
+  return isNew || ((status.replicas ?? 0) === wanted && (status.readyReplicas ?? 0) === wanted);
 }
 
 interface Failure {

@@ -4,6 +4,7 @@ import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { claim } from '../claim.ts';
 import { isTerminated } from '../pod-state.ts';
 import { byControllerUid } from '../replicaset.ts';
+import { StatusSpacing } from '../status-spacing.ts';
 import {
   fenceposts,
   isRollingUpdate,
@@ -33,6 +34,7 @@ export function deploymentController(context: ControllerContext): Controller {
   const sets = informers.informer(replicaSets, { indexes: byControllerUid });
   const allPods = informers.informer(pods, { indexes: byControllerUid });
   const replicaSetsOf = createReplicaSets(context);
+  const spacing = new StatusSpacing(clock);
 
   return {
     name: 'deployment',
@@ -42,7 +44,7 @@ export function deploymentController(context: ControllerContext): Controller {
     minIntervalMs: 25,
     reconcile: async (key) => {
       const deployment = all.get(key);
-      if (!deployment) return;
+      if (!deployment) return spacing.forget(key);
       if (isEmptySelector(deployment)) return warnAboutSelector(deployment);
       const owned = await claimSets(deployment);
       if (deployment.metadata.deletionTimestamp) return syncStatus(deployment, owned);
@@ -178,8 +180,16 @@ export function deploymentController(context: ControllerContext): Controller {
     const newSet = findNewReplicaSet(deployment, owned);
     const counted = calculateStatus(latest, owned, newSet, now);
     const status = deployment.spec.paused ? counted : withProgress(latest, owned, newSet, counted, now);
-    if (!sameStatus(latest.status, status))
+    if (!sameStatus(latest.status, status)) {
+      const isNew = latest.status?.observedGeneration !== status.observedGeneration;
+      const key = `${deployment.metadata.namespace}/${deployment.metadata.name}`;
+      const waitMs = spacing.waitMs(
+        key,
+        isNew || isComplete(latest, status) || !!deployment.metadata.deletionTimestamp,
+      );
+      if (waitMs > 0) return { requeueAfterMs: waitMs };
       await client.update(deployments, { ...latest, status }, { subresource: 'status' });
+    }
     const left = untilDeadlineMs(deployment, status, now);
     return left !== undefined && left > 0 && !isComplete(deployment, status)
       ? { requeueAfterMs: left + 1000 }

@@ -27,7 +27,7 @@ interface Entry {
 const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
 
 /** How long news that nobody waits for (a container is being created) may wait to be overtaken. */
-const lazyMs = 2000;
+const lazyMs = 3000;
 const retryMs = 1000;
 
 /**
