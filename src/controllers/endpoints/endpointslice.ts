@@ -4,8 +4,9 @@ import { endpointSlices, pods, services } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { ownerReference } from '../pod-control.ts';
+import { StatusSpacing } from '../status-spacing.ts';
 import { planSlices } from './plan-slices.ts';
-import { isHeadless, podEndpoints } from './pod-endpoints.ts';
+import { isHeadless, type PodEndpoint, podEndpoints } from './pod-endpoints.ts';
 import { createServicePods } from './service-pods.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
@@ -14,21 +15,22 @@ const managedBy = 'endpointslice-controller.k8s.io';
 const headlessLabel = 'service.kubernetes.io/headless';
 
 /** Keeps the EndpointSlices of Services with a selector (kubernetes pkg/controller/endpointslice). */
-export function endpointSliceController({ client, informers }: ControllerContext): Controller {
+export function endpointSliceController({ client, informers, clock }: ControllerContext): Controller {
   const allServices = informers.informer(services);
   const allPods = informers.informer(pods);
   const allSlices = informers.informer(endpointSlices);
   const servicePods = createServicePods(informers);
+  const spacing = new StatusSpacing(clock);
 
   return {
     name: 'endpointslice',
     for: services,
     owns: [endpointSlices],
     watches: [{ resource: pods, keys: servicePods.keysFor }],
-    // A hundred Pods that turn ready one after the other are a few writes, not a hundred.
-    minIntervalMs: 100,
+    minIntervalMs: 25,
     reconcile: async (key) => {
       const service = allServices.get(key);
+      if (!service) spacing.forget(key);
       // The garbage collector removes the slices of a Service that is gone.
       if (!service || !servicePods.isManaged(service)) return;
       const existing = ownSlices(service);
@@ -39,6 +41,10 @@ export function endpointSliceController({ client, informers }: ControllerContext
         (slice) =>
           !plan.remove.includes(slice) && !plan.update.some((one) => one.slice === slice) && !sameLabels(slice, labels),
       );
+      if (plan.create.length + plan.update.length + plan.remove.length + relabel.length === 0) return;
+      // A hundred Pods that turn ready one after the other are a few writes.
+      const waitMs = spacing.waitMs(key, isUrgent(existing, wanted));
+      if (waitMs > 0) return { requeueAfterMs: waitMs };
       await Promise.all([
         ...plan.create.map(({ ports, endpoints }) =>
           client.create(endpointSlices, {
@@ -80,6 +86,15 @@ export function endpointSliceController({ client, informers }: ControllerContext
       if (!hasReason(error, 'NotFound')) throw error;
     }
   }
+}
+
+/** Whether a Pod that takes traffic by these slices is to take none, or the Service gets its first that does. */
+function isUrgent(existing: EndpointSlice[], wanted: PodEndpoint[]): boolean {
+  const ready = new Set(wanted.flatMap(({ endpoint }) => (endpoint.conditions?.ready ? endpoint.addresses : [])));
+  const serving = existing.flatMap((slice) =>
+    (slice.endpoints ?? []).flatMap(({ conditions, addresses }) => (conditions?.ready ? addresses : [])),
+  );
+  return serving.length === 0 ? ready.size > 0 : serving.some((address) => !ready.has(address));
 }
 
 /** The Service's own labels and those that tell where the slice comes from. */
