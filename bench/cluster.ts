@@ -65,6 +65,8 @@ try {
         `both processes, ${podCount} Pods: ${mebibytes()} MiB PSS (goal: 250), ${withPods.toFixed(2)} % of a core`,
       );
     }
+    // Until its handlers are in place, Apache ignores the signal that stops it (SIGWINCH), and its grace period passes.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     gone.push(await untilGone());
   }
   print(`${podCount} httpd Pods from apply to Ready`, ready, 2500);

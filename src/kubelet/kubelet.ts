@@ -63,7 +63,7 @@ export interface Kubelet {
 }
 
 /** Sandboxes and containers being made at once: more only make the cores switch between them. */
-const startsAtOnce = 10;
+const startsAtOnce = 6;
 /** Period of what is not driven by events: token renewal, log rotation. */
 const housekeepingMs = 10_000;
 
