@@ -75,15 +75,17 @@ function holdProgramFolder(): void {
   if (process.argv[1]) fs.openSync(path.dirname(fs.realpathSync(process.argv[1])), 'r');
 }
 
-/** Idle is below this share of a core over one look, in milliseconds of CPU. */
-const idleMs = 100;
+/** A look finds us quiet when we used less than this since the last one, in milliseconds of CPU. */
+const quietMs = 100;
 const lookMs = 2000;
+/** So many quiet looks on end: the collection also throws compiled code away, which a burst that follows would miss. */
+const quietLooks = 15;
 /** So much work leaves enough garbage to be worth a collection, in milliseconds of CPU. */
 const workMs = 1000;
 
 /**
- * V8 collects when it allocates: after a burst a heap stays as large as the burst made it. Once it is quiet again, one
- * full collection gives the memory back.
+ * V8 collects when it allocates: after a burst a heap stays as large as the burst made it. Once it has been quiet for a
+ * while, one full collection gives the memory back.
  */
 function collectWhenIdle(): void {
   v8.setFlagsFromString('--expose-gc');
@@ -96,10 +98,11 @@ function collectWhenIdle(): void {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
-  let [before, collected] = [usedMs(), 0];
+  let [before, collected, quiet] = [usedMs(), 0, 0];
   setInterval(() => {
     const now = usedMs();
-    if (now - before < idleMs && now - collected > workMs) {
+    quiet = now - before < quietMs ? quiet + 1 : 0;
+    if (quiet >= quietLooks && now - collected > workMs) {
       collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
       collected = usedMs();
     }
