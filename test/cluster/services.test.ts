@@ -75,7 +75,9 @@ describe('the network', { concurrency: 3 }, () => {
   });
 
   test('a Pod reaches itself through its own Service', async () => {
-    const [one] = (await cluster.client.list(pods, { namespace: 'net', labelSelector: 'app=web' })).items;
+    // A Pod of the Deployment: others with this label come and go in tests that run beside this one.
+    const own = { namespace: 'net', labelSelector: 'app=web,pod-template-hash' };
+    const [one] = (await cluster.client.list(pods, own)).items;
     await bothAnswer(() =>
       space.exec(one?.metadata.name as string, `curl -s --max-time 10 http://${found.cluster.spec.clusterIP}/`),
     );
