@@ -18,7 +18,8 @@ example:
   vitrine delete --images`,
   run: async ({ name, values, out }) => {
     const { paths, config } = clusterState(name);
-    if (!config && !fs.existsSync(paths.state) && !values.images) throw new UserError(`there is no cluster "${name}"`);
+    const left = [paths.state, paths.run, paths.logs].some((dir) => fs.existsSync(dir));
+    if (!config && !left && !values.images) throw new UserError(`there is no cluster "${name}"`);
     out.progress(`deleting cluster "${name}" …`);
     await stopCluster(name, { onProgress: out.progress, force: true });
     for (const dir of [paths.state, paths.run, paths.logs]) fs.rmSync(dir, { recursive: true, force: true });

@@ -78,14 +78,14 @@ function holdProgramFolder(): void {
 /** A look finds us quiet when we used less than this since the last one, in milliseconds of CPU. */
 const quietMs = 100;
 const lookMs = 2000;
-/** So many quiet looks on end: the collection also throws compiled code away, which a burst that follows would miss. */
-const quietLooks = 15;
+/** So many quiet looks on end: a burst is over. */
+const quietLooks = 2;
 /** So much work leaves enough garbage to be worth a collection, in milliseconds of CPU. */
 const workMs = 1000;
 
 /**
  * V8 collects when it allocates: after a burst a heap stays as large as the burst made it. Once it has been quiet for a
- * while, one full collection gives the memory back.
+ * few seconds, one full collection gives the memory back.
  */
 function collectWhenIdle(): void {
   v8.setFlagsFromString('--expose-gc');

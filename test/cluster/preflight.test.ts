@@ -8,7 +8,8 @@ import { root, run, vitrine } from './fixture/run.ts';
 const name = `ct-${process.pid}-pre`;
 after(async () => {
   await vitrine(['delete', '--name', name]);
-  assert.equal(fs.existsSync(`/var/lib/vitrine/${name}`), false);
+  for (const place of ['/var/lib/vitrine', '/run/vitrine', '/var/log/vitrine'])
+    assert.equal(fs.existsSync(`${place}/${name}`), false, place);
 });
 
 /** Hides files from a command: each is covered in a mount namespace of its own. */
