@@ -4,7 +4,6 @@ import type { Cause } from '../status-error.ts';
 import {
   at,
   duplicate,
-  forbiddenField,
   invalidEach,
   invalidValue,
   none,
@@ -12,7 +11,7 @@ import {
   required,
 } from './field-error.ts';
 import { validateLabelName } from './metadata.ts';
-import { validateLabelSelector } from './selector.ts';
+import { validateLabelSelector, validateSetOperator } from './selector.ts';
 
 /** Node, Pod and anti-affinity (pkg/apis/core/validation validateAffinity). */
 export function validateAffinity(affinity: core.Affinity | undefined, path: string): Cause[] {
@@ -123,30 +122,16 @@ function validateNodeTerm(term: core.NodeSelectorTerm, path: string): Cause[] {
 }
 
 function validateNodeRule(rule: core.NodeSelectorRequirement, path: string): Cause[] {
-  const errors: Cause[] = [];
   const { operator, values = [] } = rule;
-  switch (operator as string) {
-    case 'In':
-    case 'NotIn':
-      if (!values.length)
-        errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length)
-        errors.push(
-          forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-        );
-      break;
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1)
-        errors.push(required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-      break;
-    default:
-      errors.push(invalidValue(`${path}.operator`, operator, 'not a valid selector operator'));
-  }
+  const errors = validateSetOperator(operator, values, path) ?? validateOrderOperator(operator, values, path);
   return [...errors, ...validateLabelName(rule.key, `${path}.key`)];
+}
+
+function validateOrderOperator(operator: string, values: string[], path: string): Cause[] {
+  if (operator !== 'Gt' && operator !== 'Lt')
+    return [invalidValue(`${path}.operator`, operator, 'not a valid selector operator')];
+  if (values.length === 1) return [];
+  return [required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'")];
 }
 
 function validateNodeField(rule: core.NodeSelectorRequirement, path: string): Cause[] {

@@ -40,26 +40,28 @@ function validateRequirement(
   requirement: NonNullable<LabelSelector['matchExpressions']>[number],
   path: string,
 ): Cause[] {
-  const errors: Cause[] = [];
   const { operator, values = [] } = requirement;
-  switch (operator as string) {
-    case 'In':
-    case 'NotIn':
-      if (!values.length)
-        errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length)
-        errors.push(
-          forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-        );
-      break;
-    default:
-      errors.push(invalidValue(`${path}.operator`, operator, 'not a valid selector operator'));
-  }
+  const errors = validateSetOperator(operator, values, path) ?? [
+    invalidValue(`${path}.operator`, operator, 'not a valid selector operator'),
+  ];
   errors.push(...validateLabelName(requirement.key, `${path}.key`));
   for (const [i, value] of values.entries())
     errors.push(...invalidEach(at(`${path}.values`, i), value, validLabelValue(value)));
   return errors;
+}
+
+/** Whether values go with In, NotIn, Exists and DoesNotExist; undefined for any other operator. */
+export function validateSetOperator(operator: string, values: string[], path: string): Cause[] | undefined {
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (values.length) return [];
+      return [required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")];
+    case 'Exists':
+    case 'DoesNotExist':
+      if (!values.length) return [];
+      return [forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")];
+    default:
+      return undefined;
+  }
 }

@@ -17,9 +17,10 @@ export async function deleteCollection(call: Call): Promise<ApiResponse> {
   const options = await readDeleteOptions(call);
   await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
   const entries = selected(call, selectionOf(call.resource, call.request.query));
-  const todo = entries.values();
+  // One iterator for all workers: each takes the next.
+  const remaining = entries.values();
   const work = async () => {
-    for (const entry of todo) await deleteOne(call, entry, options);
+    for (const entry of remaining) await deleteOne(call, entry, options);
   };
   await Promise.all(Array.from({ length: workers }, work));
   return renderList(call, entries, { resourceVersion: String(call.backend.cache.seen) });
