@@ -1,15 +1,7 @@
 import type * as core from '../generated/core-v1.ts';
 import { dns1123Label, dns1123Subdomain, validLabelValue } from '../names.ts';
 import type { Cause } from '../status-error.ts';
-import {
-  at,
-  duplicate,
-  invalidEach,
-  invalidValue,
-  none,
-  notSupported,
-  required,
-} from './field-error.ts';
+import { at, duplicate, invalidEach, invalidValue, none, notSupported, required } from './field-error.ts';
 import { validateLabelName } from './metadata.ts';
 import { validateLabelSelector, validateSetOperator } from './selector.ts';
 
