@@ -25,6 +25,7 @@ export function MapPane({ kind }: { kind: 'workloads' | 'control-plane' }) {
       {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: its keys are its own */}
       <canvas
         ref={canvas}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the map is worked with the keyboard, too
         tabIndex={0}
         role="application"
         aria-label={t('mapOf', { view: name })}
