@@ -1,10 +1,7 @@
-import type { KubeObject } from '../src/api/object.ts';
 import type { Client } from '../src/client/client.ts';
 import { printable, printableJson } from '../src/inspect/printable.ts';
-import { diagnose } from '../src/inspect/why/diagnose.ts';
-import type { Finding } from '../src/inspect/why/finding.ts';
-import { gatherFacts } from '../src/inspect/why/gather.ts';
-import { parseSubject } from '../src/inspect/why/subject.ts';
+import type { WhyReport } from '../src/inspect/why/finding.ts';
+import { explainObject } from '../src/inspect/why/report.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Output, stringOption, UsageError } from './command.ts';
 import { createStyle } from './style.ts';
@@ -65,41 +62,23 @@ interface WhyRequest {
 
 /** Prints the diagnosis; 1 when something is wrong. */
 async function explain({ client, subject, namespace, out, json, all }: WhyRequest): Promise<number> {
-  const { resource, name } = parseSubject(subject);
-  const found = await client.get(resource, name, resource.namespaced ? namespace : undefined);
-  const object: KubeObject = { ...found, kind: resource.kind };
-  const facts = await gatherFacts(client, namespace);
-  const findings = diagnose(object, facts);
-  const broken = findings.some(({ severity }) => severity !== 'note');
-  if (json) out.line(printableJson(whyJson(object, findings, facts.unseen, facts.nowMs)));
-  else show(out, object, findings, facts.unseen, all);
-  return broken ? 1 : 0;
+  const report = await explainObject(client, subject, namespace);
+  if (json) out.line(printableJson(report));
+  else show(out, report, all);
+  return report.works ? 0 : 1;
 }
 
-/** What `vitrine why -o json` prints; docs/json.md is its description. */
-function whyJson(object: KubeObject, findings: Finding[], unseen: string[], nowMs: number) {
-  const { namespace = null, name, uid } = object.metadata;
-  return {
-    schema: 'vitrine/why/v1',
-    takenAt: new Date(nowMs).toISOString(),
-    object: { kind: object.kind, namespace, name, uid },
-    works: !findings.some(({ severity }) => severity !== 'note'),
-    findings: findings.map((finding) => ({ ...finding, count: finding.count ?? 1 })),
-    unseen,
-  };
-}
-
-function show(out: Output, object: KubeObject, findings: Finding[], unseen: string[], all: boolean): void {
+function show(out: Output, { object, findings, unseen }: WhyReport, all: boolean): void {
   const style = createStyle(out.colour);
-  const { namespace, name } = object.metadata;
-  const title = `${object.kind} ${namespace ? `${namespace}/` : ''}${name}`;
+  const { kind, namespace, name } = object;
+  const title = `${kind} ${namespace ? `${namespace}/` : ''}${name}`;
   const problems = findings.filter(({ severity }) => severity !== 'note');
   const width = Math.max(40, out.columns ?? 120);
   if (problems.length === 0) out.line(`${style.good('nothing is wrong with')} ${style.name(title)}`);
   const shown = all ? findings : problems.length > 0 ? problems.slice(0, 3) : findings;
   for (const [i, finding] of shown.entries()) {
     const paint = finding.severity === 'error' ? style.bad : finding.severity === 'waiting' ? style.warn : style.dim;
-    const more = finding.count ? ` (and ${finding.count - 1} more like it)` : '';
+    const more = finding.count > 1 ? ` (and ${finding.count - 1} more like it)` : '';
     if (i > 0) out.line();
     const [head = '', ...rest] = wrapText(printable(`${finding.subject}: ${finding.cause}${more}`), width);
     out.line(paint(head));

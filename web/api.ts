@@ -1,6 +1,13 @@
+import type { LiveObject } from '../src/inspect/live-types.ts';
+import type { WhyReport } from '../src/inspect/why/finding.ts';
+
 /** Requests to the Kubernetes API through the page's server. Errors carry the server's own message. */
-export async function api(path: string, init: RequestInit = {}): Promise<Response> {
-  const response = await fetch(`/k8s${path}`, { ...init, headers: { accept: 'application/json', ...init.headers } });
+export function api(path: string, init: RequestInit = {}): Promise<Response> {
+  return ask(`/k8s${path}`, init);
+}
+
+async function ask(path: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(path, { ...init, headers: { accept: 'application/json', ...init.headers } });
   if (response.ok) return response;
   const text = await response.text();
   throw new Error(messageOf(text) ?? `${response.status} ${response.statusText}`);
@@ -9,6 +16,13 @@ export async function api(path: string, init: RequestInit = {}): Promise<Respons
 export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await api(path, signal ? { signal } : {});
   return (await response.json()) as T;
+}
+
+/** What `vitrine why` says of an object. */
+export async function diagnosis({ kind, name, namespace }: LiveObject, signal: AbortSignal): Promise<WhyReport> {
+  const query = new URLSearchParams({ subject: `${kind}/${name}`, namespace: namespace || 'default' });
+  const response = await ask(`/why?${query}`, { signal });
+  return (await response.json()) as WhyReport;
 }
 
 export function scale(path: string, replicas: number): Promise<Response> {

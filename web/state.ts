@@ -7,7 +7,7 @@ import { World } from './model/world.ts';
 /** What the page shows and how. Components read these; connection.ts and the user's hands set them. */
 export type ViewName = 'workloads' | 'control-plane' | 'both';
 export type Connection = 'connecting' | 'live' | 'lost' | 'refused';
-export type Tab = 'overview' | 'yaml' | 'events' | 'logs' | 'terminal';
+export type Tab = 'overview' | 'why' | 'yaml' | 'events' | 'logs' | 'terminal';
 
 /** Changes in place; `readings` tells when. */
 export const world = new World();

@@ -7,6 +7,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { UserError } from '../../src/base/errors.ts';
 import { errorChain } from '../../src/base/log.ts';
 import type { Client } from '../../src/client/client.ts';
+import { explainObject } from '../../src/inspect/why/report.ts';
 import { isApiRequest, proxyApi } from './api-proxy.ts';
 import type { Asset } from './assets.ts';
 import { type ApiAccess, execPath, tunnelExec } from './exec-tunnel.ts';
@@ -39,7 +40,7 @@ export async function servePage(options: PageServerOptions): Promise<PageServer>
     handle(request, response, guard, options).catch((error: unknown) => {
       options.onError(errorChain(error));
       if (response.headersSent) response.destroy();
-      else refuse(response, 502, errorChain(error));
+      else refuse(response, error instanceof UserError ? 400 : 502, errorChain(error));
     });
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20, perMessageDeflate: false });
@@ -82,10 +83,18 @@ async function handle(
   if (!guard.knows(headers)) return refuse(response, 401, 'open the URL that vitrine web has printed; it works once');
   if (isApiRequest(url.pathname)) return proxyApi(client, request, response);
   if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, `${method} is not possible here`);
+  if (url.pathname === '/why') return sendDiagnosis(response, client, url.searchParams);
   const name = url.pathname === '/' ? '/index.html' : url.pathname;
   const asset = assets.get(name);
   if (!asset) return refuse(response, 404, `there is no ${url.pathname}`);
   sendAsset(request, response, asset);
+}
+
+/** What `vitrine why` finds, for the panel: /why?subject=pod/web&namespace=default. */
+async function sendDiagnosis(response: ServerResponse, client: Client, query: URLSearchParams): Promise<void> {
+  const report = await explainObject(client, query.get('subject') ?? '', query.get('namespace') ?? 'default');
+  response.writeHead(200, { ...securityHeaders(), 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(report));
 }
 
 /** The token goes out of the address bar, and with it out of the history, at once. */

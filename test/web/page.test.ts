@@ -160,6 +160,22 @@ test('the panel has YAML, events, logs that go on, and a terminal', { skip }, as
   await page.screenshot({ path: path.join(shots, 'terminal.png') });
 });
 
+test('the panel says why an object does not work', { skip }, async () => {
+  const space = await cluster.space('trouble');
+  await space.apply(deployment('absent', 1, { name: 'main', image: 'localhost:1/no/such:image' }));
+  await page.reload();
+  await page.waitForSelector('.live.live');
+  await choose('absent deployment');
+  await page.click('#tab-why');
+  await untilText('.findings .error', /localhost:1\/no\/such:image/);
+  await page.screenshot({ path: path.join(shots, 'why.png') });
+  await choose('shop deployment');
+  await page.click('#tab-why');
+  await untilText('.tab .notice', /Nothing is wrong/);
+  await page.click('#tab-overview');
+  await space.kubectl('delete deployment absent');
+});
+
 test('scaling and deleting ask first, then do it', { skip }, async () => {
   await choose('shop deployment');
   await page.click('.actions .scale');

@@ -23,13 +23,7 @@ export function MapPane({ kind }: { kind: 'workloads' | 'control-plane' }) {
   return (
     <section class={`map ${kind}`} aria-label={name}>
       {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: its keys are its own */}
-      <canvas
-        ref={canvas}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the map is worked with the keyboard, too
-        tabIndex={0}
-        role="application"
-        aria-label={t('mapOf', { view: name })}
-      />
+      <canvas ref={canvas} tabIndex={0} role="application" aria-label={t('mapOf', { view: name })} />
       <h2>{name}</h2>
       <div class="zoom">
         <button type="button" title={t('zoomIn')} aria-label={t('zoomIn')} onClick={() => map.current?.zoom(1.6)}>

@@ -1,10 +1,9 @@
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { LiveObject } from '../../src/inspect/live-types.ts';
 import { getJson } from '../api.ts';
 import { ageOf } from '../model/describe.ts';
 import { live } from '../state.ts';
 import { t } from '../text/text.ts';
+import { usePolled } from './polled.ts';
 
 interface KubeEvent {
   metadata: { uid: string; creationTimestamp: string };
@@ -22,28 +21,12 @@ const refreshMs = 3000;
 
 /** What the cluster's parts have said about it, the newest first. */
 export function Events({ object }: { object: LiveObject }) {
-  const events = useSignal<KubeEvent[] | undefined>(undefined);
-  const problem = useSignal<string | undefined>(undefined);
-  useEffect(() => {
-    const abort = new AbortController();
+  const { value: events, problem } = usePolled(object.id, refreshMs, async (signal) => {
     const selector = encodeURIComponent(`involvedObject.uid=${object.kind === 'Node' ? object.name : object.id}`);
-    const namespace = object.namespace || 'default';
-    const load = async () => {
-      const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=${selector}`;
-      const { items } = await getJson<{ items: KubeEvent[] }>(path, abort.signal);
-      events.value = items.sort((a, b) => timeOf(b) - timeOf(a));
-    };
-    const refresh = () =>
-      load().catch((error: Error) => {
-        if (!abort.signal.aborted) problem.value = error.message;
-      });
-    refresh();
-    const timer = setInterval(refresh, refreshMs);
-    return () => {
-      clearInterval(timer);
-      abort.abort();
-    };
-  }, [object.id]);
+    const path = `/api/v1/namespaces/${object.namespace || 'default'}/events?fieldSelector=${selector}`;
+    const { items } = await getJson<{ items: KubeEvent[] }>(path, signal);
+    return items.sort((a, b) => timeOf(b) - timeOf(a));
+  });
   if (problem.value) return <p class="notice bad">{problem.value}</p>;
   if (!events.value) return <p class="notice">{t('loading')}</p>;
   if (events.value.length === 0) return <p class="notice">{t('noEvents')}</p>;

@@ -10,6 +10,7 @@ import { Events } from './events.tsx';
 import { Logs } from './logs.tsx';
 import { Overview } from './overview.tsx';
 import { TerminalTab } from './terminal-tab.tsx';
+import { Why } from './why.tsx';
 import { Yaml } from './yaml.tsx';
 /** Everything about one thing, in tabs; what a thread or a process has no tab for, its Pod has. */
 export function Panel({ id }: { id: string }) {
@@ -26,6 +27,7 @@ export function Panel({ id }: { id: string }) {
   const exists = isKnown(id);
   const tabs: [Tab, boolean][] = [
     ['overview', true],
+    ['why', object !== undefined],
     ['logs', pod !== undefined],
     ['terminal', pod !== undefined],
     ['events', object !== undefined],
@@ -69,6 +71,7 @@ export function Panel({ id }: { id: string }) {
       <div class={`tab shows-${tab.value}`} role="tabpanel" aria-labelledby={`tab-${tab.value}`}>
         {!exists && <p class="notice">{t('goneThing')}</p>}
         {tab.value === 'overview' && exists && <Overview id={id} />}
+        {tab.value === 'why' && object && <Why object={object} key={object.id} />}
         {tab.value === 'yaml' && object && <Yaml object={object} key={object.id} />}
         {tab.value === 'events' && object && <Events object={object} key={object.id} />}
         {tab.value === 'logs' && pod && <Logs pod={pod} container={container} key={`${pod.id}${container}`} />}

@@ -16,6 +16,18 @@ export interface Finding {
   count?: number;
 }
 
+/** What `vitrine why -o json` prints and the page's panel shows; docs/json.md is its description. */
+export interface WhyReport {
+  schema: 'vitrine/why/v1';
+  /** RFC 3339. */
+  takenAt: string;
+  object: { kind: string; namespace: string | null; name: string; uid: string };
+  works: boolean;
+  findings: (Finding & { count: number })[];
+  /** What could not be read, and why. */
+  unseen: string[];
+}
+
 const ranks: Record<Finding['severity'], number> = { error: 0, waiting: 1, note: 2 };
 
 /** The cause first: errors before what is still under way before remarks; otherwise in the order they were found. */
