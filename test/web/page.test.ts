@@ -190,6 +190,32 @@ test('scaling and deleting ask first, then do it', { skip }, async () => {
   await page.waitForSelector('text=It is gone.');
 });
 
+test('it can be used on a phone, and in Korean', { skip }, async () => {
+  const context = await browser.newContext({
+    viewport: { width: 390, height: 844 },
+    hasTouch: true,
+    isMobile: true,
+    locale: 'ko-KR',
+    colorScheme: 'dark',
+    storageState: await page.context().storageState(),
+  });
+  const phone = await context.newPage();
+  await phone.goto(origin);
+  await phone.waitForSelector('.live.live');
+  assert.match(String(await phone.textContent('.segments.views')), /워크로드/);
+  await phone.tap('#search');
+  await phone.fill('#search', 'shop deployment');
+  await phone.tap('#finding-0');
+  await phone.waitForSelector('.panel');
+  assert.equal(await phone.textContent('.panel-head .kind'), '디플로이먼트');
+  // Nothing sticks out to the side, and what is tapped most is large enough for a thumb (WCAG 2.2, 2.5.8: 24 px).
+  const widest = await phone.evaluate('document.documentElement.scrollWidth');
+  assert.equal(widest, 390);
+  for (const tab of await phone.locator('.tabs button').all()) assert.ok((await tab.boundingBox())!.height >= 24);
+  await phone.screenshot({ path: path.join(shots, 'phone.png') });
+  await context.close();
+});
+
 test('10,000 threads are drawn without a dropped beat', { skip }, async (t) => {
   const context = await browser.newContext({
     viewport: { width: 1400, height: 860 },
