@@ -39,6 +39,21 @@ export function stringOption(invocation: Invocation, option: string): string | u
   return typeof value === 'string' ? value : undefined;
 }
 
+/** A number above 0. */
+export function positiveOption(invocation: Invocation, option: string, fallback: number): number {
+  const text = stringOption(invocation, option);
+  if (text === undefined) return fallback;
+  if (!(Number(text) > 0)) throw new UsageError(`--${option} "${text}": must be a number above 0`);
+  return Number(text);
+}
+
+/** The option output, where json is the only other form. */
+export function wantsJson(invocation: Invocation): boolean {
+  const output = stringOption(invocation, 'output');
+  if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
+  return output === 'json';
+}
+
 /** A repeatable string option. */
 export function listOption(invocation: Invocation, option: string): string[] {
   const value = invocation.values[option];

@@ -1,15 +1,20 @@
 import { UserError } from '../src/base/errors.ts';
 import { type Look, type LookNode, look } from '../src/inspect/look/look.ts';
-import { printable, printableJson } from '../src/inspect/printable.ts';
+import { printable } from '../src/inspect/printable.ts';
 import { readSnapshot } from '../src/inspect/snapshot.ts';
 import { clusterClient } from './access.ts';
 import { drawTrees, type TextNode } from './box-tree.ts';
-import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import { type Command, type Invocation, type Output, stringOption, UsageError, wantsJson } from './command.ts';
 import { createStyle, type Style } from './style.ts';
-import { untilInterrupted } from './watch-view.ts';
+import { intervalOption, showJson, showView, watchOptions } from './watch-view.ts';
 
 export const command: Command = {
-  options: { output: { type: 'string', short: 'o' }, watch: { type: 'boolean', short: 'w' } },
+  options: {
+    namespace: { type: 'string', short: 'n' },
+    output: { type: 'string', short: 'o' },
+    ...watchOptions,
+    watch: { type: 'boolean', short: 'w' },
+  },
   help: `
 Shows everything about one thing: what it is part of, what it is, what is part of it. X may be
 
@@ -23,8 +28,9 @@ Shows everything about one thing: what it is part of, what it is, what is part o
   pod/web, svc/shop         an object of the cluster (all namespaces)
   8c2f01…, web              a container by id or name, of any runtime; a Pod, an image, a systemd unit, a command
 
+  -n, --namespace NS        objects of this namespace only
   -o, --output json         for programs; docs/json.md has the schema
-  -w, --watch               again every 2 seconds, until ^C
+  -w, --watch               again every 2 seconds (-d SECONDS) until ^C
 
 It works without a cluster, and shows less when not root.
 
@@ -32,33 +38,26 @@ examples:
   vitrine look :80
   vitrine look 4711
   vitrine look /var/log/syslog`,
-  run: async ({ name, args, values, out, ...rest }) => {
-    const [text, ...more] = args;
+  run: async (invocation) => {
+    const [text, ...more] = invocation.args;
     if (text === undefined || more.length > 0) throw new UsageError('give one thing to look at');
-    const output = stringOption({ name, args, values, out, ...rest }, 'output');
-    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
-    const show = async () => {
-      await showLook(name, text, out, output === 'json');
-      return false;
-    };
-    if (values.watch) return untilInterrupted(out, show);
-    await show();
-    return 0;
+    const json = wantsJson(invocation);
+    return showView(invocation, intervalOption(invocation), (out) => showLook(invocation, out, text, json));
   },
 };
 
-async function showLook(name: string, text: string, out: Output, json: boolean): Promise<void> {
-  const client = optionalClient(name);
+async function showLook(invocation: Invocation, out: Output, text: string, json: boolean): Promise<undefined> {
+  const client = optionalClient(invocation.name);
   try {
     const snapshot = await readSnapshot(client ? { client, objects: 'all' } : {});
-    const found = look(text, snapshot);
+    const found = look(text, snapshot, stringOption(invocation, 'namespace'));
     if (found.length === 0)
       throw new UserError(`"${text}": there is no such process, thread, port, file, container or object`, {
         hint: "'vitrine look --help' shows what X may be",
       });
     if (json) {
       const takenAt = new Date(snapshot.takenAtMs).toISOString();
-      return out.line(printableJson({ schema: 'vitrine/look/v1', takenAt, asked: text, found }));
+      return showJson(invocation, out, { schema: 'vitrine/look/v1', takenAt, asked: text, found }) as undefined;
     }
     const style = createStyle(out.colour);
     for (const [i, one] of found.slice(0, 20).entries()) {
@@ -66,6 +65,7 @@ async function showLook(name: string, text: string, out: Output, json: boolean):
       for (const line of drawTrees([toTree(one, style)], out.columns)) out.line(line);
     }
     if (found.length > 20) out.line(style.dim(`… and ${found.length - 20} more`));
+    return undefined;
   } finally {
     client?.close();
   }

@@ -1,6 +1,15 @@
 import { printable } from '../src/inspect/printable.ts';
 import { cpuPercent } from '../src/inspect/select-processes.ts';
-import type { Container, Process, Snapshot, Thread } from '../src/inspect/snapshot.ts';
+import {
+  type Container,
+  type Process,
+  readDetails,
+  readPss,
+  type Snapshot,
+  servicesOf,
+  type Thread,
+} from '../src/inspect/snapshot.ts';
+import { ttyName } from '../src/linux/tty-name.ts';
 
 /** One line of `vitrine ps`. */
 export interface Row {
@@ -21,21 +30,59 @@ const right = (title: string, value: Column['value']): Column => ({ title, align
 const left = (title: string, value: Column['value']): Column => ({ title, align: 'left', value });
 const ticks = ({ process, thread }: Row) => thread ?? process;
 
-/** Every column by its name; ps(1)'s names where it has them. */
+const number = (value: number | undefined) => (value === undefined ? '-' : String(value));
+const kib = (bytes: number | undefined) => number(bytes === undefined ? undefined : Math.round(bytes / 1024));
+const seconds = (row: Row) => (ticks(row).userTicks + ticks(row).systemTicks) / 100;
+const namespaceColumn = (title: string, kind: string): Column =>
+  right(title, ({ process }) => number(process.namespaces[kind]));
+
+/** Every column by its name; ps(1)'s names where it has them. `-o NAME,NAME` takes any. */
 export const columns = {
   pid: right('PID', ({ process }) => String(process.pid)),
   ppid: right('PPID', ({ process }) => String(process.ppid)),
+  pgid: right('PGID', ({ process }) => String(process.pgid)),
+  sid: right('SID', ({ process }) => String(process.sid)),
+  ipid: right('IPID', ({ process }) => String(process.innerPid)),
   lwp: right('LWP', ({ process, thread }) => String(thread?.tid ?? process.pid)),
   nlwp: right('NLWP', ({ process }) => String(process.threadCount)),
-  user: left('USER', ({ process }) => process.user),
-  state: left('S', (row) => ticks(row).state),
-  processor: right('PSR', (row) => String(ticks(row).processor)),
-  cpu: right('%CPU', (row, { host }) => cpuPercent(ticks(row), host.uptimeMs).toFixed(1)),
-  memory: right('%MEM', ({ process }, { host }) => ((process.rssBytes * 100) / host.memoryBytes).toFixed(1)),
-  rss: right('RSS', ({ process }) => String(Math.round(process.rssBytes / 1024))),
-  start: left('STIME', ({ process }, snapshot) => startTime(process.startedAtMs, snapshot.takenAtMs)),
-  time: right('TIME', (row) => cpuTime((ticks(row).userTicks + ticks(row).systemTicks) / 100)),
+  user: left('USER', ({ process }) => printable(process.user)),
+  uid: right('UID', ({ process }) => String(process.uid)),
+  s: left('S', (row) => ticks(row).state),
+  stat: left('STAT', stateFlags),
+  psr: right('PSR', (row) => String(ticks(row).processor)),
+  pri: right('PRI', (row) => String(39 - ticks(row).priority)),
+  ni: right('NI', (row) => String(ticks(row).nice)),
+  c: right('C', (row, { host }) => String(Math.min(99, Math.floor(cpuPercent(ticks(row), host.uptimeMs))))),
+  '%cpu': right('%CPU', (row, { host }) => cpuPercent(ticks(row), host.uptimeMs).toFixed(1)),
+  '%mem': right('%MEM', ({ process }, { host }) => ((process.rssBytes * 100) / host.memoryBytes).toFixed(1)),
+  vsz: right('VSZ', ({ process }) => kib(process.virtualBytes)),
+  rss: right('RSS', ({ process }) => kib(process.rssBytes)),
+  pss: right('PSS', ({ process }) => kib(readPss(process.pid))),
+  swap: right('SWAP', ({ process }) => kib(readDetails(process.pid).swapBytes)),
+  tty: left('TTY', ({ process }) => ttyName(process.tty) ?? '?'),
+  stime: left('STIME', (row, snapshot) => startTime(startedAt(row, snapshot), snapshot.takenAtMs)),
+  start: left('START', (row, snapshot) => bsdStartTime(startedAt(row, snapshot), snapshot.takenAtMs)),
+  lstart: left('STARTED', (row, snapshot) => new Date(startedAt(row, snapshot)).toISOString().slice(0, 19)),
+  etimes: right('ELAPSED', (row, { host }) => String(Math.floor(host.uptimeMs / 1000 - ticks(row).startTicks / 100))),
+  time: right('TIME', (row) => cpuTime(seconds(row))),
+  bsdtime: right('TIME', (row) => bsdCpuTime(seconds(row))),
+  files: right('FILES', ({ process }) => number(readDetails(process.pid).descriptorCount)),
+  maxfiles: right('MAXFILES', ({ process }) => number(readDetails(process.pid).descriptorLimit)),
+  exe: left('EXE', ({ process }) => printable(executable(process))),
+  cwd: left('CWD', ({ process }) => printable(readDetails(process.pid).workingDirectory ?? '-')),
+  wchan: left('WCHAN', ({ process }) => printable(readDetails(process.pid).threadsWaitIn ?? '-')),
+  cgroup: left('CGROUP', ({ process }) => printable(process.cgroup)),
+  mntns: namespaceColumn('MNTNS', 'mnt'),
+  netns: namespaceColumn('NETNS', 'net'),
+  pidns: namespaceColumn('PIDNS', 'pid'),
+  ipcns: namespaceColumn('IPCNS', 'ipc'),
+  utsns: namespaceColumn('UTSNS', 'uts'),
+  userns: namespaceColumn('USERNS', 'user'),
+  cgroupns: namespaceColumn('CGROUPNS', 'cgroup'),
+  unit: left('UNIT', ({ process }) => printable(process.unit ?? '-')),
   namespace: left('NAMESPACE', ({ process }) => process.container?.pod?.namespace ?? '-'),
+  service: left('SERVICE', ({ process }, snapshot) => names(servicesOf(process.container?.pod, snapshot.objects))),
+  workload: left('WORKLOAD', ({ process }) => workload(process)),
   pod: left('POD', ({ process }) => podName(process.container)),
   container: left('CONTAINER', ({ process }) => containerName(process.container)),
   owner: left('POD/UNIT', ({ process }) => ownerName(process)),
@@ -43,10 +90,79 @@ export const columns = {
   member: left('CONTAINER', ({ process }) =>
     process.role === 'monitor' ? `monitor of ${containerName(process.watches)}` : containerName(process.container),
   ),
-  image: left('IMAGE', ({ process }) => process.container?.image ?? '-'),
+  runtime: left('RUNTIME', ({ process }) => process.container?.runtime ?? '-'),
+  image: left('IMAGE', ({ process }) => printable(process.container?.image ?? '-')),
+  role: left('ROLE', ({ process }) => process.role ?? '-'),
+  comm: left('NAME', ({ process }) => printable(process.comm)),
   thread: left('THREAD', ({ process, thread }) => printable((thread ?? process).comm)),
-  command: left('COMMAND', ({ process, prefix }) => prefix + commandLine(process)),
+  args: left('COMMAND', ({ process, prefix }) => prefix + commandLine(process)),
 } satisfies Record<string, Column>;
+
+/** Other names of ps(1) for the same. */
+export const columnAliases: Record<string, keyof typeof columns> = {
+  pcpu: '%cpu',
+  pmem: '%mem',
+  state: 's',
+  vsize: 'vsz',
+  rssize: 'rss',
+  tid: 'lwp',
+  spid: 'lwp',
+  thcount: 'nlwp',
+  nice: 'ni',
+  uname: 'user',
+  euser: 'user',
+  euid: 'uid',
+  tt: 'tty',
+  tname: 'tty',
+  start_time: 'stime',
+  bsdstart: 'start',
+  cputime: 'time',
+  cmd: 'args',
+  command: 'args',
+  ucmd: 'comm',
+  processor: 'psr',
+  pgrp: 'pgid',
+  sess: 'sid',
+  session: 'sid',
+};
+
+/** Columns for which more than the Pods must be asked of the API. */
+export const columnsOfObjects: ReadonlySet<Column> = new Set([columns.service, columns.workload]);
+
+/** What follows the state (ps(1), PROCESS STATE CODES). */
+function stateFlags({ process, thread }: Row): string {
+  const { state, nice, sid, pid, threadCount, pgid, tpgid, locked } = { ...process, ...(thread && ticksOnly(thread)) };
+  return [
+    state,
+    nice < 0 && '<',
+    nice > 0 && 'N',
+    locked && 'L',
+    sid === pid && 's',
+    threadCount > 1 && 'l',
+    pgid === tpgid && '+',
+  ]
+    .filter(Boolean)
+    .join('');
+}
+
+const ticksOnly = ({ state, nice }: Thread) => ({ state, nice });
+
+function startedAt(row: Row, { host }: Snapshot): number {
+  return host.bootTimeMs + ticks(row).startTicks * 10;
+}
+
+function executable({ pid }: Process): string {
+  const { executable, executableDeleted } = readDetails(pid);
+  return executable ? `${executable}${executableDeleted ? ' (deleted)' : ''}` : '-';
+}
+
+const names = (objects: { metadata: { name: string } }[]) =>
+  objects.map(({ metadata }) => metadata.name).join(',') || '-';
+
+function workload({ container }: Process): string {
+  const top = container?.pod?.owners.at(-1);
+  return top ? `${top.kind}/${top.metadata.name}` : '-';
+}
 
 /** As ps shows it: the arguments, or the name in brackets where there are none; zombies marked. */
 export function commandLine({ cmdline, comm, state }: Process): string {
@@ -91,6 +207,17 @@ export function startTime(startedAtMs: number, nowMs: number): string {
   if (started.toDateString() === now.toDateString()) return started.toTimeString().slice(0, 5);
   if (started.getFullYear() !== now.getFullYear()) return String(started.getFullYear());
   return `${started.toString().slice(4, 7)}${String(started.getDate()).padStart(2, '0')}`;
+}
+
+/** As `ps aux` writes them: the time of day within the last 24 hours, else the date; minutes and seconds. */
+function bsdStartTime(startedAtMs: number, nowMs: number): string {
+  const started = new Date(startedAtMs);
+  if (nowMs - startedAtMs < 86_400_000) return started.toTimeString().slice(0, 5);
+  return `${started.toString().slice(4, 7)}${String(started.getDate()).padStart(2, '0')}`;
+}
+
+function bsdCpuTime(total: number): string {
+  return `${Math.floor(total / 60)}:${String(Math.floor(total) % 60).padStart(2, '0')}`;
 }
 
 /** Rows under their titles, as wide as needed; the last column runs on. */

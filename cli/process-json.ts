@@ -1,12 +1,20 @@
-import type { Container, Process, Snapshot } from '../src/inspect/snapshot.ts';
+import { type Container, type Process, readDetails, readPss, type Snapshot } from '../src/inspect/snapshot.ts';
+import { ttyName } from '../src/linux/tty-name.ts';
 
 /** What `vitrine ps -o json` prints; docs/json.md is its description. Fields are added, never renamed or removed. */
-export function processesJson(snapshot: Snapshot, processes: Process[], threads: boolean) {
+export function processesJson(
+  snapshot: Snapshot,
+  processes: Process[],
+  { threads, details }: { threads: boolean; details: boolean },
+) {
   return {
     schema: 'vitrine/processes/v1',
     takenAt: new Date(snapshot.takenAtMs).toISOString(),
     host: snapshot.host.hostname,
-    processes: processes.map((process) => processJson(process, threads)),
+    processes: processes.map((process) => ({
+      ...processJson(process, threads),
+      ...(details && { details: detailsJson(process) }),
+    })),
     totals: {
       processes: processes.length,
       threads: processes.reduce((sum, { threadCount }) => sum + threadCount, 0),
@@ -20,6 +28,11 @@ export function processJson(process: Process, threads: boolean) {
     startTicks: process.startTicks,
     startedAt: new Date(process.startedAtMs).toISOString(),
     ppid: process.ppid,
+    pgid: process.pgid,
+    sid: process.sid,
+    tty: ttyName(process.tty) ?? null,
+    nice: process.nice,
+    kernelThread: process.kernelThread,
     innerPid: process.innerPid,
     user: process.user,
     uid: process.uid,
@@ -28,6 +41,7 @@ export function processJson(process: Process, threads: boolean) {
     state: process.state,
     threadCount: process.threadCount,
     rssBytes: process.rssBytes,
+    virtualBytes: process.virtualBytes,
     cpuSeconds: (process.userTicks + process.systemTicks) / 100,
     cgroup: process.cgroup,
     namespaces: process.namespaces,
@@ -45,6 +59,28 @@ export function processJson(process: Process, threads: boolean) {
         processor: thread.processor,
       })),
     }),
+  };
+}
+
+/** What costs a look into the process; null where it may not be seen. */
+function detailsJson({ pid }: Process) {
+  const details = readDetails(pid);
+  return {
+    executable: details.executable ?? null,
+    executableDeleted: details.executableDeleted,
+    workingDirectory: details.workingDirectory ?? null,
+    root: details.root ?? null,
+    openFiles: details.descriptorCount ?? null,
+    openFilesLimit: details.descriptorLimit ?? null,
+    pssBytes: readPss(pid) ?? null,
+    swapBytes: details.swapBytes ?? null,
+    oomScore: details.oomScore ?? null,
+    oomScoreAdjust: details.oomScoreAdjust ?? null,
+    capabilities: details.capabilities ?? null,
+    seccomp: details.seccomp ?? null,
+    noNewPrivileges: details.noNewPrivileges ?? null,
+    readBytes: details.readBytes ?? null,
+    writtenBytes: details.writtenBytes ?? null,
   };
 }
 

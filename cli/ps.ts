@@ -1,48 +1,38 @@
-import { parseLabelSelector } from '../src/api/selectors.ts';
 import { UserError } from '../src/base/errors.ts';
-import { printableJson } from '../src/inspect/printable.ts';
-import {
-  forest,
-  type ProcessFilter,
-  type SortKey,
-  selectProcesses,
-  sortKeys,
-  sortProcesses,
-} from '../src/inspect/select-processes.ts';
+import { forest, type ProcessFilter, selectProcesses, sortProcesses } from '../src/inspect/select-processes.ts';
 import { type Process, readSnapshot, type Snapshot } from '../src/inspect/snapshot.ts';
 import { clusterClient } from './access.ts';
-import { type Command, type Invocation, listOption, type Output, stringOption, UsageError } from './command.ts';
-import {
-  type Column,
-  columns,
-  commandLine,
-  containerName,
-  podName,
-  type Row,
-  renderColumns,
-} from './process-columns.ts';
+import type { Command, Invocation, Output } from './command.ts';
+import { columnsOfObjects, commandLine, containerName, podName, type Row, renderColumns } from './process-columns.ts';
 import { processesJson } from './process-json.ts';
+import { chooseColumns, type PsRequest, readRequest } from './ps-request.ts';
+import { intervalOption, showJson, showView, watchOptions } from './watch-view.ts';
 
 export const command: Command = {
   options: {
     all: { type: 'boolean', short: 'A' },
     every: { type: 'boolean', short: 'e' },
-    forest: { type: 'boolean', short: 'f' },
+    full: { type: 'boolean', short: 'f' },
+    forest: { type: 'boolean', short: 'H' },
     threads: { type: 'boolean', short: 'L' },
     count: { type: 'boolean' },
+    details: { type: 'boolean' },
     namespace: { type: 'string', short: 'n' },
     selector: { type: 'string', short: 'l' },
     pod: { type: 'string' },
     pid: { type: 'string', short: 'p', multiple: true },
-    user: { type: 'string', short: 'u' },
+    user: { type: 'string', short: 'u', multiple: true },
+    command: { type: 'string', short: 'C', multiple: true },
     sort: { type: 'string' },
-    output: { type: 'string', short: 'o' },
+    output: { type: 'string', short: 'o', multiple: true },
+    ...watchOptions,
   },
   help: `
 Shows the processes of the cluster's Pods, as ps does, with their Pod and container.
 
   -A, -e                 all processes of the host: of Pods, of other runtimes, of systemd units
-  -f, --forest           children under their parents
+  -f                     children under their parents; with -e or -A the columns of 'ps -ef'
+  -H, --forest           children under their parents, with any columns
   -L                     one line a thread
       --count            threads of each process: what ps -eLf | awk '{print $2}' | sort -n | uniq -c prints
                          for these processes, with Pod, container and command beside it, and the totals
@@ -50,97 +40,42 @@ Shows the processes of the cluster's Pods, as ps does, with their Pod and contai
   -l, --selector LABELS  Pods with these labels: app=httpd,tier!=cache
       --pod NAME         one Pod
   -p, --pid PID,...      these processes
-  -u, --user USER        of this user (name or number, on the host)
-      --sort=KEY         pid, rss, cpu, threads, time or start; --sort=-KEY for the largest first
+  -u, --user USER,...    of these users (names or numbers, of the host)
+  -C NAME,...            whose kernel's name is this
+      --sort=KEY,...     pid, rss, vsz, %cpu, threads, time, start, user, comm, pod; --sort=-KEY for the largest first
   -o, --output wide      more columns
-  -o, --output json      for programs; docs/json.md has the schema
+  -o, --output json      for programs; docs/json.md has the schema. With --details also each process's executable,
+                         directory, open files and their limit, PSS, …
+  -o, --output COL,...   these columns: ps's pid ppid pgid sid user uid s stat tty ni pri psr %cpu %mem vsz rss stime
+                         lstart etimes time args comm cgroup wchan, those that cost a look into each process: pss swap
+                         exe cwd files maxfiles, namespaces: mntns netns pidns ipcns utsns userns cgroupns, and what
+                         only this ps knows: pod container image runtime namespace workload service unit role ipid
+      --watch            again every 2 seconds (-d SECONDS) until ^C
 
-RSS is in KiB; TIME is CPU time; a Pod outside the namespace default is shown as NAMESPACE/NAME. The words of BSD's ps
-are understood: 'vitrine ps aux', 'vitrine ps axf'. -A works without a cluster.
+RSS, VSZ and PSS are in KiB; TIME is CPU time; a Pod outside the namespace default is shown as NAMESPACE/NAME. What
+fingers know works: 'vitrine ps aux', 'ps axf', 'ps -ef', 'ps -eLf', 'ps 4711'. -A works without a cluster.
 
 examples:
   vitrine ps -f --pod httpd-deployment-7d4f8b6c9-x2x7k
   vitrine ps --count -l app=httpd
-  vitrine ps -A --sort=-rss`,
+  vitrine ps aux --sort=-rss
+  vitrine ps -o pid,pss,files,maxfiles,service,pod,args`,
   run: async (invocation) => {
     const request = readRequest(invocation);
     const client = connect(invocation.name, request.filter);
+    const objects = request.columns?.some((column) => columnsOfObjects.has(column)) ? 'all' : 'pods';
     try {
-      const snapshot = await readSnapshot({ threads: request.threads, ...(client && { client }) });
-      const { key, descending } = request.sort;
-      const processes = sortProcesses(
-        selectProcesses(snapshot, request.filter),
-        key,
-        descending,
-        snapshot.host.uptimeMs,
-      );
-      show(invocation, request, snapshot, processes);
+      return await showView(invocation, intervalOption(invocation), async (out) => {
+        const snapshot = await readSnapshot({ threads: request.threads, ...(client && { client, objects }) });
+        const chosen = selectProcesses(snapshot, request.filter);
+        show(invocation, out, request, snapshot, sortProcesses(chosen, request.sort, snapshot.host.uptimeMs));
+        return undefined;
+      });
     } finally {
       client?.close();
     }
-    return 0;
   },
 };
-
-interface Request {
-  filter: ProcessFilter;
-  threads: boolean;
-  forest: boolean;
-  count: boolean;
-  wide: boolean;
-  json: boolean;
-  sort: { key: SortKey; descending: boolean };
-}
-
-function readRequest(invocation: Invocation): Request {
-  const { values, args, name } = invocation;
-  const words = args.join('');
-  if (args.some((word) => !/^-?[axefuwlL]+$/.test(word))) throw new UsageError(`unexpected argument "${args[0]}"`);
-  const output = stringOption(invocation, 'output');
-  if (output !== undefined && output !== 'wide' && output !== 'json')
-    throw new UsageError(`--output "${output}": must be wide or json`);
-  return {
-    filter: { ...podFilter(invocation), cluster: name, all: !!(values.all || values.every || /[axe]/.test(words)) },
-    threads: !!values.threads || words.includes('L'),
-    forest: !!values.forest || words.includes('f'),
-    count: !!values.count,
-    wide: output === 'wide' || /[uwl]/.test(words),
-    json: output === 'json',
-    sort: readSort(stringOption(invocation, 'sort') ?? 'pid'),
-  };
-}
-
-function podFilter(invocation: Invocation): ProcessFilter {
-  const filter: ProcessFilter = {};
-  for (const option of ['namespace', 'pod', 'user'] as const) {
-    const value = stringOption(invocation, option);
-    if (value !== undefined) filter[option] = value;
-  }
-  const selector = stringOption(invocation, 'selector');
-  if (selector !== undefined) filter.selector = readSelector(selector);
-  const pids = listOption(invocation, 'pid').flatMap((list) => list.split(/[, ]+/));
-  if (pids.length > 0) filter.pids = pids.map(readPid);
-  return filter;
-}
-
-function readSelector(text: string) {
-  try {
-    return parseLabelSelector(text);
-  } catch (error) {
-    throw new UsageError(`--selector: ${(error as Error).message}`);
-  }
-}
-
-function readPid(text: string): number {
-  if (!/^\d+$/.test(text)) throw new UsageError(`--pid "${text}": must be a number`);
-  return Number(text);
-}
-
-function readSort(text: string): Request['sort'] {
-  const key = sortKeys.find((known) => known === text.replace(/^[-+]/, ''));
-  if (!key) throw new UsageError(`--sort "${text}": must be one of ${sortKeys.join(', ')}, with - for descending`);
-  return { key, descending: text.startsWith('-') };
-}
 
 /** Views of the whole host go on without a cluster; those of Pods cannot. */
 function connect(name: string, filter: ProcessFilter) {
@@ -154,13 +89,13 @@ function connect(name: string, filter: ProcessFilter) {
   }
 }
 
-function show({ out }: Invocation, request: Request, snapshot: Snapshot, processes: Process[]): void {
-  if (request.json) out.line(printableJson(processesJson(snapshot, processes, request.threads)));
+function show(invocation: Invocation, out: Output, request: PsRequest, snapshot: Snapshot, processes: Process[]): void {
+  if (request.json) showJson(invocation, out, processesJson(snapshot, processes, request));
   else if (request.count) showCount(out.line, processes);
   else showTable(out, request, snapshot, processes);
 }
 
-function showTable(out: Output, request: Request, snapshot: Snapshot, processes: Process[]): void {
+function showTable(out: Output, request: PsRequest, snapshot: Snapshot, processes: Process[]): void {
   const entries = request.forest ? forest(processes) : processes.map((process) => ({ process, prefix: '' }));
   const rows = request.threads
     ? entries.flatMap(({ process, prefix }): Row[] =>
@@ -170,18 +105,6 @@ function showTable(out: Output, request: Request, snapshot: Snapshot, processes:
   // A terminal line that wraps makes a table unreadable; a pipe gets everything.
   const width = request.wide ? undefined : out.columns;
   for (const line of renderColumns(chooseColumns(request), rows, snapshot)) out.line(line.slice(0, width));
-}
-
-function chooseColumns({ filter, threads, wide }: Request): Column[] {
-  const c = columns;
-  const owner = filter.all || filter.pids ? [c.owner, c.member] : [c.pod, c.container];
-  if (wide) {
-    const ids = threads ? [c.user, c.pid, c.ppid, c.lwp, c.nlwp, c.processor] : [c.user, c.pid, c.ppid, c.nlwp];
-    const last = threads ? [c.thread, c.command] : [c.command];
-    return [...ids, c.state, c.cpu, c.memory, c.rss, c.start, c.time, ...owner, c.image, ...last];
-  }
-  if (threads) return [c.pid, c.lwp, c.nlwp, c.state, c.time, ...owner, c.thread, c.command];
-  return [...(filter.all ? [c.user] : []), c.pid, c.nlwp, c.rss, c.time, ...owner, c.command];
 }
 
 /** The first two columns are those of `uniq -c` to the blank. */

@@ -1,12 +1,21 @@
 import fs from 'node:fs';
 import { UserError } from '../src/base/errors.ts';
-import { printable, printableJson } from '../src/inspect/printable.ts';
-import { diffSurveys } from '../src/inspect/survey/diff.ts';
+import { printable } from '../src/inspect/printable.ts';
+import { diffSurveys, hasChanges } from '../src/inspect/survey/diff.ts';
 import { surveyHtml } from '../src/inspect/survey/html.ts';
 import { type Survey, takeSurvey } from '../src/inspect/survey/survey.ts';
-import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import {
+  type Command,
+  type Invocation,
+  type Output,
+  positiveOption,
+  stringOption,
+  UsageError,
+  wantsJson,
+} from './command.ts';
 import { createStyle } from './style.ts';
 import { diffLines, surveyLines } from './survey-lines.ts';
+import { showJson, watchOptions } from './watch-view.ts';
 import { wrapText } from './wrap-text.ts';
 
 export const command: Command = {
@@ -16,6 +25,8 @@ export const command: Command = {
     html: { type: 'boolean' },
     diff: { type: 'string' },
     all: { type: 'boolean', short: 'a' },
+    ...watchOptions,
+    watch: { type: 'boolean', short: 'w' },
   },
   help: `
 What is this host? Reads it once, changes nothing, needs no cluster and no root (and says what it could not see):
@@ -26,6 +37,7 @@ logs, data, user, memory; who talks to whom; scheduled jobs; and what is unusual
       --json, -o json    for programs; docs/json.md has the schema
       --html             one page, readable offline
       --diff OLD.json    what has changed since that survey (with --json: for programs)
+  -w, --watch            then what changes, as it is found, looking every 10 seconds (-d SECONDS) until ^C
 
 examples:
   vitrine survey
@@ -34,17 +46,22 @@ examples:
   run: async ({ name, args, values, out, ...rest }) => {
     if (args.length > 0) throw new UsageError(`unexpected argument "${args[0]}"`);
     const invocation = { name, args, values, out, ...rest };
-    const output = stringOption(invocation, 'output');
-    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
-    const json = values.json === true || output === 'json';
+    const json = wantsJson(invocation) || values.json === true;
     const oldFile = stringOption(invocation, 'diff');
+    const intervalMs = positiveOption(invocation, 'interval', 10) * 1000;
     // Before the work, as a wrong name should fail at once.
     const old = oldFile === undefined ? undefined : readSurvey(oldFile);
-    const survey = await takeSurvey();
-    if (old) showDiff(old, survey, out, json);
-    else if (json) out.line(printableJson(survey));
+    let survey = await takeSurvey();
+    if (old) showDiff(old, survey, invocation, json);
+    else if (json) showJson(invocation, out, survey);
     else if (values.html) out.line(surveyHtml(survey).trimEnd());
     else show(surveyLines(survey, createStyle(out.colour), values.all === true), out);
+    while (values.watch) {
+      await new Promise((resolve) => setTimeout(resolve, intervalMs));
+      const now = await takeSurvey();
+      if (hasChanges(diffSurveys(survey, now))) showDiff(survey, now, invocation, json);
+      survey = now;
+    }
     return 0;
   },
 };
@@ -61,9 +78,10 @@ function readSurvey(file: string): Survey {
   return survey;
 }
 
-function showDiff(old: Survey, now: Survey, out: Output, json: boolean): void {
+function showDiff(old: Survey, now: Survey, invocation: Invocation, json: boolean): void {
+  const { out } = invocation;
   const diff = diffSurveys(old, now);
-  if (json) out.line(printableJson(diff));
+  if (json) showJson(invocation, out, diff);
   else show(diffLines(diff, createStyle(out.colour)), out);
 }
 

@@ -3,7 +3,6 @@ import { pods as podResource } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
 import type { Client } from '../src/client/client.ts';
 import { statusesOf } from '../src/inspect/pod-phase.ts';
-import { printableJson } from '../src/inspect/printable.ts';
 import { firstState, pressKey, type TopState } from '../src/inspect/top/keys.ts';
 import {
   type Level,
@@ -17,9 +16,18 @@ import {
 import { openSampler, type TopSample } from '../src/inspect/top/sampler.ts';
 import { threadRows } from '../src/inspect/top/threads.ts';
 import { clusterClient } from './access.ts';
-import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import {
+  type Command,
+  type Invocation,
+  type Output,
+  positiveOption,
+  stringOption,
+  UsageError,
+  wantsJson,
+} from './command.ts';
 import { createStyle } from './style.ts';
 import { headLines, topScreen } from './top-screen.ts';
+import { showJson, showView } from './watch-view.ts';
 
 export const command: Command = {
   options: {
@@ -29,6 +37,7 @@ export const command: Command = {
     once: { type: 'boolean' },
     lines: { type: 'string' },
     output: { type: 'string', short: 'o' },
+    watch: { type: 'boolean' },
   },
   help: `
 Shows live what uses the machine: Pods, containers, systemd units, processes; Enter goes from a Pod down to threads.
@@ -40,6 +49,7 @@ Works without a cluster. In a pipe, or with --once, it prints one sample and end
       --once           one sample
       --lines N        lines of that sample. Default: 20
   -o, --output json    that sample for programs; docs/json.md has the schema
+      --watch          in a pipe: a sample each interval until ^C
 
 Keys: ? shows them; q quits.
 
@@ -47,24 +57,23 @@ examples:
   vitrine top
   vitrine top -v pods -s memory
   vitrine top --once -o json | jq '.rows[0]'`,
-  run: async ({ name, args, values, out, ...rest }) => {
+  run: async (invocation) => {
+    const { name, args, values, out } = invocation;
     if (args.length > 0) throw new UsageError(`unexpected argument "${args[0]}"`);
-    const invocation = { name, args, values, out, ...rest };
     const level = choose('view', stringOption(invocation, 'view') ?? 'processes', levels);
     const sort = choose('sort', stringOption(invocation, 'sort') ?? 'cpu', sortOrders);
-    const output = stringOption(invocation, 'output');
-    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
-    const intervalMs = positive('interval', stringOption(invocation, 'interval') ?? '1') * 1000;
+    const json = wantsJson(invocation);
+    const intervalMs = positiveOption(invocation, 'interval', 1) * 1000;
+    const count = positiveOption(invocation, 'lines', 20);
     const names = podNames(name);
     try {
-      if (values.once || output || !process.stdout.isTTY || !process.stdin.isTTY) {
-        const count = positive('lines', stringOption(invocation, 'lines') ?? '20');
-        await showOnce({ level, sort, intervalMs, count, json: output === 'json', names, out });
-      } else await live(firstState(level, sort), intervalMs, names, out);
+      if (values.once || json || !process.stdout.isTTY || !process.stdin.isTTY)
+        return await printSamples(invocation, { level, sort, intervalMs, count, json, names });
+      await live(firstState(level, sort), intervalMs, names, out);
+      return 0;
     } finally {
       names.close();
     }
-    return 0;
   },
 };
 
@@ -72,11 +81,6 @@ function choose<T extends string>(option: string, text: string, known: readonly 
   const found = known.find((word) => word === text);
   if (!found) throw new UsageError(`--${option} "${text}": must be one of ${known.join(', ')}`);
   return found;
-}
-
-function positive(option: string, text: string): number {
-  if (!(Number(text) > 0)) throw new UsageError(`--${option} "${text}": must be a number above 0`);
-  return Number(text);
 }
 
 interface LiveNames extends TopNames {
@@ -115,44 +119,46 @@ function podNames(cluster: string): LiveNames {
   };
 }
 
-interface OnceRequest {
+interface SampleRequest {
   level: Level;
   sort: SortOrder;
   intervalMs: number;
   count: number;
   json: boolean;
   names: LiveNames;
-  out: Output;
 }
 
-/** Two samples, as use is a difference. */
-async function showOnce({ level, sort, intervalMs, count, json, names, out }: OnceRequest): Promise<void> {
+/** Two samples, as use is a difference; with --watch one after the other. */
+async function printSamples(invocation: Invocation, request: SampleRequest): Promise<number> {
+  const { level, sort, intervalMs, count, json, names } = request;
   const sampler = openSampler();
   try {
     sampler.sample();
     await Promise.all([names.refresh(), new Promise((resolve) => setTimeout(resolve, intervalMs))]);
-    const sample = sampler.sample();
-    const rows = topRows(sample.processes, { level, sort }, names).slice(0, count);
-    if (json)
-      return out.line(
-        printableJson({
-          schema: 'vitrine/top/v1',
-          takenAt: new Date(sample.takenAtMs).toISOString(),
-          view: level,
-          ...hostOf(sample),
-          rows,
-        }),
-      );
-    const state = { ...firstState(level, sort), selected: '' };
-    const screen = topScreen(
-      { state, rows, host: hostOf(sample), columns: out.columns ?? 200, lines: rows.length + headLines + 1 },
-      createStyle(out.colour),
-    );
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor's line is drawn in reverse
-    for (const line of screen.slice(0, -1)) out.line(line.replace(/\u001b\[7m(.*)\u001b\[0m/, '$1').trimEnd());
+    return await showView(invocation, intervalMs, async (out) => {
+      const sample = sampler.sample();
+      void names.refresh();
+      const rows = topRows(sample.processes, { level, sort }, names).slice(0, count);
+      if (json) showJson(invocation, out, topJson(sample, level, rows));
+      else printScreen(out, sample, firstState(level, sort), rows);
+      return undefined;
+    });
   } finally {
     sampler.close();
   }
+}
+
+function topJson(sample: TopSample, view: Level, rows: TopRow[]) {
+  const takenAt = new Date(sample.takenAtMs).toISOString();
+  return { schema: 'vitrine/top/v1', takenAt, view, ...hostOf(sample), rows };
+}
+
+function printScreen(out: Output, sample: TopSample, first: TopState, rows: TopRow[]): void {
+  const state = { ...first, selected: '' };
+  const size = { columns: out.columns ?? 200, lines: rows.length + headLines + 1 };
+  const screen = topScreen({ state, rows, host: hostOf(sample), ...size }, createStyle(out.colour));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor's line is drawn in reverse
+  for (const line of screen.slice(0, -1)) out.line(line.replace(/\u001b\[7m(.*)\u001b\[0m/, '$1').trimEnd());
 }
 
 function hostOf({ processes, memoryBytes, memoryAvailableBytes }: TopSample) {
@@ -218,6 +224,8 @@ async function live(first: TopState, intervalMs: number, names: LiveNames, out: 
         else draw();
       });
       process.stdin.once('end', resolve);
+      // The terminal is left as it was, however this ends.
+      for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
     });
   } finally {
     clearInterval(timer);

@@ -5,11 +5,12 @@ import { type ObjectNode, overviewTree, podsOf, resolveTree, totalsOf } from '..
 import { type PodEntry, readSnapshot } from '../src/inspect/snapshot.ts';
 import { clusterClient } from './access.ts';
 import { drawTrees, type TextNode } from './box-tree.ts';
-import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import { type Command, type Output, stringOption, UsageError, wantsJson } from './command.ts';
 import { describeObject } from './describe-object.ts';
 import { type PodTreeOptions, podTree } from './pod-tree.ts';
 import { createStyle } from './style.ts';
 import { treeJson } from './tree-json.ts';
+import { intervalOption, showView, watchOptions } from './watch-view.ts';
 
 export const command: Command = {
   options: {
@@ -17,6 +18,8 @@ export const command: Command = {
     pods: { type: 'string' },
     threads: { type: 'boolean', short: 'L' },
     output: { type: 'string', short: 'o' },
+    ...watchOptions,
+    watch: { type: 'boolean', short: 'w' },
   },
   help: `
 Shows an object and all that it is made of: Service, Deployment, ReplicaSet, Pod, container, cgroup with limits and
@@ -29,33 +32,34 @@ KIND is service, deployment, replicaset, statefulset, daemonset, job, cronjob, p
       --pods N|all     how many Pods are shown in full; the others get one line. Default: 1; without an argument 0
   -L, --threads        a line for each thread
   -o, --output json    for programs, with all Pods in full; docs/json.md has the schema
+  -w, --watch          again every 2 seconds (-d SECONDS) until ^C
 
 examples:
   vitrine tree service/httpd-loadbalancer
   vitrine tree deploy/web -n shop --pods all
   vitrine tree`,
-  run: async ({ name, args, values, out, ...rest }) => {
+  run: async (invocation) => {
+    const { name, args, values } = invocation;
     if (args.length > 2) throw new UsageError(`unexpected argument "${args[2]}"`);
-    const invocation = { name, args, values, out, ...rest };
-    const output = stringOption(invocation, 'output');
-    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
+    const json = wantsJson(invocation);
     const root = args.length > 0 ? args.join('/') : undefined;
     const namespace = stringOption(invocation, 'namespace');
+    const pods = readPods(stringOption(invocation, 'pods'), root);
     const client = clusterClient(name);
+    const request = { client, pods, everyThread: values.threads === true, json, compact: values.watch === true };
     try {
-      await showTree({
-        client,
-        out,
-        pods: readPods(stringOption(invocation, 'pods'), root),
-        everyThread: values.threads === true,
-        json: output === 'json',
-        ...(root !== undefined && { root }),
-        ...(namespace !== undefined && { namespace }),
+      return await showView(invocation, intervalOption(invocation), async (out) => {
+        await showTree({
+          ...request,
+          out,
+          ...(root !== undefined && { root }),
+          ...(namespace !== undefined && { namespace }),
+        });
+        return undefined;
       });
     } finally {
       client.close();
     }
-    return 0;
   },
 };
 
@@ -78,6 +82,8 @@ export interface TreeRequest {
   /** One line a thread. @default false */
   everyThread?: boolean;
   json?: boolean;
+  /** JSON on one line. */
+  compact?: boolean;
   /** Name of the cluster; the client already knows. */
   name?: string;
 }
@@ -88,7 +94,7 @@ export async function showTree(request: TreeRequest): Promise<void> {
   const snapshot = await readSnapshot({ client, objects: 'all', threads: request.json === true });
   const roots =
     root === undefined ? overviewTree(snapshot, namespace) : [resolveTree(snapshot, root, namespace ?? 'default')];
-  if (request.json) return out.line(printableJson(treeJson(snapshot, roots)));
+  if (request.json) return out.line(printableJson(treeJson(snapshot, roots), request.compact ? 0 : 2));
   const options = {
     snapshot,
     style: createStyle(out.colour),

@@ -52,13 +52,13 @@ test('commands: kernel threads in brackets, zombies marked, control characters h
 test('columns line up: numbers to the right, words to the left', () => {
   const seen = snapshot();
   const rows = [12, 10].map((pid) => ({ process: seen.processes.get(pid)!, prefix: '' }));
-  const { pid, nlwp, owner, member, command } = columns;
+  const { pid, nlwp, owner, member, args } = columns;
   assert.deepEqual(renderColumns([pid, nlwp, owner, member], rows, seen), [
     'PID NLWP POD/UNIT CONTAINER',
     ' 12   27 web-1-a  httpd',
     ' 10    1 web-1-a  monitor of httpd',
   ]);
-  assert.equal(renderColumns([command], rows, seen)[1], 'httpd -DFOREGROUND');
+  assert.equal(renderColumns([args], rows, seen)[1], 'httpd -DFOREGROUND');
 });
 
 test('a Pod’s tree goes down to its processes', () => {
@@ -85,7 +85,7 @@ const wrong: [command: typeof ps, args: string[], values: Record<string, string 
   [ps, [], { sort: 'colour' }, /--sort "colour": must be one of pid/],
   [ps, [], { pid: ['1,x'] }, /--pid "x": must be a number/],
   [ps, [], { selector: 'a in' }, /--selector: /],
-  [ps, [], { output: 'yaml' }, /--output "yaml"/],
+  [ps, [], { output: ['yaml'] }, /--output "yaml": no such column/],
   [tree, ['a', 'b', 'c'], {}, /unexpected argument "c"/],
   [tree, [], { output: 'wide' }, /--output "wide"/],
 ];

@@ -1,11 +1,10 @@
-import type { Client } from '../src/client/client.ts';
-import { printable, printableJson } from '../src/inspect/printable.ts';
+import { printable } from '../src/inspect/printable.ts';
 import type { WhyReport } from '../src/inspect/why/finding.ts';
 import { explainObject } from '../src/inspect/why/report.ts';
 import { clusterClient } from './access.ts';
-import { type Command, type Output, stringOption, UsageError } from './command.ts';
+import { type Command, type Output, stringOption, UsageError, wantsJson } from './command.ts';
 import { createStyle } from './style.ts';
-import { untilInterrupted } from './watch-view.ts';
+import { intervalOption, showJson, showView, watchOptions } from './watch-view.ts';
 import { wrapText } from './wrap-text.ts';
 
 export const command: Command = {
@@ -13,6 +12,7 @@ export const command: Command = {
     namespace: { type: 'string', short: 'n' },
     output: { type: 'string', short: 'o' },
     all: { type: 'boolean', short: 'a' },
+    ...watchOptions,
     watch: { type: 'boolean', short: 'w' },
   },
   help: `
@@ -23,7 +23,7 @@ claims), at events, at the last log lines, and, for Pods of this host, at their 
 
   -n, --namespace NS   Default: default
   -a, --all            every finding in full, remarks too; else the first three
-  -w, --watch          again every 2 seconds, until it works or ^C
+  -w, --watch          again every 2 seconds (-d SECONDS), until it works or ^C
   -o, --output json    for programs; docs/json.md has the schema
 
 The exit code is 0 when nothing is wrong and 1 when something is.
@@ -32,41 +32,25 @@ examples:
   vitrine why pod/web-7d4f8b6c9-x2x7k
   vitrine why svc/shop -n production
   vitrine why pvc/data -o json`,
-  run: async ({ name, args, values, out, ...rest }) => {
+  run: async (invocation) => {
+    const { args, name } = invocation;
     if (args.length < 1 || args.length > 2) throw new UsageError('give one KIND/NAME');
-    const invocation = { name, args, values, out, ...rest };
-    const output = stringOption(invocation, 'output');
-    if (output !== undefined && output !== 'json') throw new UsageError(`--output "${output}": must be json`);
+    const json = wantsJson(invocation);
     const subject = args.join('/');
     const namespace = stringOption(invocation, 'namespace') ?? 'default';
     const client = clusterClient(name);
     try {
-      const look = () =>
-        explain({ client, subject, namespace, out, json: output === 'json', all: values.all === true });
-      if (values.watch) return await untilInterrupted(out, async () => (await look()) === 0);
-      return await look();
+      return await showView(invocation, intervalOption(invocation), async (out) => {
+        const report = await explainObject(client, subject, namespace);
+        if (json) showJson(invocation, out, report);
+        else show(out, report, invocation.values.all === true);
+        return { done: report.works, code: report.works ? 0 : 1 };
+      });
     } finally {
       client.close();
     }
   },
 };
-
-interface WhyRequest {
-  client: Client;
-  subject: string;
-  namespace: string;
-  out: Output;
-  json: boolean;
-  all: boolean;
-}
-
-/** Prints the diagnosis; 1 when something is wrong. */
-async function explain({ client, subject, namespace, out, json, all }: WhyRequest): Promise<number> {
-  const report = await explainObject(client, subject, namespace);
-  if (json) out.line(printableJson(report));
-  else show(out, report, all);
-  return report.works ? 0 : 1;
-}
 
 function show(out: Output, { object, findings, unseen }: WhyReport, all: boolean): void {
   const style = createStyle(out.colour);

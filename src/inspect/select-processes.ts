@@ -12,8 +12,10 @@ export interface ProcessFilter {
   /** Name of a Pod. */
   pod?: string;
   pids?: number[];
-  /** Name or number. */
-  user?: string;
+  /** Names or numbers. */
+  users?: string[];
+  /** The kernel's names of the processes. */
+  names?: string[];
 }
 
 /** In order of pid. */
@@ -23,9 +25,10 @@ export function selectProcesses(snapshot: Snapshot, filter: ProcessFilter): Proc
 }
 
 function matches(process: Process, filter: ProcessFilter): boolean {
-  const { pids, user } = filter;
+  const { pids, users, names } = filter;
   if (pids && !pids.includes(process.pid)) return false;
-  if (user !== undefined && user !== process.user && user !== String(process.uid)) return false;
+  if (users && !users.includes(process.user) && !users.includes(String(process.uid))) return false;
+  if (names && !names.includes(process.comm)) return false;
   if (filter.namespace === undefined && !filter.selector && filter.pod === undefined)
     return !!(filter.all || pids || inCluster(process, filter.cluster));
   const pod = process.container?.pod;
@@ -40,29 +43,63 @@ function inCluster({ container }: Process, cluster: string | undefined): boolean
   return !!container && (cluster === undefined ? container.podUid !== undefined : container.cluster === cluster);
 }
 
-export const sortKeys = ['pid', 'rss', 'cpu', 'threads', 'time', 'start'] as const;
-export type SortKey = (typeof sortKeys)[number];
+type Value = (process: Process, uptimeMs: number) => number | string;
 
-/** '-rss': largest first; 'rss' and '+rss': smallest first, as ps --sort has it. Equal ones by pid. */
-export function sortProcesses(processes: Process[], key: SortKey, descending: boolean, uptimeMs: number): Process[] {
-  const value = (process: Process): number => {
-    switch (key) {
-      case 'pid':
-        return process.pid;
-      case 'rss':
-        return process.rssBytes;
-      case 'cpu':
-        return cpuPercent(process, uptimeMs);
-      case 'threads':
-        return process.threadCount;
-      case 'time':
-        return process.userTicks + process.systemTicks;
-      case 'start':
-        return process.startTicks;
+/** What can be sorted by; ps(1)'s names. */
+const sortValues: Record<string, Value> = {
+  pid: ({ pid }) => pid,
+  ppid: ({ ppid }) => ppid,
+  rss: ({ rssBytes }) => rssBytes,
+  vsz: ({ virtualBytes }) => virtualBytes,
+  '%cpu': (process, uptimeMs) => cpuPercent(process, uptimeMs),
+  threads: ({ threadCount }) => threadCount,
+  time: ({ userTicks, systemTicks }) => userTicks + systemTicks,
+  start: ({ startTicks }) => startTicks,
+  user: ({ user }) => user,
+  comm: ({ comm }) => comm,
+  pod: ({ container }) => container?.pod?.name ?? '',
+};
+
+const sortAliases: Record<string, string> = {
+  cpu: '%cpu',
+  pcpu: '%cpu',
+  '%mem': 'rss',
+  pmem: 'rss',
+  rssize: 'rss',
+  vsize: 'vsz',
+  nlwp: 'threads',
+  thcount: 'threads',
+  cputime: 'time',
+  start_time: 'start',
+  stime: 'start',
+  lstart: 'start',
+  cmd: 'comm',
+};
+
+export const sortKeys: string[] = Object.keys(sortValues);
+
+export interface SortBy {
+  key: string;
+  descending: boolean;
+}
+
+/** '-rss': largest first; 'rss' and '+rss': smallest first, as ps --sort has it. undefined: no such key. */
+export function parseSortKey(text: string): SortBy | undefined {
+  const word = text.replace(/^[-+]/, '');
+  const key = sortAliases[word] ?? word;
+  return Object.hasOwn(sortValues, key) ? { key, descending: text.startsWith('-') } : undefined;
+}
+
+/** By the first key, equal ones by the next, at last by pid. */
+export function sortProcesses(processes: Process[], by: SortBy[], uptimeMs: number): Process[] {
+  const compare = (a: Process, b: Process): number => {
+    for (const { key, descending } of by) {
+      const [left, right] = [sortValues[key]!(a, uptimeMs), sortValues[key]!(b, uptimeMs)];
+      if (left !== right) return left < right === descending ? 1 : -1;
     }
+    return a.pid - b.pid;
   };
-  const sign = descending ? -1 : 1;
-  return [...processes].sort((a, b) => sign * (value(a) - value(b)) || a.pid - b.pid);
+  return [...processes].sort(compare);
 }
 
 /** CPU time over the time since the start, as ps shows it (ps(1), %cpu). */

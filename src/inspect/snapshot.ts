@@ -1,14 +1,19 @@
 import os from 'node:os';
-import type { Pod } from '../api/generated/core-v1.ts';
+import type { Pod, Service } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import { type CgroupReader, type CgroupReading, openCgroupReader } from '../linux/cgroup-reader.ts';
 import { type ProcessInfo, readProcess, readProcesses, type ThreadInfo } from '../linux/proc.ts';
+import { type ProcessDetails, readDetails, readPss } from '../linux/proc-details.ts';
 import { readBootTime } from '../linux/system-info.ts';
 import { type ClusterObjects, listObjects, noObjects } from './cluster-objects.ts';
 import { joinSnapshot } from './join.ts';
 import type { ContainerRuntime } from './recognise-cgroup.ts';
+import { isSelected } from './resolve.ts';
 import { readUsers } from './users.ts';
+
+/** What one process is asked for on demand, as it costs some files each: executable, files against their limit, PSS. */
+export { type ProcessDetails, readDetails, readPss };
 
 export interface SnapshotOptions {
   /** API of a cluster; without it Pods are known by uid only. */
@@ -47,6 +52,11 @@ export interface Snapshot {
 export function readThreads({ pid, startTicks }: Process): ThreadInfo[] | undefined {
   const now = readProcess(pid, { threads: true });
   return now?.startTicks === startTicks ? now.threads : undefined;
+}
+
+/** The Services that select a Pod; needs objects: 'all'. */
+export function servicesOf(pod: PodEntry | undefined, { services }: ClusterObjects): Service[] {
+  return pod ? services.filter((service) => isSelected(pod, service)) : [];
 }
 
 export type Thread = ThreadInfo;

@@ -19,7 +19,7 @@ test('selection: the Pods of the cluster, or what is asked for', () => {
   assert.deepEqual(select({ pids: [1, 12] }), [1, 12]);
   assert.deepEqual(select({ namespace: 'kube-system' }), []);
   assert.deepEqual(select({ selector: parseLabelSelector('app=web') }), [11, 12, 13, 14]);
-  assert.deepEqual(select({ all: true, user: 'nobody' }), []);
+  assert.deepEqual(select({ all: true, users: ['nobody'] }), []);
   assert.deepEqual(select({ pod: 'web-1-b' }), []);
 });
 
@@ -32,7 +32,11 @@ test('the forest draws children under their parents as ps f does', () => {
 });
 
 test('sorting: largest first, equal ones by pid', () => {
-  const sorted = sortProcesses(selectProcesses(web(), { cluster: 'default' }), 'threads', true, 1e6);
+  const sorted = sortProcesses(
+    selectProcesses(web(), { cluster: 'default' }),
+    [{ key: 'threads', descending: true }],
+    1e6,
+  );
   assert.deepEqual(pids(sorted), [12, 13, 11, 14]);
 });
 

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { pageSize } from './page-size.ts';
 
 /** Parsers of /proc made for speed: every file is read into one reused buffer, and only what is asked for is read. */
 
@@ -9,6 +10,8 @@ export interface ProcessInfo extends TaskStat {
   uid: number;
   /** Proportional sharing is too slow to read for all: resident pages in bytes. */
   rssBytes: number;
+  /** Has memory that must stay resident (VmLck). */
+  locked: boolean;
   /** Lines of /proc/PID/cgroup: hierarchy controllers ('' for v2) to path. */
   cgroups: Record<string, string>;
   /** Inode numbers of its namespaces: 'net' to 4026531840. */
@@ -33,13 +36,20 @@ export interface TaskStat {
   pgid: number;
   sid: number;
   tty: number;
+  /** Process group that is in the foreground of the terminal; -1 without one. */
+  tpgid: number;
+  /** Kernel threads have no command line and no memory of their own. */
+  kernelThread: boolean;
   /** Clock ticks (100 a second). */
   userTicks: number;
   systemTicks: number;
+  priority: number;
   nice: number;
   threadCount: number;
   /** Clock ticks since boot. */
   startTicks: number;
+  /** Address space (VSZ). */
+  virtualBytes: number;
   /** The processor it ran on last. */
   processor: number;
 }
@@ -54,7 +64,8 @@ export interface ReadProcessesOptions {
 }
 
 const namespaceNames = ['mnt', 'net', 'pid', 'ipc', 'uts', 'user', 'cgroup'];
-const pageSize = 4096;
+/** PF_KTHREAD (include/linux/sched.h). */
+const kernelThreadFlag = 0x00200000;
 /** Content of the file read last; every parser copies out what it keeps. */
 let buffer = Buffer.allocUnsafe(16 * 1024);
 
@@ -84,18 +95,33 @@ export function readProcess(pid: number, options: ReadProcessesOptions = {}): Pr
     pid,
     ...stat.task,
     rssBytes: stat.rssPages * pageSize,
+    locked: Number.parseInt(statusField(status, 'VmLck'), 10) > 0,
     cmdline: readCmdline(pid),
     uid: Number(statusField(status, 'Uid').split('\t')[0]),
     innerPid: Number(statusField(status, 'NSpid').split('\t').at(-1)) || pid,
     cgroups: parseCgroups(cgroups),
     namespaces: readNamespaces(pid),
   };
+  if (!isWhole(info) && !stillThere(info)) return undefined;
   if (options.threads) {
     info.threads = readThreads(pid, stat.task);
-    if (info.threads.length === 0) return undefined;
+    if (info.threads.find(({ tid }) => tid === pid)?.startTicks !== info.startTicks) return undefined;
   }
   if (options.fds) info.fdCount = numericNames(`${directory}/fd`).length;
   return info;
+}
+
+/** What has ended answers as a zombie: without arguments and namespaces. So does much that has not. */
+function isWhole({ state, kernelThread, cmdline, namespaces }: ProcessInfo): boolean {
+  return state === 'Z' || ((kernelThread || cmdline.length > 0) && 'mnt' in namespaces);
+}
+
+/** Whether it is the same process still; one that became a zombie meanwhile is shown as such. */
+function stillThere(info: ProcessInfo): boolean {
+  const now = readStat(`/proc/${info.pid}/stat`);
+  if (now?.task.startTicks !== info.startTicks) return false;
+  if (now.task.state === 'Z') Object.assign(info, now.task, { rssBytes: 0, cmdline: [], namespaces: {} });
+  return now.task.state !== 'X';
 }
 
 /** Threads of one process; a lone one is its process, whose stat need not be read again. */
@@ -136,11 +162,15 @@ export function parseStat(text: string): { task: TaskStat; rssPages: number } {
     pgid: number(5),
     sid: number(6),
     tty: number(7),
+    tpgid: number(8),
+    kernelThread: (number(9) & kernelThreadFlag) !== 0,
     userTicks: number(14),
     systemTicks: number(15),
+    priority: number(18),
     nice: number(19),
     threadCount: number(20),
     startTicks: number(22),
+    virtualBytes: number(23),
     processor: number(39),
   };
   return { task, rssPages: number(24) };

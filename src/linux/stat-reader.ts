@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { pageSize } from './page-size.ts';
 import { listPids, parseStat, type TaskStat } from './proc.ts';
 
 export interface ProcessStat extends TaskStat {
@@ -12,8 +13,6 @@ export interface StatReader {
   read(): ProcessStat[];
   close(): void;
 }
-
-const pageSize = 4096;
 
 export function openStatReader(): StatReader {
   /** Descriptors of /proc/PID/stat by pid; one that answers ESRCH belongs to a process that has ended. */

@@ -1,6 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import { isSelected } from '../resolve.ts';
-import type { Container, PodEntry, Process, Snapshot } from '../snapshot.ts';
+import { type Container, type PodEntry, type Process, type Snapshot, servicesOf } from '../snapshot.ts';
 import type { LookNode } from './look.ts';
 
 const step = (type: string, text: string): LookNode => ({ type, text, children: [] });
@@ -32,7 +31,7 @@ export function containerSteps(container: Container, snapshot: Snapshot): LookNo
 }
 
 export function podSteps(pod: PodEntry, { objects }: Snapshot, withPod: boolean): LookNode[] {
-  const services = objects.services.filter((service) => isSelected(pod, service));
+  const services = servicesOf(pod, objects);
   return [
     ...services.map((service) => objectStep({ ...service, kind: 'Service' })),
     ...[...pod.owners].reverse().map(objectStep),

@@ -30,13 +30,15 @@ export interface LookNode {
 /** What every look may ask; sockets are read when first needed, as they cost a file a descriptor. */
 export interface LookContext {
   snapshot: Snapshot;
+  /** Objects of this namespace only. */
+  namespace: string | undefined;
   sockets(): Socket[];
 }
 
 /** Everything that the word can mean on this host; empty when there is no such thing. */
-export function look(text: string, snapshot: Snapshot): Look[] {
+export function look(text: string, snapshot: Snapshot, namespace?: string): Look[] {
   let sockets: Socket[] | undefined;
-  const context: LookContext = { snapshot, sockets: () => (sockets ??= readAllSockets(snapshot)) };
+  const context: LookContext = { snapshot, namespace, sockets: () => (sockets ??= readAllSockets(snapshot)) };
   return matches(parseTarget(text), context);
 }
 

@@ -71,6 +71,10 @@ export function diffSurveys(old: Survey, now: Survey): SurveyDiff {
   };
 }
 
+export function hasChanges({ host, added, removed, changed, newUnusual, goneUnusual }: SurveyDiff): boolean {
+  return [host, added, removed, changed, newUnusual, goneUnusual].some(({ length }) => length > 0);
+}
+
 /** The same trouble with other pids and figures is the same. */
 const unusualKey = ({ code, text }: Survey['unusual'][number]): string =>
   `${code} ${text.replace(/\d+(\.\d+)?/g, '#')}`;
@@ -78,8 +82,13 @@ const unusualKey = ({ code, text }: Survey['unusual'][number]): string =>
 function changesOf<T extends object>(old: T, now: T, fields: (keyof T)[]): Change[] {
   return fields.flatMap((field) => {
     const [from, to] = [show(old[field]), show(now[field])];
-    return from === to ? [] : [{ field: String(field), from, to }];
+    return from === to || sameMoment(field, from, to) ? [] : [{ field: String(field), from, to }];
   });
+}
+
+/** The kernel's time of boot, from which starts are counted, moves by a second when the clock is corrected. */
+function sameMoment(field: PropertyKey, from: string, to: string): boolean {
+  return /At$/.test(String(field)) && Math.abs(Date.parse(from) - Date.parse(to)) < 2000;
 }
 
 function listenChanges(old: SurveyService, now: SurveyService): Change[] {
