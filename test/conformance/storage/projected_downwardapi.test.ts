@@ -1,0 +1,70 @@
+import { after, before, describe } from 'node:test';
+import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { conformance } from '../fixture/conformance.ts';
+import { type DownwardVolume, followMetadata, readName, readResource } from './fixture/downward-volume.ts';
+import { place } from './fixture/output.ts';
+
+let suite: ConformanceCluster;
+before(async () => {
+  suite = await startConformanceCluster();
+});
+after(() => suite?.cluster.delete());
+
+const volume: DownwardVolume = (items, defaultMode) => ({
+  name: 'podinfo',
+  projected: { sources: [{ downwardAPI: { items } }], ...(defaultMode && { defaultMode }) },
+});
+
+describe('projected downward API', { concurrency: 4 }, () => {
+  conformance('[sig-storage] Projected downwardAPI should provide podname only [NodeConformance]', async () =>
+    readName(volume, await place(suite, 'name')),
+  );
+
+  conformance(
+    '[sig-storage] Projected downwardAPI should set DefaultMode on files [LinuxOnly] [NodeConformance]',
+    async () => readName(volume, await place(suite, 'default-mode'), { defaultMode: 0o400 }),
+  );
+
+  conformance(
+    '[sig-storage] Projected downwardAPI should set mode on item file [LinuxOnly] [NodeConformance]',
+    async () => readName(volume, await place(suite, 'item-mode'), { itemMode: 0o400 }),
+  );
+
+  conformance('[sig-storage] Projected downwardAPI should update labels on modification [NodeConformance]', async () =>
+    followMetadata(volume, await place(suite, 'labels'), 'labels'),
+  );
+
+  conformance(
+    '[sig-storage] Projected downwardAPI should update annotations on modification [NodeConformance]',
+    async () => followMetadata(volume, await place(suite, 'annotations'), 'annotations'),
+  );
+
+  conformance("[sig-storage] Projected downwardAPI should provide container's cpu limit [NodeConformance]", async () =>
+    readResource(volume, await place(suite, 'cpu-limit'), 'limits.cpu', '2'),
+  );
+
+  conformance(
+    "[sig-storage] Projected downwardAPI should provide container's memory limit [NodeConformance]",
+    async () => readResource(volume, await place(suite, 'memory-limit'), 'limits.memory', '67108864'),
+  );
+
+  conformance(
+    "[sig-storage] Projected downwardAPI should provide container's cpu request [NodeConformance]",
+    async () => readResource(volume, await place(suite, 'cpu-request'), 'requests.cpu', '1'),
+  );
+
+  conformance(
+    "[sig-storage] Projected downwardAPI should provide container's memory request [NodeConformance]",
+    async () => readResource(volume, await place(suite, 'memory-request'), 'requests.memory', '33554432'),
+  );
+
+  conformance(
+    '[sig-storage] Projected downwardAPI should provide node allocatable (cpu) as default cpu limit if the limit is not set [NodeConformance]',
+    async () => readResource(volume, await place(suite, 'cpu-default'), 'limits.cpu', /[1-9]/),
+  );
+
+  conformance(
+    '[sig-storage] Projected downwardAPI should provide node allocatable (memory) as default memory limit if the limit is not set [NodeConformance]',
+    async () => readResource(volume, await place(suite, 'memory-default'), 'limits.memory', /[1-9]/),
+  );
+});
