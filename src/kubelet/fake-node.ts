@@ -1,3 +1,4 @@
+import type { SubjectAccessReviewSpec } from '../api/generated/authorization-v1.ts';
 import type { Pod } from '../api/generated/core-v1.ts';
 import type { KubeList, KubeObject, WatchEvent } from '../api/object.ts';
 import type { Resource } from '../api/resource.ts';
@@ -116,12 +117,27 @@ export class FakeCluster implements Client, InformerFactory {
     this.#watches.delete(listener);
   }
 
+  /** Who may use the kubelet's API: asked by subject access reviews. */
+  allows: (review: SubjectAccessReviewSpec) => boolean = () => true;
+  /** Users by bearer token. */
+  readonly tokens = new Map<string, string>();
+
   async request(request: RawRequest): Promise<RawResponse> {
     this.writes.push(`${request.method} ${request.path}`);
-    const expirationTimestamp = new Date(Date.now() + 3_600_000).toISOString();
-    const json = { status: { token: 'a-token', expirationTimestamp } };
+    const json = this.#answer(request);
     const body = (async function* () {})();
     return { status: 201, headers: {}, body, text: async () => JSON.stringify(json), json: async () => json };
+  }
+
+  #answer({ path, body }: RawRequest): object {
+    const { spec } = JSON.parse(String(body ?? '{}')) as { spec: SubjectAccessReviewSpec & { token?: string } };
+    if (path.endsWith('/subjectaccessreviews')) return { status: { allowed: this.allows(spec) } };
+    if (path.endsWith('/tokenreviews')) {
+      const username = this.tokens.get(spec.token ?? '');
+      return { status: { authenticated: username !== undefined, user: { username } } };
+    }
+    const expirationTimestamp = new Date(Date.now() + 3_600_000).toISOString();
+    return { status: { token: 'a-token', expirationTimestamp } };
   }
 
   close(): void {}

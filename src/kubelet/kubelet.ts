@@ -62,6 +62,7 @@ export interface Kubelet {
   stop(): Promise<void>;
 }
 
+const defaultMaxPods = 250;
 /** Sandboxes and containers being made at once: more only make the cores switch between them. */
 const startsAtOnce = 6;
 /** Period of what is not driven by events: token renewal, log rotation. */
@@ -146,6 +147,8 @@ class NodeAgent implements Kubelet {
     let resolver: { atMs: number; value: Promise<HostResolver> } | undefined;
     return {
       ...{ client, clock, events, log, linux, network, nodeAddress, nodeName, paths, runtime },
+      maxPods: this.#options.maxPods ?? defaultMaxPods,
+      startedAtMs: clock.now(),
       services: informers.informer(services),
       dnsServiceIp: plan.dnsServiceIp,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
@@ -177,7 +180,18 @@ class NodeAgent implements Kubelet {
   }
 
   #reporter(machine: Machine, port: number): NodeReporter {
-    const { client, clock, events, log, nodeName, nodeAddress, paths, plan, runtime, maxPods = 250 } = this.#options;
+    const {
+      client,
+      clock,
+      events,
+      log,
+      nodeName,
+      nodeAddress,
+      paths,
+      plan,
+      runtime,
+      maxPods = defaultMaxPods,
+    } = this.#options;
     const reporter = new NodeReporter({
       ...{ client, events, clock, machine },
       images: runtime.images,

@@ -5,8 +5,8 @@ import type { NodeContext } from './node-context.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /** The kubelet's containerLogMaxSize and containerLogMaxFiles. */
-const maxBytes = 10 * 2 ** 20;
-const maxFiles = 5;
+export const maxBytes = 10 * 2 ** 20;
+export const maxFiles = 5;
 
 /** Renames logs that have grown too large and lets the container go on in a new one (kubelet logs/container_log_manager.go). */
 export class LogRotation {

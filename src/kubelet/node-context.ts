@@ -32,6 +32,9 @@ export interface NodeContext {
   services: Lister<Service> & { whenSynced(): Promise<void> };
   nodeName: string;
   nodeAddress: string;
+  maxPods: number;
+  /** Milliseconds since the epoch: from then on this kubelet counts. */
+  startedAtMs: number;
   dnsServiceIp: string;
   clusterDomain: string;
   hostResolver(): Promise<HostResolver>;

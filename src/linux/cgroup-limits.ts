@@ -49,11 +49,19 @@ type ReadFile = (controller: string, file: string) => string;
 export function readUsageV1(read: ReadFile): CgroupUsage {
   const memoryBytes = Number(read('memory', 'memory.usage_in_bytes')) || 0;
   const limit = Number(read('memory', 'memory.limit_in_bytes'));
+  const [cpu, memory] = [read('cpu', 'cpu.stat'), read('memory', 'memory.stat')];
   return {
     cpuNanoseconds: Number(read('cpuacct', 'cpuacct.usage')) || 0,
-    throttledNanoseconds: field(read('cpu', 'cpu.stat'), 'throttled_time'),
+    throttledNanoseconds: field(cpu, 'throttled_time'),
+    cpuPeriods: field(cpu, 'nr_periods'),
+    throttledPeriods: field(cpu, 'nr_throttled'),
     memoryBytes,
-    workingSetBytes: Math.max(0, memoryBytes - field(read('memory', 'memory.stat'), 'total_inactive_file')),
+    workingSetBytes: Math.max(0, memoryBytes - field(memory, 'total_inactive_file')),
+    rssBytes: field(memory, 'total_rss'),
+    cacheBytes: field(memory, 'total_cache'),
+    swapBytes: field(memory, 'total_swap'),
+    pageFaults: field(memory, 'total_pgfault'),
+    majorPageFaults: field(memory, 'total_pgmajfault'),
     // 'none' is the greatest multiple of the page size that fits in 63 bits.
     memoryLimitBytes: limit > 0 && limit < 2 ** 62 ? limit : undefined,
     pids: Number(read('pids', 'pids.current')) || 0,
@@ -62,14 +70,21 @@ export function readUsageV1(read: ReadFile): CgroupUsage {
 }
 
 export function readUsageV2(read: ReadFile): CgroupUsage {
-  const cpu = read('cpu', 'cpu.stat');
+  const [cpu, memory] = [read('cpu', 'cpu.stat'), read('memory', 'memory.stat')];
   const memoryBytes = Number(read('memory', 'memory.current')) || 0;
   const limit = read('memory', 'memory.max').trim();
   return {
     cpuNanoseconds: field(cpu, 'usage_usec') * 1000,
     throttledNanoseconds: field(cpu, 'throttled_usec') * 1000,
+    cpuPeriods: field(cpu, 'nr_periods'),
+    throttledPeriods: field(cpu, 'nr_throttled'),
     memoryBytes,
-    workingSetBytes: Math.max(0, memoryBytes - field(read('memory', 'memory.stat'), 'inactive_file')),
+    workingSetBytes: Math.max(0, memoryBytes - field(memory, 'inactive_file')),
+    rssBytes: field(memory, 'anon'),
+    cacheBytes: field(memory, 'file'),
+    swapBytes: Number(read('memory', 'memory.swap.current')) || 0,
+    pageFaults: field(memory, 'pgfault'),
+    majorPageFaults: field(memory, 'pgmajfault'),
     memoryLimitBytes: limit === 'max' || limit === '' ? undefined : Number(limit),
     pids: Number(read('pids', 'pids.current')) || 0,
     oomKills: field(read('memory', 'memory.events'), 'oom_kill'),

@@ -12,6 +12,13 @@ export interface RecordedCall {
 const noUsage: CgroupUsage = {
   cpuNanoseconds: 0,
   throttledNanoseconds: 0,
+  cpuPeriods: 0,
+  throttledPeriods: 0,
+  rssBytes: 0,
+  cacheBytes: 0,
+  swapBytes: 0,
+  pageFaults: 0,
+  majorPageFaults: 0,
   memoryBytes: 0,
   workingSetBytes: 0,
   memoryLimitBytes: undefined,

@@ -160,9 +160,19 @@ export interface CgroupLimits {
 export interface CgroupUsage {
   cpuNanoseconds: number;
   throttledNanoseconds: number;
+  /** Enforcement periods of its CPU quota, and those in which it was throttled. */
+  cpuPeriods: number;
+  throttledPeriods: number;
   memoryBytes: number;
   /** Memory less inactive file pages: what Kubernetes calls the working set. */
   workingSetBytes: number;
+  /** Anonymous memory. */
+  rssBytes: number;
+  /** Pages of files. */
+  cacheBytes: number;
+  swapBytes: number;
+  pageFaults: number;
+  majorPageFaults: number;
   memoryLimitBytes: number | undefined;
   pids: number;
   oomKills: number;

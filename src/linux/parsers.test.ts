@@ -4,6 +4,7 @@ import { detectCgroups, leftoverControllers } from './cgroup-layout.ts';
 import { cpuWeight, planCgroupWrites, readUsageV1, readUsageV2 } from './cgroup-limits.ts';
 import { mountsBelow, parseMountInfo } from './mountinfo.ts';
 import { NetlinkWriter, NLM_F_ACK, readAttributes, readEnd, readMessages } from './netlink-message.ts';
+import { parseNetDev } from './network-use.ts';
 import { checkLinux, type HostFacts } from './preflight.ts';
 import { parseCgroups, parseStat } from './proc.ts';
 import { sysctlPath } from './sysctl.ts';
@@ -162,3 +163,18 @@ for (const [sentence, facts, expected] of hosts) {
     else await check;
   });
 }
+
+test('the traffic of interfaces is read off /proc/PID/net/dev', () => {
+  const text = [
+    'Inter-|   Receive                                                |  Transmit',
+    ' face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed',
+    '  eth0: 1500      10    1    2    0     0          0         0     2500      20    3    4    0     0       0          0',
+  ].join('\n');
+  assert.deepEqual(parseNetDev(text), [
+    {
+      name: 'eth0',
+      ...{ rxBytes: 1500, rxPackets: 10, rxErrors: 1, rxDropped: 2 },
+      ...{ txBytes: 2500, txPackets: 20, txErrors: 3, txDropped: 4 },
+    },
+  ]);
+});

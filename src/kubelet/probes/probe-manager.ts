@@ -1,5 +1,6 @@
 import type { Container as ContainerDef, Pod, Probe } from '../../api/generated/core-v1.ts';
 import type { Clock } from '../../base/clock.ts';
+import { type MetricFamily, Series } from '../../base/metrics.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { Container, Runtime } from '../../runtime/runtime.ts';
 import { fieldPath } from '../pod-record.ts';
@@ -24,10 +25,16 @@ interface Worker extends Target {
   /** Cancels the next attempt. */
   cancel: (() => void) | undefined;
   stopped: boolean;
+  /** How often it came out so. */
+  readonly outcomes: { successful: number; failed: number; unknown: number };
+  /** In seconds. */
+  readonly durations: Series;
 }
 
 const kinds: ProbeKind[] = ['startup', 'liveness', 'readiness'];
 const initial = { startup: undefined, liveness: 'success', readiness: 'failure' } as const;
+/** Prometheus's default buckets. */
+const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const titles = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' } as const;
 
 /** Runs the probes of running containers and holds their results (kubelet prober/). A change of a result wakes the Pod. */
@@ -64,11 +71,37 @@ export class ProbeManager {
         run: 0,
         cancel: undefined,
         stopped: false,
+        outcomes: { successful: 0, failed: 0, unknown: 0 },
+        durations: new Series(durationBounds, probeLabels({ ...target, kind })),
       };
       this.#workers.set(key, worker);
       const ageMs = this.#clock.now() - target.container.startedAtMs;
       this.#schedule(worker, Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - ageMs));
     }
+  }
+
+  /** How the probes of running containers went, for /metrics/probes (prober/prober_manager.go ProberResults). */
+  metrics(): MetricFamily[] {
+    const workers = [...this.#workers.values()];
+    return [
+      {
+        name: 'prober_probe_duration_seconds',
+        help: 'Duration in seconds for a probe response.',
+        type: 'histogram',
+        samples: workers.flatMap(({ durations }) => durations.samples()),
+      },
+      {
+        name: 'prober_probe_total',
+        help: 'Cumulative number of a liveness, readiness or startup probe for a container by result.',
+        type: 'counter',
+        samples: workers.flatMap((worker) =>
+          Object.entries(worker.outcomes).map(([result, value]) => ({
+            labels: { ...probeLabels(worker), pod_uid: worker.pod.metadata.uid, result },
+            value,
+          })),
+        ),
+      },
+    ];
   }
 
   result(containerId: string, kind: ProbeKind): 'success' | 'failure' | undefined {
@@ -118,6 +151,8 @@ export class ProbeManager {
     const startMs = this.#clock.now();
     const outcome = await probeOnce(this.#runtime, probe, { container: definition, containerId: container.id, podIP });
     if (worker.stopped) return;
+    worker.outcomes[outcome.error ? 'unknown' : outcome.success ? 'successful' : 'failed']++;
+    worker.durations.observe((this.#clock.now() - startMs) / 1000);
     if (!outcome.success || outcome.warning) {
       const what = outcome.warning ? 'warning' : outcome.error ? 'errored' : 'failed';
       const text = `${titles[kind]} probe ${what}: ${outcome.output}`;
@@ -150,6 +185,11 @@ export class ProbeManager {
     }
     return kind !== 'readiness' && !success;
   }
+}
+
+function probeLabels({ definition, pod, kind }: Pick<Worker, 'definition' | 'pod' | 'kind'>): Record<string, string> {
+  const { name, namespace = '' } = pod.metadata;
+  return { container: definition.name, namespace, pod: name, probe_type: titles[kind] };
 }
 
 /** The result that the Pod's status in the API stands for. */

@@ -21,6 +21,7 @@ const tls = { ...selfSigned, clientCa: selfSigned.cert };
 const client = { key: selfSigned.key, cert: selfSigned.cert, ca: selfSigned.cert };
 let root: string;
 let kubelet: Kubelet;
+let cluster: FakeCluster;
 let runtime: FakeRuntime;
 let log: string;
 
@@ -28,7 +29,7 @@ before(async () => {
   root = await mkdtemp(path.join(os.tmpdir(), 'kubelet-server-'));
   runtime = new FakeRuntime();
   runtime.images.add('httpd');
-  const cluster = new FakeCluster();
+  cluster = new FakeCluster();
   kubelet = createKubelet({
     ...{
       client: cluster,
@@ -113,8 +114,28 @@ const rows: [string, string, number, string | RegExp][] = [
   ['no log of an unknown pod', '/containerLogs/default/x/main', 404, 'pods "x" not found'],
   ['health', '/healthz', 200, 'ok'],
   ['pods', '/pods', 200, /"kind":"PodList"/],
-  ['stats', '/stats/summary', 200, /"podRef":\{"name":"web"/],
-  ['metrics', '/metrics', 200, /kubelet_running_pods 1/],
+  ['what runs', '/runningpods/', 200, /"spec":\{"containers":\[\{"name":"main"/],
+  ['stats', '/stats/summary', 200, /"podRef":\{"name":"web".*"rootfs":.*"imageFs":/],
+  [
+    'stats of processor and memory',
+    '/stats/summary?only_cpu_and_memory=true',
+    200,
+    /^(?!.*rootfs).*"podRef":\{"name":"web"/,
+  ],
+  ['metrics', '/metrics', 200, /kubelet_running_pods 1\n/],
+  [
+    'resource metrics',
+    '/metrics/resource',
+    200,
+    /container_memory_working_set_bytes\{container="main",namespace="default",pod="web"\} \d+ \d{13}\n/,
+  ],
+  ['cAdvisor metrics', '/metrics/cadvisor', 200, /container_memory_rss\{container="main",id="[^"]*",image="[^"]*httpd/],
+  ['probe metrics', '/metrics/probes', 200, /# TYPE prober_probe_total counter\n/],
+  ['no other metrics', '/metrics/x', 404, '404 page not found\n'],
+  ['its settings', '/configz', 200, /"kubeletconfig":\{"kind":"KubeletConfiguration"/],
+  ['no path out of the logs', '/logs/..%2f..%2fetc%2fpasswd', 404, '404 page not found\n'],
+  ['no broken escape', '/pods%zz', 400, 'invalid URL escape in "pods%zz"'],
+  ['nothing that an object has by itself', '/constructor', 404, '404 page not found\n'],
 ];
 
 describe("the kubelet's API", () => {
@@ -127,8 +148,43 @@ describe("the kubelet's API", () => {
     });
 
   it('tells nothing to those without a certificate', async () => {
-    const answer = await get('/pods', { ca: client.ca });
+    for (const url of ['/pods', '/healthz', '/metrics']) {
+      const answer = await get(url, { ca: client.ca });
+      assert.equal(answer.status, 401);
+    }
+    const answer = await get('/pods', { ca: client.ca, headers: { authorization: 'Bearer wrong' } });
     assert.equal(answer.status, 401);
+  });
+
+  it('knows who has a token, and asks the API server what they may', async () => {
+    cluster.tokens.set('right', 'somebody');
+    const asked: (string | undefined)[] = [];
+    cluster.allows = ({ user, resourceAttributes: { verb, resource, subresource, name } = {} }) => {
+      asked.push(`${user} ${verb} ${resource}/${subresource} ${name}`);
+      return user === 'test' || subresource === 'metrics';
+    };
+    const headers = { authorization: 'Bearer right' };
+    assert.equal((await get('/metrics', { ca: client.ca, headers })).status, 200);
+    assert.equal((await get('/metrics/resource', { ca: client.ca, headers })).status, 200);
+    const refused = await get('/configz', { ca: client.ca, headers });
+    assert.deepEqual(refused, {
+      status: 403,
+      body: 'Forbidden (user=somebody, verb=get, resource=nodes, subresource(s)=[configz proxy])\n',
+    });
+    // What is known is not asked again.
+    assert.deepEqual(asked, [
+      'somebody get nodes/metrics n',
+      'somebody get nodes/configz n',
+      'somebody get nodes/proxy n',
+    ]);
+    cluster.allows = () => true;
+  });
+
+  it('runs a command and answers with what it printed', async () => {
+    runtime.execResult = { exitCode: 0, stdout: 'out', stderr: 'err', timedOut: false };
+    const answer = await get('/run/default/web/main?cmd=echo+x', { ...client, method: 'POST' });
+    assert.deepEqual(answer, { status: 200, body: 'outerr' });
+    assert.equal((await get('/run/default/web/main?cmd=echo')).status, 405);
   });
 
   it('follows a log across rotation until the container ends', async () => {

@@ -60,6 +60,11 @@ export class VolumeManager {
     return ready;
   }
 
+  /** The volumes of a Pod that are set up, by name. */
+  ready(uid: string): ReadonlyMap<string, ReadyVolume> {
+    return this.#ready.get(uid) ?? new Map();
+  }
+
   /** Rewrites files whose source has changed. Does nothing for volumes that were never set up. */
   async refresh(pod: Pod, dirs: PodDirs, facts: PodFacts): Promise<void> {
     const context = this.#context(pod, dirs, facts);
