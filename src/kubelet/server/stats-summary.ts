@@ -32,7 +32,7 @@ export class StatsSummary {
     if (onlyCpuAndMemory) return { node: own, pods };
     const disk = fsStats(time, diskOf(node.paths.state));
     const images = fsStats(time, diskOf(node.paths.images));
-    const network = networkStats(time, readNetworkUse('self'));
+    const network = networkStats(time, readNetworkUse('self').filter(({ name }) => !ofPods.test(name)));
     return { node: { ...own, network, fs: disk, runtime: { imageFs: images, containerFs: disk } }, pods };
   }
 
@@ -110,6 +110,9 @@ export class StatsSummary {
     return { ...(usageNanoCores !== undefined && { usageNanoCores }), usageCoreNanoSeconds: nanoseconds };
   }
 }
+
+/** Host ends of Pods' links, ours and others': their traffic is the Pods' (cadvisor container/common isIgnoredDevice). */
+const ofPods = /^(vt|veth|docker)/;
 
 const timeOf = (ms: number) => new Date(ms).toISOString();
 
