@@ -32,7 +32,10 @@ export class StatsSummary {
     if (onlyCpuAndMemory) return { node: own, pods };
     const disk = fsStats(time, diskOf(node.paths.state));
     const images = fsStats(time, diskOf(node.paths.images));
-    const network = networkStats(time, readNetworkUse('self').filter(({ name }) => !ofPods.test(name)));
+    const network = networkStats(
+      time,
+      readNetworkUse('self').filter(({ name }) => !ofPods.test(name)),
+    );
     return { node: { ...own, network, fs: disk, runtime: { imageFs: images, containerFs: disk } }, pods };
   }
 
