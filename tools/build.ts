@@ -39,6 +39,8 @@ try {
     chunkNames: 'chunk-[name]-[hash]',
     // koffi finds its prebuilt library beside its own files; Vite is only for building the page.
     external: ['koffi', 'vite'],
+    // Its ES modules, which for Node it hides behind CommonJS: a chunk of that has no named exports.
+    alias: { yaml: path.join(root, 'node_modules/yaml/browser/index.js') },
     // What /version says as gitCommit.
     define: { 'process.env.VITRINE_COMMIT': JSON.stringify(commitOf(root)) },
     loader: { '.json': 'json' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeObject, undecodable, zeroValue } from './decode.ts';
+import { duplicateFields } from './duplicate-fields.ts';
 
 const deployment = (spec: unknown) => ({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'a' }, spec });
 
@@ -43,7 +44,9 @@ test('unknown fields are dropped, warned about or refused, with their path', () 
 test('duplicate fields are found in the text', () => {
   const text =
     '{"kind":"Pod","spec":{"containers":[{"name":"a"},{"name":"b", "name" : "c\\"}"}],"hostname":"a","hostname":"b"}}';
-  const { warnings } = decodeObject('core/v1.Pod', JSON.parse(text), { text });
+  const { warnings } = decodeObject('core/v1.Pod', JSON.parse(text), {
+    duplicates: () => duplicateFields(text),
+  });
   assert.deepEqual(warnings, ['duplicate field "spec.containers[1].name"', 'duplicate field "spec.hostname"']);
 });
 

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer';
-import { duplicateFields } from './duplicate-fields.ts';
 import { explainDecoding } from './explain-decoding.ts';
 import { type FieldFacts, mustTypeFacts, type ParsedType, type ScalarName, typeFacts } from './facts.ts';
 import type { KubeObject } from './object.ts';
@@ -9,11 +8,14 @@ import { canonicalMicroTime, canonicalTime } from './time.ts';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
+/** Messages about duplicate fields, looked for only when somebody asks. */
+export type Duplicates = () => readonly string[];
+
 export interface DecodeOptions {
   /** What happens to unknown and duplicate fields. @default 'Warn' */
   fieldValidation?: FieldValidation;
-  /** The JSON text the value was parsed from: duplicate fields can only be seen there. */
-  text?: string;
+  /** The fields that occur twice in the text the value was parsed from. */
+  duplicates?: Duplicates;
 }
 
 export interface Decoded {
@@ -33,7 +35,7 @@ export function decodeObject(type: string, value: unknown, options: DecodeOption
   const state: State = { clean: true };
   const object = structDecoder(type)(value, state) as KubeObject;
   const validation = options.fieldValidation ?? 'Warn';
-  const duplicates = validation !== 'Ignore' && options.text !== undefined ? duplicateFields(options.text) : [];
+  const duplicates = validation === 'Ignore' ? [] : (options.duplicates?.() ?? []);
   if (state.clean && duplicates.length === 0) return { object, warnings: [], errors: [] };
   const { mismatch, unknown } = explainDecoding(type, value);
   if (mismatch) return { object, warnings: [], errors: [mismatch] };

@@ -54,13 +54,13 @@ export async function perform(call: Call, action: Actions[string]): Promise<ApiR
 
 async function decodeBody(call: Call): Promise<KubeObject> {
   const { info } = call.resource;
-  const { value, text } = await readBodyValue(call.request);
+  const { value, duplicates } = await readBodyValue(call.request);
   const { subresource } = call.request.info;
   const expected = subresource ? info.subresources[subresource]! : info;
   const type = subresource ? typeOf(expected) : info.type;
   const { object, warnings, errors } = decodeObject(type, value, {
     fieldValidation: fieldValidationOf(call.request),
-    ...(text === undefined ? {} : { text }),
+    duplicates,
   });
   if (errors.length > 0) throw undecodable(expected, errors);
   for (const warning of warnings) call.request.warnings.add(warning);

@@ -1,13 +1,16 @@
+import type { Duplicates } from '../api/decode.ts';
+import { duplicateFields } from '../api/duplicate-fields.ts';
 import type { KubeObject } from '../api/object.ts';
 import { badRequest } from '../api/status-error.ts';
 import type { ServerRequest } from './http/exchange.ts';
 import { bodyFormat, contentTypes, type Format, unsupportedMediaType } from './http/media-type.ts';
 import type { FieldValidation } from './strategy.ts';
 
-/** A body as plain values, and its text where there is one (duplicate fields can only be seen there). */
+/** A body as plain values. */
 export interface ParsedBody {
   value: unknown;
-  text?: string;
+  /** Fields that occur twice, as messages: only the text shows them. None in protobuf. */
+  duplicates: Duplicates;
 }
 
 /** Reads a request body in the format that its Content-Type names. */
@@ -18,15 +21,11 @@ export async function readBodyValue(request: ServerRequest): Promise<ParsedBody>
 }
 
 export async function parseBody(bytes: Uint8Array, format: Format): Promise<ParsedBody> {
-  if (format === 'protobuf') return { value: await decodeProtobufBody(bytes) };
+  if (format === 'protobuf') return { value: await decodeProtobufBody(bytes), duplicates: () => [] };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  if (format === 'json') return { value: parseJson(text), text };
-  const { parse } = await import('yaml');
-  try {
-    return { value: parse(text) };
-  } catch (error) {
-    throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
-  }
+  if (format === 'json') return { value: parseJson(text), duplicates: () => duplicateFields(text) };
+  const { parseYaml } = await import('./parse-yaml.ts');
+  return parseYaml(text);
 }
 
 export function parseJson(text: string): unknown {

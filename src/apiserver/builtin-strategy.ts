@@ -81,10 +81,10 @@ export function builtinStrategy(info: ResourceInfo): Strategy {
   const hasStatus = Boolean(fields?.has('status')) && 'status' in info.subresources;
   const kind: Kind = kindOf(type) ?? { type };
   return {
-    decode(value, fieldValidation, text) {
+    decode(value, fieldValidation, duplicates) {
       const { object, warnings, errors } = decodeObject(type, value, {
         fieldValidation,
-        ...(text === undefined ? {} : { text }),
+        ...(duplicates ? { duplicates } : {}),
       });
       if (errors.length > 0) throw undecodable(info, errors);
       return { object, warnings };

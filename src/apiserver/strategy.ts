@@ -1,5 +1,6 @@
 import type { Schema } from '../api/apply/schema.ts';
 import type { Columns } from '../api/columns/column.ts';
+import type { Duplicates } from '../api/decode.ts';
 import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { ResourceInfo } from '../api/resource.ts';
@@ -11,8 +12,12 @@ export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 /** What the verbs ask about a kind of object. Built-in kinds answer from the facts table, custom resources from their schema. */
 export interface Strategy {
   /** The object that a body holds, in canonical form: known fields only. Throws on wrong types, on unknown
-   * fields as `fieldValidation` says. `text` is what it was parsed from. */
-  decode(value: unknown, fieldValidation: FieldValidation, text?: string): { object: KubeObject; warnings: string[] };
+   * fields as `fieldValidation` says. */
+  decode(
+    value: unknown,
+    fieldValidation: FieldValidation,
+    duplicates?: Duplicates,
+  ): { object: KubeObject; warnings: string[] };
   defaults(object: KubeObject): void;
   /** Gives an object the status of one that nobody has looked at yet. Called only if `hasStatus`. */
   resetStatus(object: KubeObject): void;

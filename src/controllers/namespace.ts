@@ -1,4 +1,4 @@
-import type { Namespace, NamespaceCondition } from '../api/generated/core-v1.ts';
+import type { Namespace, NamespaceCondition, Pod } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import { apiVersionOf, namespaces, pods, type Resource, type ResourceInfo } from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
@@ -10,9 +10,19 @@ import { discoverResources } from './discover-resources.ts';
 /** Empties a namespace that is being deleted, then lets it go (kubernetes pkg/controller/namespace). */
 export function namespaceController({ client, informers, clock }: ControllerContext): Controller {
   const all = informers.informer(namespaces);
+  const allPods = informers.informer(pods);
   return {
     name: 'namespace',
     for: namespaces,
+    // A Pod that is gone may have been the last that its namespace waits for.
+    watches: [
+      {
+        resource: pods,
+        keys: ({ metadata: { namespace, name } }: Pod) =>
+          all.get(namespace!)?.metadata.deletionTimestamp && !allPods.get(`${namespace}/${name}`) ? [namespace!] : [],
+      },
+    ],
+    minIntervalMs: 50,
     workers: 10,
     reconcile: async (name) => {
       const namespace = all.get(name);
@@ -28,7 +38,7 @@ export function namespaceController({ client, informers, clock }: ControllerCont
           { ...namespace, status: { ...namespace.status, conditions } },
           { subresource: 'status' },
         );
-      // Pods end by themselves: look again when they should have.
+      // Most of what remains ends by itself: look again when it should have.
       return { requeueAfterMs: Math.min(5000, Math.max(100, outcome.longestGraceMs / 2 || 500)) };
     },
   };
@@ -46,8 +56,12 @@ export function namespaceController({ client, informers, clock }: ControllerCont
     const deletable = resources.filter(
       (info) => info.namespaced && info.verbs.includes('delete') && info.verbs.includes('list'),
     );
-    for (let i = 0; i < deletable.length; i += 8)
-      await Promise.all(deletable.slice(i, i + 8).map((info) => emptyOne(namespace, info, outcome)));
+    // Pods first, and nothing that they may use before they are gone (KEP-5080, ordered namespace deletion).
+    const rest = deletable.filter((info) => !isPods(info));
+    for (const info of deletable.filter(isPods)) await emptyOne(namespace, info, outcome);
+    if (outcome.remaining.length > 0 || outcome.failures.length > 0) return outcome;
+    for (let i = 0; i < rest.length; i += 8)
+      await Promise.all(rest.slice(i, i + 8).map((info) => emptyOne(namespace, info, outcome)));
     return outcome;
   }
 
@@ -65,7 +79,7 @@ export function namespaceController({ client, informers, clock }: ControllerCont
       for (const object of left) {
         for (const finalizer of object.metadata.finalizers ?? [])
           outcome.finalizers.set(finalizer, (outcome.finalizers.get(finalizer) ?? 0) + 1);
-        if (info.resource === pods.resource && info.group === '')
+        if (isPods(info))
           outcome.longestGraceMs = Math.max(
             outcome.longestGraceMs,
             (object.metadata.deletionGracePeriodSeconds ?? 0) * 1000,
@@ -95,6 +109,8 @@ export function namespaceController({ client, informers, clock }: ControllerCont
       throw new Error(`finalize namespace ${namespace.metadata.name}: ${text}`);
   }
 }
+
+const isPods = ({ group, resource }: ResourceInfo) => group === pods.group && resource === pods.resource;
 
 interface Outcome {
   remaining: { resource: ResourceInfo; count: number }[];

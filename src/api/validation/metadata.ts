@@ -147,17 +147,20 @@ function validateOwnerReferences(references: NonNullable<ObjectMeta['ownerRefere
 function validateFinalizers(finalizers: readonly string[]): Cause[] {
   const path = 'metadata.finalizers';
   const errors: Cause[] = [];
-  for (const [i, finalizer] of finalizers.entries()) {
-    errors.push(...invalidEach(path, finalizer, qualifiedName(finalizer)));
-    // Names without a domain are Kubernetes' own (pkg/apis/core/validation validateKubeFinalizerName).
-    if (!finalizer.includes('/') && !standardFinalizers.has(finalizer))
-      errors.push(
-        invalidValue(`${path}[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
-      );
-  }
+  for (const finalizer of finalizers) errors.push(...invalidEach(path, finalizer, qualifiedName(finalizer)));
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion'))
     errors.push(invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
   return errors;
+}
+
+/** Names without a domain are Kubernetes' own: a rule of its own kinds only (pkg/apis/core/validation validateKubeFinalizerName). */
+export function validateKubeFinalizers({ finalizers = [] }: ObjectMeta): Cause[] {
+  const message = 'name is neither a standard finalizer name nor is it fully qualified';
+  return finalizers.flatMap((finalizer, i) =>
+    finalizer.includes('/') || standardFinalizers.has(finalizer)
+      ? []
+      : [invalidValue(`metadata.finalizers[${i}]`, finalizer, message)],
+  );
 }
 
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);

@@ -4,12 +4,13 @@ import type { KubeObject } from '../object.ts';
 import { builtinResources } from '../resource.ts';
 import type { Cause } from '../status-error.ts';
 import { immutable, notSupported, required } from './field-error.ts';
-import { validateMetadata, validateMetadataUpdate } from './metadata.ts';
+import { validateKubeFinalizers, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 
 /** What is wrong with an object that is to be created: field errors as kube-apiserver gives them, none when it is right. */
 export function validateCreate<T extends KubeObject>(type: string, object: T): Cause[] {
   const kind = kindOf(type);
   const errors = validateMetadata(object.metadata, namespacedTypes.has(type), kind?.nameRule);
+  errors.push(...finalizerErrors(type, object));
   if (kind?.validate) errors.push(...kind.validate(object));
   else errors.push(...validateByFacts(type, object));
   return unique(errors);
@@ -19,6 +20,7 @@ export function validateCreate<T extends KubeObject>(type: string, object: T): C
 export function validateUpdate<T extends KubeObject>(type: string, object: T, old: T): Cause[] {
   const kind = kindOf(type);
   const errors = validateMetadataUpdate(object.metadata, old.metadata);
+  errors.push(...finalizerErrors(type, object));
   if (kind?.validateUpdate) errors.push(...kind.validateUpdate(object, old));
   else if (kind?.validate) errors.push(...kind.validate(object));
   else errors.push(...validateByFacts(type, object), ...immutableByFacts(type, object, old));
@@ -28,8 +30,16 @@ export function validateUpdate<T extends KubeObject>(type: string, object: T, ol
 /** What is wrong with a change through /status. */
 export function validateStatusUpdate<T extends KubeObject>(type: string, object: T, old: T): Cause[] {
   const errors = validateMetadataUpdate(object.metadata, old.metadata);
+  errors.push(...finalizerErrors(type, object));
   errors.push(...(kindOf(type)?.validateStatusUpdate?.(object, old) ?? []));
   return unique(errors);
+}
+
+/** The servers of these two are not part of Kubernetes' core and take any name. */
+const foreign = new Set(['apiextensions/v1.CustomResourceDefinition', 'apiregistration/v1.APIService']);
+
+function finalizerErrors(type: string, { metadata }: KubeObject): Cause[] {
+  return foreign.has(type) ? [] : validateKubeFinalizers(metadata);
 }
 
 const namespacedTypes = new Set(builtinResources.filter((info) => info.namespaced).map((info) => info.type));

@@ -2,7 +2,6 @@ import { factsSchema } from '../../api/apply/facts-schema.ts';
 import { customResourceSchema } from '../../api/apply/openapi-schema.ts';
 import type { MapSchema } from '../../api/apply/schema.ts';
 import { decodeObject, undecodable } from '../../api/decode.ts';
-import { duplicateFields } from '../../api/duplicate-fields.ts';
 import type { CustomResourceDefinitionVersion } from '../../api/generated/apiextensions-v1.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -44,13 +43,13 @@ export function customStrategy({ info, version, preserveUnknownFields, rules }: 
     return errors.length === 0 ? rules(object, old) : [...errors, unchecked];
   };
   return {
-    decode(value, fieldValidation, text) {
+    decode(value, fieldValidation, duplicates) {
       const object = value as KubeObject;
       const { metadata, unknown, errors } = decodeMetadata(object.metadata);
       if (errors.length > 0) throw undecodable(info, errors);
       const decoded = { ...structuredClone(object), metadata } as KubeObject;
       if (!preserveUnknownFields) unknown.push(...prune(decoded, schema, true));
-      const told = [...unknown.map((path) => `unknown field "${path}"`), ...(text ? duplicateFields(text) : [])];
+      const told = [...unknown.map((path) => `unknown field "${path}"`), ...(duplicates?.() ?? [])];
       if (told.length === 0 || fieldValidation === 'Ignore') return { object: decoded, warnings: [] };
       if (fieldValidation === 'Strict') throw undecodable(info, [`strict decoding error: ${told.join(', ')}`]);
       return { object: decoded, warnings: told };

@@ -22,8 +22,12 @@ import { type Write, writeOf } from './write.ts';
 /** Server-side apply (KEP-555): the configuration is merged into the live object, or creates it. */
 export async function apply(call: Call, rules: UpdateRules): Promise<ApiResponse> {
   const write: Write = { ...writeOf(call, 'PatchOptions'), operation: 'Apply' };
-  const configuration = await readConfiguration(call);
-  const merge = (live: KubeObject | undefined) => merged(call, rules, configuration, live, write);
+  const { value: configuration, duplicates } = await readConfiguration(call);
+  const merge = (live: KubeObject | undefined) => {
+    const object = merged(call, rules, configuration, live, write);
+    refuseDuplicates(call, duplicates);
+    return object;
+  };
   if (!cacheOf(call).get(keyOfCall(call))) {
     if (rules.subresource) throw notFound(call.resource.info, call.request.info.name);
     requireNoUid(call, configuration);
@@ -48,28 +52,43 @@ export async function applyScale(
 
 const scaleKind = { apiVersion: 'autoscaling/v1', kind: 'Scale' };
 
-/** The applied configuration, its fields checked against the type. */
-async function readConfiguration(call: Call): Promise<JsonObject> {
-  const { request, resource } = call;
-  const { value, text } = await readApplied(call);
-  const expected = { apiVersion: apiVersionOf(resource.info), kind: resource.info.kind };
-  // Checks unknown fields of what was sent; what is stored is decoded after the merge.
-  const { warnings } = resource.strategy.decode(checkKind(value, expected), fieldValidationOf(request), text);
-  for (const warning of warnings) request.warnings.add(warning);
-  return value;
+/** What a body of YAML, of which JSON is a part, wants applied; its kind is that of the URL. */
+async function readConfiguration(call: Call): Promise<Applied> {
+  const { value, duplicates } = await readApplied(call);
+  const { apiVersion, kind } = { apiVersion: apiVersionOf(call.resource.info), kind: call.resource.info.kind };
+  checkKind(value, { apiVersion, kind });
+  return { value, duplicates };
 }
 
-/** A body of YAML, of which JSON is a part. */
-async function readApplied({ request }: Call): Promise<{ value: JsonObject; text?: string }> {
+interface Applied {
+  value: JsonObject;
+  duplicates: readonly string[];
+}
+
+async function readApplied({ request }: Call): Promise<Applied> {
   if (!request.query.get('fieldManager')) {
     throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
       { reason: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' },
     ]);
   }
   const bytes = await request.body();
-  const { value, text } = await parseBody(bytes, bytes[0] === 0x7b ? 'json' : 'yaml');
+  const json = bytes[0] === 0x7b;
+  const { value, duplicates } = await parseBody(bytes, json ? 'json' : 'yaml');
   if (!isObject(value)) throw badRequest('error decoding YAML: the applied configuration is not an object');
-  return { value, ...(text === undefined ? {} : { text }) };
+  if (fieldValidationOf(request) === 'Ignore') return { value, duplicates: [] };
+  const found = duplicates();
+  // They are told with their lines, as YAML, whatever was sent.
+  return { value, duplicates: json && found.length > 0 ? (await parseBody(bytes, 'yaml')).duplicates() : found };
+}
+
+/** After the merge, whose errors come first (apiserver pkg/endpoints/handlers/patch.go applyPatcher). */
+function refuseDuplicates({ request }: Call, duplicates: readonly string[]): void {
+  const strict = fieldValidationOf(request) === 'Strict';
+  for (const duplicate of duplicates) {
+    const message = `error converting YAML to JSON: ${duplicate}`;
+    if (strict) throw badRequest(`error strict decoding YAML: ${message}`);
+    request.warnings.add(message);
+  }
 }
 
 function merged(

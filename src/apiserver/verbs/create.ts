@@ -1,3 +1,4 @@
+import type { Duplicates } from '../../api/decode.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { apiVersionOf } from '../../api/resource.ts';
 import type { Call } from '../backend.ts';
@@ -16,15 +17,15 @@ export async function create(call: Call): Promise<ApiResponse> {
 
 /** The object in the body of a request, with defaults. */
 export async function decodeRequest(call: Call): Promise<KubeObject> {
-  const { value, text } = await readBodyValue(call.request);
-  return decodeValue(call, value, text);
+  const { value, duplicates } = await readBodyValue(call.request);
+  return decodeValue(call, value, duplicates);
 }
 
 /** An object of this resource from plain values, with defaults; unknown fields are warned of or refused. */
-export function decodeValue(call: Call, value: unknown, text?: string): KubeObject {
+export function decodeValue(call: Call, value: unknown, duplicates?: Duplicates): KubeObject {
   const { strategy, info } = call.resource;
   const body = checkKind(value, { apiVersion: apiVersionOf(info), kind: info.kind });
-  const { object, warnings } = strategy.decode(body, fieldValidationOf(call.request), text);
+  const { object, warnings } = strategy.decode(body, fieldValidationOf(call.request), duplicates);
   for (const warning of warnings) call.request.warnings.add(warning);
   object.metadata ??= {} as KubeObject['metadata'];
   strategy.defaults(object);
