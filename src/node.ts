@@ -16,6 +16,7 @@ import { checkLinux } from './linux/preflight.ts';
 import type { RunningProcess } from './main.ts';
 import { createDnsServer } from './network/dns.ts';
 import { createPodNetwork } from './network/pod-network.ts';
+import { NetworkPolicies } from './network/policy/network-policies.ts';
 import { createServiceProxy } from './network/service-proxy.ts';
 import type { ClusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
@@ -68,6 +69,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     nodeName: config.nodeName,
     log: log.child('proxy'),
   });
+  const policies = new NetworkPolicies({ informers: proxyInformers, linux, plan, log: log.child('policies') });
   const dns = createDnsServer({ informers: proxyInformers, plan, log: log.child('dns') });
   const kubelet = createKubelet({
     client: kubeletClient,
@@ -75,6 +77,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     events: createEventRecorder(kubeletClient, { component: 'kubelet', host: config.nodeName, log, clock }),
     runtime,
     network,
+    isolation: policies,
     linux,
     clock,
     log: log.child('kubelet'),
@@ -87,6 +90,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     port: config.kubeletPort,
   });
   const started = Promise.all([proxy.start(), dns.start(), kubelet.start()]);
+  policies.start();
   proxyInformers.start();
   await started;
   return {
@@ -94,6 +98,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     stop: async () => {
       await kubelet.stop();
       await Promise.all([proxy.stop(), dns.stop()]);
+      policies.stop();
       proxyInformers.stop();
       kubeletInformers.stop();
       await runtime.close();

@@ -7,7 +7,7 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from '../network/address-plan.ts';
-import type { PodNetwork } from '../network/network.ts';
+import type { PodIsolation, PodNetwork } from '../network/network.ts';
 import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { CrashLoop } from './crash-loop.ts';
@@ -38,6 +38,7 @@ export interface KubeletOptions {
   runtime: Runtime;
   /** Opened. */
   network: PodNetwork;
+  isolation?: PodIsolation;
   linux: Linux;
   clock: Clock;
   log: Logger;
@@ -132,8 +133,21 @@ class NodeAgent implements Kubelet {
   }
 
   #build(machine: Machine, on: { wake(uid: string): void; changed(uids: string[]): void }): NodeContext {
-    const { client, clock, events, informers, log, linux, network, nodeAddress, nodeName, paths, plan, runtime } =
-      this.#options;
+    const {
+      client,
+      clock,
+      events,
+      informers,
+      isolation,
+      log,
+      linux,
+      network,
+      nodeAddress,
+      nodeName,
+      paths,
+      plan,
+      runtime,
+    } = this.#options;
     const objects = new ObjectCache(client, clock, on.changed);
     const tokens = new ServiceAccountTokens(client, clock);
     const status = new StatusManager(client, clock, log.child('status'));
@@ -149,6 +163,7 @@ class NodeAgent implements Kubelet {
       ...{ client, clock, events, log, linux, network, nodeAddress, nodeName, paths, runtime },
       maxPods: this.#options.maxPods ?? defaultMaxPods,
       startedAtMs: clock.now(),
+      ...(isolation && { isolation }),
       services: informers.informer(services),
       dnsServiceIp: plan.dnsServiceIp,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',

@@ -5,7 +5,7 @@ import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Lister } from '../client/informer.ts';
 import type { Linux } from '../linux/linux.ts';
-import type { PodNetwork } from '../network/network.ts';
+import type { PodIsolation, PodNetwork } from '../network/network.ts';
 import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { CrashLoop } from './crash-loop.ts';
@@ -25,6 +25,8 @@ export interface NodeContext {
   events: EventRecorder;
   runtime: Runtime;
   network: PodNetwork;
+  /** Absent where no NetworkPolicies are enforced. */
+  isolation?: PodIsolation;
   linux: Linux;
   clock: Clock;
   log: Logger;

@@ -172,7 +172,9 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
   ]);
   try {
     if (sandbox.namespaces.net && !spec.hostNetwork) {
-      record.podIPs = [(await node.network.attach(id, sandbox.namespaces.net, hostPorts(spec))).ip];
+      const { ip } = await node.network.attach(id, sandbox.namespaces.net, hostPorts(spec));
+      record.podIPs = [ip];
+      await node.isolation?.protect(pod, ip);
     } else {
       record.podIPs = [node.nodeAddress];
     }

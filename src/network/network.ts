@@ -1,3 +1,5 @@
+import type { Pod } from '../api/generated/core-v1.ts';
+
 /** The node's network: an address per Pod, the service proxy, cluster DNS. One per cluster and node. */
 export interface PodNetwork {
   /** Links, routes and nft table of the cluster; idempotent. */
@@ -28,6 +30,12 @@ export interface PodAddress {
   ip: string;
   mac: string;
   hostLink: string;
+}
+
+/** What NetworkPolicies ask for, from a Pod's first packet on (networking.k8s.io/v1). */
+export interface PodIsolation {
+  /** A Pod of this node has got its address: resolves once what isolates it is in the kernel. */
+  protect(pod: Pod, address: string): Promise<void>;
 }
 
 /** Programs Services into the kernel; follows Services and EndpointSlices through informers. */

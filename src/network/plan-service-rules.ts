@@ -1,37 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Service, ServicePort } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
-import type { FlowTarget } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { containsAddress } from './cidr.ts';
+import type { TableRules } from './rule-table.ts';
 import { type Endpoint, selectEndpoints } from './select-endpoints.ts';
-
-/** What one Service asks of the kernel. Names of chains and sets are its own; elements may be shared with other Services. */
-export interface ServiceRules {
-  /** Rules of each chain, in order. */
-  chains: Map<string, string[]>;
-  /** Declaration of each set. */
-  sets: Map<string, string>;
-  elements: RuleElement[];
-  /** Endpoints of protocols without an end of their own: when one goes, its flows must be told. Keys are 'udp address port'. */
-  flows: Map<string, FlowTarget>;
-}
-
-export interface RuleElement {
-  set: ElementSet;
-  key: string;
-  /** In a verdict map. */
-  value?: string;
-}
-
-/** Sets and maps of the table that all Services share; see tableSkeleton. */
-export type ElementSet =
-  | 'service-ips'
-  | 'node-ports'
-  | 'hairpin'
-  | 'external-endpoints'
-  | 'no-endpoint-ips'
-  | 'no-endpoint-ports';
 
 export interface ProxyNode {
   plan: AddressPlan;
@@ -39,8 +12,8 @@ export interface ProxyNode {
 }
 
 /** The rules of one Service and its slices, as kube-proxy's nftables mode understands them (KEP-3866), in fewer chains. */
-export function planServiceRules(service: Service, slices: EndpointSlice[], node: ProxyNode): ServiceRules {
-  const rules: ServiceRules = { chains: new Map(), sets: new Map(), elements: [], flows: new Map() };
+export function planServiceRules(service: Service, slices: EndpointSlice[], node: ProxyNode): TableRules {
+  const rules: TableRules = { chains: new Map(), sets: new Map(), elements: [], flows: new Map() };
   const { type, clusterIP } = service.spec ?? {};
   if (type === 'ExternalName' || !clusterIP || clusterIP === 'None') return rules;
   for (const port of service.spec?.ports ?? []) planPort(rules, service, port, slices, node);
@@ -48,7 +21,7 @@ export function planServiceRules(service: Service, slices: EndpointSlice[], node
 }
 
 function planPort(
-  rules: ServiceRules,
+  rules: TableRules,
   service: Service,
   port: ServicePort,
   slices: EndpointSlice[],
@@ -92,7 +65,7 @@ function planPort(
 
 /** One rule for all endpoints; with affinity, kube-proxy's chain and set per endpoint. */
 function planEndpointChain(
-  rules: ServiceRules,
+  rules: TableRules,
   chain: string,
   list: Endpoint[],
   protocol: string,
@@ -123,7 +96,7 @@ function planEndpointChain(
 
 /** externalTrafficPolicy Local concerns only who comes from outside the cluster (KEP-2086 and kube-proxy's short-circuit). */
 function planExternalChain(
-  rules: ServiceRules,
+  rules: TableRules,
   name: string,
   all: string | undefined,
   local: string,
@@ -136,7 +109,7 @@ function planExternalChain(
 }
 
 function planExternalElements(
-  rules: ServiceRules,
+  rules: TableRules,
   service: Service,
   port: ServicePort,
   { protocol, name, outside }: { protocol: string; name: string; outside: string | undefined },
@@ -159,7 +132,7 @@ function planExternalElements(
 }
 
 /** spec.loadBalancerSourceRanges: others are dropped at the load balancer's address. */
-function planFirewallChain(rules: ServiceRules, name: string, ranges: string[], verdict: string): string {
+function planFirewallChain(rules: TableRules, name: string, ranges: string[], verdict: string): string {
   const chain = `fw-${name}`;
   rules.chains.set(chain, [`ip saddr { ${[...new Set(ranges)].join(', ')} } ${verdict}`, 'drop']);
   return `goto ${chain}`;

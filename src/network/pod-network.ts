@@ -10,6 +10,7 @@ import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
 import { HostPortTable, hostPortElements } from './host-ports.ts';
 import type { HostPort, PodAddress, PodNetwork } from './network.ts';
 import { podRules, podTable } from './pod-rules.ts';
+import { policyTable } from './policy/policy-table.ts';
 
 /** Gateway of every Pod. Nobody owns it: a permanent neighbour entry in the Pod maps it to `hostMac`. */
 const gateway = '169.254.1.1';
@@ -147,7 +148,7 @@ class NodePodNetwork implements PodNetwork {
   async removeAll(): Promise<void> {
     const { net, nft } = this.#linux;
     const tables = (await nft.list('list tables ip')).split('\n').map((line) => line.replace(/ # handle.*/, ''));
-    for (const name of [podTable(this.#plan), this.#plan.nftTable])
+    for (const name of [podTable(this.#plan), policyTable(this.#plan), this.#plan.nftTable])
       if (tables.includes(`table ip ${name}`)) await nft.apply(`delete table ip ${name}\n`);
     await disallowForwarding(nft, this.#linkPrefix);
     await this.#deleteLinks(() => true);

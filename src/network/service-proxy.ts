@@ -5,8 +5,9 @@ import type { InformerFactory } from '../client/informer.ts';
 import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import type { ServiceProxy } from './network.ts';
-import { planServiceRules, type ServiceRules } from './plan-service-rules.ts';
-import { RuleTable, tableSkeleton } from './rule-table.ts';
+import { planServiceRules } from './plan-service-rules.ts';
+import { RuleTable, type TableRules } from './rule-table.ts';
+import { tableSkeleton } from './service-table.ts';
 import { SliceIndex } from './slice-index.ts';
 
 /** Shortest time between the starts of two updates; the first after a quiet time is made at once. */
@@ -137,7 +138,7 @@ class NftServiceProxy implements ServiceProxy {
     }
   }
 
-  #plan(key: string): ServiceRules | undefined {
+  #plan(key: string): TableRules | undefined {
     const { informers, plan, nodeName } = this.#options;
     const service = informers.informer(services).get(key);
     return service && planServiceRules(service, this.#slices?.of(key) ?? [], { plan, nodeName });

@@ -202,4 +202,9 @@ export const clusterRoleRules: Record<string, PolicyRule[]> = {
     allow(read, 'storage.k8s.io', 'storageclasses'),
     allow('get list patch update watch', 'core', 'persistentvolumeclaims'),
   ],
+  // Ours: the node process enforces NetworkPolicies with the service proxy's identity.
+  'vitrine:network-policy': [
+    allow(read, 'core', 'namespaces pods'),
+    allow(read, 'networking.k8s.io', 'networkpolicies'),
+  ],
 };

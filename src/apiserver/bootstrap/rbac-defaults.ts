@@ -77,6 +77,7 @@ const clusterBindings: Record<string, Subject[]> = {
   // Without subjects: the node authorizer replaced this binding.
   'system:node': [],
   'system:service-account-issuer-discovery': [group(groups.serviceAccounts)],
+  'vitrine:network-policy': [user('system:kube-proxy')],
 };
 
 export function defaultClusterRoleBindings(): Draft<ClusterRoleBinding>[] {

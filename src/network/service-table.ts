@@ -1,0 +1,44 @@
+import type { AddressPlan } from './address-plan.ts';
+
+/** The table with everything but the Services. The lookups are maps, so their cost does not grow with the Services. */
+export function tableSkeleton(plan: AddressPlan): string {
+  const table = plan.nftTable;
+  return `add table ip ${table}
+delete table ip ${table}
+table ip ${table} {
+  comment "vitrine: Services"
+  map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; }
+  map node-ports { type inet_proto . inet_service : verdict; }
+  set hairpin { type ipv4_addr . ipv4_addr; }
+  set external-endpoints { type ipv4_addr . inet_proto . inet_service; }
+  set no-endpoint-ips { type ipv4_addr . inet_proto . inet_service; }
+  set no-endpoint-ports { type inet_proto . inet_service; }
+  chain services {
+    ip daddr . meta l4proto . th dport vmap @service-ips
+    ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node-ports
+  }
+  chain prerouting { type nat hook prerouting priority dstnat; policy accept; jump services; }
+  chain output { type nat hook output priority -100; policy accept; jump services; }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random
+    ct status dnat ip daddr . meta l4proto . th dport @external-endpoints fib daddr type != local masquerade fully-random
+  }
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject
+  }
+  chain no-endpoints {
+    ip daddr { ${plan.serviceCidr}, ${plan.loadBalancerCidr} } goto refuse
+    ip daddr . meta l4proto . th dport @no-endpoint-ips goto refuse
+  }
+  chain filter-output { type filter hook output priority filter; policy accept; ct state new jump no-endpoints; }
+  chain filter-forward { type filter hook forward priority filter; policy accept; ct state new jump no-endpoints; }
+  chain filter-input {
+    type filter hook input priority filter; policy accept;
+    ct state new meta l4proto . th dport @no-endpoint-ports goto refuse
+    ct state new jump no-endpoints
+  }
+}
+`;
+}
