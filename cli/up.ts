@@ -1,13 +1,15 @@
 import path from 'node:path';
 import { mergeKubeconfig } from '../src/client/kubeconfig.ts';
+import { fromFlags } from '../src/kubelet-config.ts';
 import { startCluster } from '../src/launch.ts';
 import { clusterPaths } from '../src/paths.ts';
 import { adminKubeconfig, contextName } from './access.ts';
 import { type Command, type Invocation, stringOption, UsageError } from './command.ts';
+import { kubeletHelp, kubeletOptions } from './kubelet-options.ts';
 import { formatDuration } from './output.ts';
 
 export const command: Command = {
-  options: { 'api-port': { type: 'string' }, 'no-kubeconfig': { type: 'boolean' } },
+  options: { 'api-port': { type: 'string' }, 'no-kubeconfig': { type: 'boolean' }, ...kubeletOptions },
   help: `
 Starts a cluster in the background, or resumes it, and returns when the API answers and the node is Ready.
 The context "vitrine" ("vitrine-NAME" for --name NAME) is merged into the kubeconfig and made the current one.
@@ -15,8 +17,13 @@ The context "vitrine" ("vitrine-NAME" for --name NAME) is merged into the kubeco
   --api-port PORT    port of the API on 127.0.0.1, chosen at the first start (default: the first free one from 6443)
   --no-kubeconfig    leave the kubeconfig alone
 
+The kubelet's flags are kept for later starts, in kubelet.yaml (a KubeletConfiguration) beside the cluster's data; a
+node that runs already starts anew with them, its containers go on:
+${kubeletHelp}
+
 examples:
   vitrine up
+  vitrine up --max-pods 500 --eviction-hard 'memory.available<500Mi,nodefs.available<10%'
   vitrine up --name ci --no-kubeconfig && vitrine kubeconfig --name ci > ci.kubeconfig`,
   run: async (invocation) => {
     await up(invocation);
@@ -29,7 +36,7 @@ export async function up(invocation: Invocation): Promise<void> {
   const { name, out } = invocation;
   const apiPort = portOption(invocation);
   out.progress(`starting cluster "${name}" …`);
-  const result = await startCluster(name, { apiPort });
+  const result = await startCluster(name, { apiPort, kubelet: fromFlags(invocation.values) });
   const server = `https://127.0.0.1:${result.config.apiPort}`;
   if (result.alreadyRunning) out.line(`cluster "${name}" is running: ${server}`);
   else

@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
+import { keepFlags } from './kubelet-config.ts';
 import { type Daemon, type DaemonReport, readPidFile, startDaemon, startTimeOf, stopDaemon } from './linux/daemon.ts';
 import { checkLinux } from './linux/preflight.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
@@ -38,10 +40,19 @@ export function clusterState(name: string): ClusterState {
 }
 
 /** Starts whichever of the two processes is not running, and waits until the API answers and the node is Ready. */
-export async function startCluster(name: string, options: { apiPort?: number } = {}): Promise<StartResult> {
+export async function startCluster(
+  name: string,
+  options: { apiPort?: number; kubelet?: KubeletConfigurationFile } = {},
+): Promise<StartResult> {
   const began = performance.now();
-  const { paths, server, agent } = clusterState(name);
+  const { paths, server, agent: found } = clusterState(name);
   const elapsed = () => performance.now() - began;
+  const { kubelet = {} } = options;
+  keepFlags(paths, kubelet);
+  // A node that runs takes a new configuration only when it starts.
+  const restart = found && Object.keys(kubelet).length > 0;
+  if (restart) await stopDaemon(found, 5000);
+  const agent = restart ? undefined : found;
   // The node process looks, too; a host that cannot run it should not get a cluster's files first.
   if (!agent) await checkLinux();
   const extra = options.apiPort ? ['--api-port', String(options.apiPort)] : [];

@@ -6,6 +6,7 @@ import vm from 'node:vm';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { createLogger, errorChain } from './base/log.ts';
+import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { type ComponentName, pidFile } from './launch.ts';
 import { readPidFile, reportToParent, writePidFile } from './linux/daemon.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
@@ -26,7 +27,7 @@ const titles: Record<ComponentName, string> = { server: 'control plane', agent: 
 export async function runProcess(
   component: ComponentName,
   name: string,
-  options: { apiPort?: number },
+  options: { apiPort?: number; kubelet?: KubeletConfigurationFile },
 ): Promise<number> {
   process.title = `vitrine: ${titles[component]} ${name}`;
   const level = process.env.VITRINE_LOG === 'debug' ? 'debug' : 'info';
@@ -61,13 +62,18 @@ export async function runProcess(
   }
 }
 
-async function start(component: ComponentName, paths: ClusterPaths, log: Logger, options: { apiPort?: number }) {
+async function start(
+  component: ComponentName,
+  paths: ClusterPaths,
+  log: Logger,
+  options: { apiPort?: number; kubelet?: KubeletConfigurationFile },
+) {
   if (component === 'server') {
     const { startControlPlane } = await import('./control-plane.ts');
     return startControlPlane(paths, log, options);
   }
   const { startNode } = await import('./node.ts');
-  return startNode(paths, log);
+  return startNode(paths, log, options.kubelet);
 }
 
 /** Chunks of the program are loaded when first needed: an open folder tells tools/build.ts that this build is in use. */

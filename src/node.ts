@@ -9,7 +9,9 @@ import { createInformerFactory } from './client/informers.ts';
 import { createEventRecorder } from './client/recorder.ts';
 import { createClient } from './client/rest.ts';
 import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { createKubelet } from './kubelet/kubelet.ts';
+import { readKubeletConfig } from './kubelet-config.ts';
 import type { Linux } from './linux/linux.ts';
 import { openLinux } from './linux/open.ts';
 import { checkLinux } from './linux/preflight.ts';
@@ -29,8 +31,13 @@ const clock = systemClock;
  * 1. the kernel; 2. configuration and keys, which the control plane writes at the first start; 3. images, what still
  * runs, the network; 4. service proxy and DNS; 5. the kubelet.
  */
-export async function startNode(paths: ClusterPaths, log: Logger): Promise<RunningProcess> {
+export async function startNode(
+  paths: ClusterPaths,
+  log: Logger,
+  flags: KubeletConfigurationFile = {},
+): Promise<RunningProcess> {
   await checkLinux();
+  const configuration = readKubeletConfig(paths, flags);
   const [linux, access] = await Promise.all([openLinux({ log: log.child('linux') }), untilAccess(paths)]);
   const { config } = access;
   const { plan } = config;
@@ -88,6 +95,7 @@ export async function startNode(paths: ClusterPaths, log: Logger): Promise<Runni
     paths: { ...paths, run: runDir },
     tls: { ...keyPair(paths, 'kubelet'), clientCa: access.ca },
     port: config.kubeletPort,
+    configuration,
   });
   const started = Promise.all([proxy.start(), dns.start(), kubelet.start()]);
   policies.start();

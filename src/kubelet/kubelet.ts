@@ -10,11 +10,13 @@ import type { AddressPlan } from '../network/address-plan.ts';
 import type { PodIsolation, PodNetwork } from '../network/network.ts';
 import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { type KubeletConfiguration, kubeletConfiguration } from './configuration.ts';
 import { CrashLoop } from './crash-loop.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { podUidOf } from './labels.ts';
 import { Limiter } from './limiter.ts';
 import { LogRotation } from './log-rotation.ts';
+import { allocatable } from './node/allocatable.ts';
 import { type Machine, readMachine } from './node/machine.ts';
 import { NodeLease } from './node/node-lease.ts';
 import { NodeReporter } from './node/node-reporter.ts';
@@ -49,8 +51,8 @@ export interface KubeletOptions {
   tls: ServerTls;
   /** Port of the kubelet's own API. 0 picks one. @default 10250 */
   port?: number;
-  /** @default 250 */
-  maxPods?: number;
+  /** @default Kubernetes's */
+  configuration?: KubeletConfiguration;
   /** @default 'cluster.local' */
   clusterDomain?: string;
 }
@@ -63,7 +65,6 @@ export interface Kubelet {
   stop(): Promise<void>;
 }
 
-const defaultMaxPods = 250;
 /** Sandboxes and containers being made at once: more only make the cores switch between them. */
 const startsAtOnce = 6;
 /** Period of what is not driven by events: token renewal, log rotation. */
@@ -76,6 +77,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 
 class NodeAgent implements Kubelet {
   readonly #options: KubeletOptions;
+  readonly #configuration: KubeletConfiguration;
   readonly #pods: Informer<Pod>;
   readonly #ready = Promise.withResolvers<void>();
   /** What `stop` undoes, in reverse order. */
@@ -83,6 +85,7 @@ class NodeAgent implements Kubelet {
 
   constructor(options: KubeletOptions) {
     this.#options = options;
+    this.#configuration = options.configuration ?? kubeletConfiguration();
     const { informers, nodeName } = options;
     this.#pods = informers.informer(pods, { fieldSelector: `spec.nodeName=${nodeName}` });
     informers.informer(services);
@@ -161,9 +164,9 @@ class NodeAgent implements Kubelet {
     let resolver: { atMs: number; value: Promise<HostResolver> } | undefined;
     return {
       ...{ client, clock, events, log, linux, network, nodeAddress, nodeName, paths, runtime },
-      maxPods: this.#options.maxPods ?? defaultMaxPods,
       startedAtMs: clock.now(),
       ...(isolation && { isolation }),
+      configuration: this.#configuration,
       services: informers.informer(services),
       dnsServiceIp: plan.dnsServiceIp,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
@@ -173,11 +176,7 @@ class NodeAgent implements Kubelet {
         return resolver.value;
       },
       machine,
-      allocatable: {
-        cpu: machine.cpus,
-        memory: machine.memoryBytes - 100 * 2 ** 20,
-        'ephemeral-storage': machine.diskBytes,
-      },
+      allocatable: allocatable(machine, this.#configuration),
       ...{ status, probes, objects },
       volumes: new VolumeManager({ client, linux, objects, tokens }),
       images: new ImageManager({ images: runtime.images, events, clock, secret }),
@@ -195,24 +194,17 @@ class NodeAgent implements Kubelet {
   }
 
   #reporter(machine: Machine, port: number): NodeReporter {
-    const {
-      client,
-      clock,
-      events,
-      log,
-      nodeName,
-      nodeAddress,
-      paths,
-      plan,
-      runtime,
-      maxPods = defaultMaxPods,
-    } = this.#options;
+    const { client, clock, events, log, nodeName, nodeAddress, paths, plan, runtime } = this.#options;
+    const { maxPods } = this.#configuration;
     const reporter = new NodeReporter({
       ...{ client, events, clock, machine },
       images: runtime.images,
       log: log.child('node'),
       stateDir: paths.state,
-      identity: { name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.podCidr },
+      identity: {
+        ...{ name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.podCidr },
+        allocatable: allocatable(machine, this.#configuration),
+      },
     });
     this.#stops.push(() => reporter.stop());
     return reporter;

@@ -4,10 +4,6 @@ import type { Container } from '../runtime/runtime.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PodRecord } from './pod-record.ts';
 
-/** The kubelet's containerLogMaxSize and containerLogMaxFiles. */
-export const maxBytes = 10 * 2 ** 20;
-export const maxFiles = 5;
-
 /** Renames logs that have grown too large and lets the container go on in a new one (kubelet logs/container_log_manager.go). */
 export class LogRotation {
   readonly #node: NodeContext;
@@ -28,6 +24,7 @@ export class LogRotation {
   }
 
   async #rotate({ id, logPath }: Container): Promise<void> {
+    const { maxBytes, maxFiles } = this.#node.configuration.containerLog;
     const stats = await stat(logPath).catch(() => undefined);
     if (!stats || stats.size < maxBytes) return;
     const stamp = new Date(this.#node.clock.now()).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');

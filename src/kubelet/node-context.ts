@@ -8,6 +8,7 @@ import type { Linux } from '../linux/linux.ts';
 import type { PodIsolation, PodNetwork } from '../network/network.ts';
 import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { KubeletConfiguration } from './configuration.ts';
 import type { CrashLoop } from './crash-loop.ts';
 import type { PodFacts } from './env/field-ref.ts';
 import type { ImageManager } from './images/image-manager.ts';
@@ -31,10 +32,10 @@ export interface NodeContext {
   clock: Clock;
   log: Logger;
   paths: ClusterPaths;
+  configuration: KubeletConfiguration;
   services: Lister<Service> & { whenSynced(): Promise<void> };
   nodeName: string;
   nodeAddress: string;
-  maxPods: number;
   /** Milliseconds since the epoch: from then on this kubelet counts. */
   startedAtMs: number;
   dnsServiceIp: string;

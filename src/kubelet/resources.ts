@@ -40,8 +40,9 @@ export const cpuShares = (milli: number): number => Math.min(262_144, Math.max(2
 const cpuQuota = (milli: number): number => Math.max(1000, Math.floor((milli * cpuPeriod) / 1000));
 
 /** Limits of the Pod's own cgroup (cm/helpers_linux.go ResourceConfigForPod). */
-export function podLimits(spec: PodSpec): CgroupLimits {
+export function podLimits(spec: PodSpec, pids = -1): CgroupLimits {
   const limits: CgroupLimits = { cpuShares: cpuShares(podRequest(spec, 'cpu')) };
+  if (pids > 0) limits.pids = pids;
   const all = [...(spec.initContainers ?? []), ...spec.containers];
   const limited = (name: string) => all.every(({ resources }) => milliValue(resources?.limits?.[name]) > 0);
   if (limited('cpu')) Object.assign(limits, { cpuQuota: cpuQuota(podTotal(spec, 'cpu', 'limits')), cpuPeriod });

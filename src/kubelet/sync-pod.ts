@@ -157,7 +157,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
   const id = randomBytes(32).toString('hex');
   const [, sandbox] = await Promise.all([
     mkdir(podDirs(node.paths, pod).logs, { recursive: true }),
-    node.linux.cgroups.create(cgroup, podLimits(spec)).then(() =>
+    node.linux.cgroups.create(cgroup, podLimits(spec, node.configuration.podPidsLimit)).then(() =>
       node.runtime.createSandbox({
         id,
         labels: podLabels(pod),

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Node, NodeStatus } from '../../api/generated/core-v1.ts';
 import type { Draft } from '../../api/object.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
+import type { Allocatable } from './allocatable.ts';
 import type { Machine } from './machine.ts';
 import type { Health } from './node-conditions.ts';
 import { nodeConditions } from './node-conditions.ts';
@@ -12,6 +13,7 @@ export interface NodeIdentity {
   port: number;
   maxPods: number;
   podCidr: string | undefined;
+  allocatable: Allocatable;
 }
 
 /** The Node as it is registered (kubelet_node_status.go initialNode). Pure. */
@@ -53,9 +55,16 @@ export function nodeStatus(
     ...hugepages(machine),
   };
   const extended = extendedResources(previous.capacity ?? {});
+  const { allocatable } = identity;
   return {
     capacity: { ...extended, ...capacity },
-    allocatable: { ...extended, ...capacity, memory: `${Math.floor(machine.memoryBytes / 1024) - 100 * 1024}Ki` },
+    allocatable: {
+      ...extended,
+      ...capacity,
+      cpu: Number.isInteger(allocatable.cpu) ? String(allocatable.cpu) : `${Math.floor(allocatable.cpu * 1000)}m`,
+      memory: `${Math.floor(allocatable.memory / 1024)}Ki`,
+      'ephemeral-storage': String(allocatable['ephemeral-storage']),
+    },
     conditions: nodeConditions(health, previous.conditions ?? [], now),
     addresses: [
       { type: 'InternalIP', address: identity.address },

@@ -1,4 +1,3 @@
-import { maxBytes, maxFiles } from '../log-rotation.ts';
 import type { NodeContext } from '../node-context.ts';
 
 /** GET /configz: the settings in force, as a KubeletConfiguration. */
@@ -18,10 +17,8 @@ export function configz(node: NodeContext, port: number): object {
       authorization: { mode: 'Webhook', webhook: { cacheAuthorizedTTL: '5m0s', cacheUnauthorizedTTL: '30s' } },
       clusterDomain: node.clusterDomain,
       clusterDNS: [node.dnsServiceIp],
-      maxPods: node.maxPods,
       cgroupRoot: `/vitrine-${node.paths.name}`,
-      containerLogMaxSize: `${maxBytes / 2 ** 20}Mi`,
-      containerLogMaxFiles: maxFiles,
+      ...node.configuration.settings,
       enableDebuggingHandlers: true,
       enableSystemLogHandler: true,
       podLogsDir: node.paths.podLogs,

@@ -1,0 +1,129 @@
+import { parseThresholds, type Threshold, type ThresholdMaps } from './eviction/thresholds.ts';
+import { quantityValue, wholeValue } from './quantity.ts';
+
+/** The fields of kubelet.config.k8s.io/v1beta1 KubeletConfiguration that this kubelet heeds, as they are written. */
+export interface KubeletConfigurationFile extends ThresholdMaps {
+  maxPods?: number;
+  podPidsLimit?: number;
+  evictionPressureTransitionPeriod?: string;
+  evictionMaxPodGracePeriod?: number;
+  imageGCHighThresholdPercent?: number;
+  imageGCLowThresholdPercent?: number;
+  imageMinimumGCAge?: string;
+  imageMaximumGCAge?: string;
+  containerLogMaxSize?: string;
+  containerLogMaxFiles?: number;
+  /** Amounts of cpu, memory, ephemeral-storage that Pods do not get. */
+  systemReserved?: Record<string, string>;
+  kubeReserved?: Record<string, string>;
+}
+
+/** The same, checked and in plain units. */
+export interface KubeletConfiguration {
+  /** The fields as they are written, defaults filled in. */
+  settings: KubeletConfigurationFile;
+  maxPods: number;
+  /** Most processes of one Pod; -1 for no limit. */
+  podPidsLimit: number;
+  thresholds: Threshold[];
+  /** How long a pressure condition stays after it was last seen. */
+  evictionPressureTransitionMs: number;
+  /** Most seconds of grace that a Pod evicted by a soft threshold gets. */
+  evictionMaxPodGraceSeconds: number;
+  imageGC: { highPercent: number; lowPercent: number; minimumAgeMs: number; maximumAgeMs: number };
+  containerLog: { maxBytes: number; maxFiles: number };
+  /** What Pods do not get: CPUs and bytes. */
+  reserved: Record<(typeof reservable)[number], number>;
+}
+
+const reservable = ['cpu', 'memory', 'ephemeral-storage'] as const;
+
+/**
+ * Kubernetes's defaults (kubelet/apis/config/v1beta1/defaults.go) but for two: 250 Pods, and 5 % of the disk instead of 10
+ * and 15, as single-machine distributions have it: those suit servers, not the disk that people work on.
+ */
+const defaults = {
+  maxPods: 250,
+  podPidsLimit: -1,
+  evictionHard: {
+    'memory.available': '100Mi',
+    'nodefs.available': '5%',
+    'nodefs.inodesFree': '5%',
+    'imagefs.available': '5%',
+    'imagefs.inodesFree': '5%',
+  },
+  evictionPressureTransitionPeriod: '5m0s',
+  evictionMaxPodGracePeriod: 0,
+  imageGCHighThresholdPercent: 85,
+  imageGCLowThresholdPercent: 80,
+  imageMinimumGCAge: '2m0s',
+  imageMaximumGCAge: '0s',
+  containerLogMaxSize: '10Mi',
+  containerLogMaxFiles: 5,
+  systemReserved: {},
+  kubeReserved: {},
+} satisfies KubeletConfigurationFile;
+
+/** Checks a configuration and fills in what it leaves out (kubelet/apis/config/validation). Pure. */
+export function kubeletConfiguration(file: KubeletConfigurationFile = {}): KubeletConfiguration {
+  const all = { ...defaults, ...file };
+  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = all;
+  for (const [field, least, most] of [
+    ['maxPods', 1, 100_000],
+    ['podPidsLimit', -1, 4_194_304],
+    ['evictionMaxPodGracePeriod', -1, 2 ** 31 - 1],
+    ['imageGCHighThresholdPercent', 0, 100],
+    ['imageGCLowThresholdPercent', 0, 100],
+    ['containerLogMaxFiles', 2, 1000],
+  ] as const) {
+    const value = all[field];
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new Error(
+        `invalid configuration: ${field} ${JSON.stringify(value)} must be a number from ${least} to ${most}`,
+      );
+  }
+  if (low >= high)
+    throw new Error(
+      `invalid configuration: imageGCLowThresholdPercent ${low} must be less than imageGCHighThresholdPercent ${high}`,
+    );
+  return {
+    settings: all,
+    maxPods: all.maxPods,
+    podPidsLimit: all.podPidsLimit,
+    thresholds: parseThresholds(all, goDurationMs),
+    evictionPressureTransitionMs: goDurationMs(all.evictionPressureTransitionPeriod),
+    evictionMaxPodGraceSeconds: all.evictionMaxPodGracePeriod,
+    imageGC: {
+      highPercent: high,
+      lowPercent: low,
+      minimumAgeMs: goDurationMs(all.imageMinimumGCAge),
+      maximumAgeMs: goDurationMs(all.imageMaximumGCAge),
+    },
+    containerLog: { maxBytes: wholeValue(all.containerLogMaxSize), maxFiles: all.containerLogMaxFiles },
+    reserved: reservations(all.systemReserved, all.kubeReserved),
+  };
+}
+
+function reservations(...maps: Record<string, string>[]): KubeletConfiguration['reserved'] {
+  const sum = { cpu: 0, memory: 0, 'ephemeral-storage': 0 };
+  for (const [name, amount] of maps.flatMap((map) => Object.entries(map))) {
+    const known = reservable.find((one) => one === name);
+    // Of processes only the eviction threshold is kept free.
+    if (!known && name !== 'pid') throw new Error(`invalid configuration: cannot reserve "${name}" resource`);
+    const value = quantityValue(amount);
+    if (value < 0) throw new Error(`invalid configuration: reservation of ${name} ${amount} must not be negative`);
+    if (known) sum[known] += value;
+  }
+  return sum;
+}
+
+const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** '1h2m3.5s' as time.ParseDuration of Go reads it, down to milliseconds. */
+export function goDurationMs(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
+  if (text === '0') return 0;
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
+    throw new Error(`invalid duration "${text}"`);
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0), 0);
+}
