@@ -174,12 +174,15 @@ export function commandLine({ cmdline, comm, state }: Process): string {
 export function podName(container: Container | undefined): string {
   const { pod, podUid } = container ?? {};
   if (pod) return pod.namespace === 'default' ? pod.name : `${pod.namespace}/${pod.name}`;
+  if (container?.podName) return printable(container.podName.replace(/^default\//, ''));
   return podUid === undefined ? '-' : `pod ${podUid}`;
 }
 
 export function containerName(container: Container | undefined): string {
   if (!container) return '-';
-  return container.name ?? `${container.runtime}:${printable(container.id.slice(0, 12))}`;
+  return (
+    (container.name && printable(container.name)) ?? `${container.runtime}:${printable(container.id.slice(0, 12))}`
+  );
 }
 
 /** What a process of the host belongs to: a Pod, a container, a cluster, a package, a unit. */

@@ -1,7 +1,8 @@
 import { controllerOf, type KubeObject } from '../api/object.ts';
+import type { ContainerHint, ForeignContainer } from '../linux/foreign-containers.ts';
 import type { ProcessInfo } from '../linux/proc.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
-import { monitoredContainer } from './monitor.ts';
+import { containerdTasks, monitoredContainer } from './monitor.ts';
 import { statusesOf } from './pod-phase.ts';
 import { type CgroupOwner, primaryCgroup, recogniseCgroup } from './recognise-cgroup.ts';
 import type { CgroupEntry, Container, HostFacts, Namespace, PodEntry, Process, Snapshot } from './snapshot.ts';
@@ -15,9 +16,11 @@ export interface JoinInput {
   takenAtMs?: number;
   /** Pid of whoever reads. */
   readerPid?: number;
+  /** Reads what other runtimes know of their containers. */
+  readForeign?(hint: ContainerHint): ForeignContainer | undefined;
 }
 
-/** Steps: 1. processes and their parents, 2. Pods and owners, 3. containers by cgroup and by status, 4. who is who in them, 5. namespaces. */
+/** Steps: 1. processes and their parents, 2. Pods and owners, 3. containers by cgroup and by status, 4. who is who in them, 5. what other runtimes call theirs, 6. namespaces. */
 export function joinSnapshot(input: JoinInput): Snapshot {
   const cgroups = new Map<string, CgroupEntry>();
   const owners = new Map<string, CgroupOwner>();
@@ -25,6 +28,7 @@ export function joinSnapshot(input: JoinInput): Snapshot {
   const pods = joinPods(input.objects);
   const containers = joinContainers(cgroups, owners, pods);
   assignRoles(processes, containers, owners);
+  describeForeign(containers, input.readForeign);
   return {
     takenAtMs: input.takenAtMs ?? Date.now(),
     host: input.host,
@@ -44,9 +48,10 @@ function joinProcesses(
   owners: Map<string, CgroupOwner>,
 ): Map<number, Process> {
   const byPid = new Map<number, Process>();
+  const tasks = containerdTasks(processes);
   for (const info of processes) {
     const cgroup = primaryCgroup(info.cgroups);
-    const owner = getOrMake(owners, cgroup, recogniseCgroup);
+    const owner = getOrMake(owners, cgroup, (path) => recogniseCgroup(path, tasks));
     const process: Process = {
       ...info,
       // Read after the count in stat: the list is what is shown, so it is what counts.
@@ -140,6 +145,7 @@ function newContainer(id: string, known: Partial<Container>): Container {
     pod: undefined,
     name: /-pause$|^pause-/.test(id) ? 'pause' : undefined,
     image: undefined,
+    podName: undefined,
     cgroup: '',
     processes: [],
     first: undefined,
@@ -192,6 +198,21 @@ function assignRoles(
   for (const container of containers.values()) {
     container.first = firstProcess(container);
     if (container.first) container.first.role = 'first';
+  }
+}
+
+/** Names, images and Pods that the API did not tell, from the state that docker, containerd, podman and CRI-O keep. */
+function describeForeign(containers: Map<string, Container>, read: JoinInput['readForeign']): void {
+  for (const container of containers.values()) {
+    if (container.runtime === 'vitrine' || !read) continue;
+    const { id, runtime, monitor, first } = container;
+    // A shim watches all containers of a Pod, but only the sandbox is named on its command line.
+    const watcher = monitor ?? first?.parent;
+    const found = read({ id, runtime, ...(watcher && { monitor: { pid: watcher.pid, cmdline: watcher.cmdline } }) });
+    // Runtimes whose containers have no other name: LXC, nspawn, ctr.
+    container.name ??= found?.name ?? (/^[0-9a-f]{64}$/.test(id) ? undefined : id);
+    container.image ??= found?.image;
+    container.podName = found?.pod;
   }
 }
 

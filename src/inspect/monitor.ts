@@ -8,6 +8,17 @@ export function monitoredContainer(comm: string, cmdline: string[]): string | un
   return undefined;
 }
 
+/** Cgroups of the containers that containerd's shims watch, which may have any name: '/namespace/id' (oci.WithCgroup). */
+export function containerdTasks(processes: { comm: string; cmdline: string[] }[]): Set<string> {
+  const shims = processes.filter(({ comm }) => comm.startsWith('containerd-shim'));
+  return new Set(
+    shims.map(
+      ({ cmdline }) =>
+        `/${optionValue(cmdline, ['-namespace', '--namespace'])}/${optionValue(cmdline, ['-id', '--id'])}`,
+    ),
+  );
+}
+
 function optionValue(cmdline: string[], names: string[]): string | undefined {
   const index = cmdline.findIndex((word) => names.includes(word));
   return index < 0 ? undefined : cmdline[index + 1];

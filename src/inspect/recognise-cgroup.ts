@@ -91,11 +91,14 @@ const runtimeOf: Record<string, ContainerRuntime> = {
   'buildah-': 'buildah',
 };
 
-export function recogniseCgroup(cgroup: string): CgroupOwner {
+/** `tasks`: cgroups that a shim of containerd is known to watch. */
+export function recogniseCgroup(cgroup: string, tasks: ReadonlySet<string> = new Set()): CgroupOwner {
   for (const [pattern, owner] of rules) {
     const match = pattern.exec(cgroup);
     if (match) return withUnit(owner(match.groups ?? {}), cgroup);
   }
+  const [, namespace, task] = cgroup.split('/');
+  if (tasks.has(`/${namespace}/${task}`)) return { container: { id: task!, runtime: 'containerd' } };
   return withUnit({}, cgroup);
 }
 

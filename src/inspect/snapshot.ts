@@ -3,6 +3,7 @@ import type { Pod, Service } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import { type CgroupReader, type CgroupReading, openCgroupReader } from '../linux/cgroup-reader.ts';
+import { readForeignContainer } from '../linux/foreign-containers.ts';
 import { type ProcessInfo, readProcess, readProcesses, type ThreadInfo } from '../linux/proc.ts';
 import { type ProcessDetails, readDetails, readPss } from '../linux/proc-details.ts';
 import { readBootTime } from '../linux/system-info.ts';
@@ -100,6 +101,8 @@ export interface Container {
   /** Name in the Pod; 'pause' for the one that holds a shared PID namespace. */
   name: string | undefined;
   image: string | undefined;
+  /** 'namespace/name' of the Pod as the state of a foreign runtime has it. */
+  podName: string | undefined;
   cgroup: string;
   /** In order of pid. */
   processes: Process[];
@@ -140,7 +143,10 @@ export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snaps
   const processes = readProcesses({ threads: options.threads ?? false });
   const host = readHost(cgroups);
   const join = () =>
-    joinSnapshot({ host, processes, users: readUsers(), objects, readCgroup: cgroups.read, readerPid: process.pid });
+    joinSnapshot({
+      ...{ host, processes, users: readUsers(), objects, readCgroup: cgroups.read, readerPid: process.pid },
+      readForeign: readForeignContainer,
+    });
   const snapshot = join();
   // A Pod that came after the list: its container is here, so ask once more.
   if (!client || !hasUnknownPod(snapshot)) return snapshot;

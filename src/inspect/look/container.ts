@@ -1,4 +1,3 @@
-import { readForeignContainer } from '../../linux/foreign-containers.ts';
 import { size } from '../size.ts';
 import type { CgroupUse, Container, Snapshot } from '../snapshot.ts';
 import { containerSteps } from './above.ts';
@@ -7,9 +6,7 @@ import { commandText, processNode } from './process.ts';
 
 /** A container of any runtime; names and images of foreign ones come from their state on disk. */
 export function lookAtContainer(container: Container, { snapshot }: LookContext): Look {
-  const foreign = container.runtime === 'vitrine' ? undefined : readForeignContainer(container.id, container.runtime);
-  const name = container.name ?? foreign?.name;
-  const image = container.image ?? foreign?.image;
+  const { name, image } = container;
   const reading = container.cgroup ? snapshot.readCgroup(container.cgroup) : undefined;
   const threads = container.processes.reduce((sum, { threadCount }) => sum + threadCount, 0);
   return {
@@ -23,7 +20,7 @@ export function lookAtContainer(container: Container, { snapshot }: LookContext)
         value: container.cluster ? `${container.runtime}, cluster ${container.cluster}` : container.runtime,
       },
       ...(image ? [{ name: 'image', value: image }] : []),
-      ...(foreign?.pod ? [{ name: 'pod', value: foreign.pod }] : []),
+      ...(container.podName ? [{ name: 'pod', value: container.podName }] : []),
       ...(container.monitor
         ? [{ name: 'monitor', value: `${container.monitor.pid} ${commandText(container.monitor)}`.slice(0, 120) }]
         : []),

@@ -1,4 +1,3 @@
-import { readForeignContainer } from '../../linux/foreign-containers.ts';
 import { type PackageInfo, readPackageOwners } from '../../linux/packages.ts';
 import type { Process, Snapshot } from '../snapshot.ts';
 import { describeLocal, isAnyAddress, isListening, isLoopback, type Socket } from '../sockets.ts';
@@ -115,12 +114,11 @@ export function withoutSecrets(cmdline: string[]): string[] {
 
 function containerOf({ container }: Process): SurveyService['container'] {
   if (!container) return null;
-  const foreign = container.runtime === 'vitrine' ? undefined : readForeignContainer(container.id, container.runtime);
   return {
     id: container.id,
     runtime: container.runtime,
-    name: container.name ?? foreign?.name ?? null,
-    image: container.image ?? foreign?.image ?? null,
+    name: container.name ?? null,
+    image: container.image ?? null,
     podUid: container.podUid ?? null,
   };
 }
