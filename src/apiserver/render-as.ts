@@ -1,8 +1,6 @@
 import type { KubeObject, ListMetadata } from '../api/object.ts';
 import { badRequest } from '../api/status-error.ts';
-import type { Call } from './backend.ts';
-
-type Rendering = Pick<Call, 'accepted' | 'resource' | 'request'>;
+import type { Rendering } from './render-table.ts';
 
 /** How this client wants to see one object: as a table or as metadata only. */
 export async function loadTransform(call: Rendering): Promise<(object: KubeObject) => object> {

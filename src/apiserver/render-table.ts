@@ -1,10 +1,16 @@
 import type { KubeObject, ListMetadata } from '../api/object.ts';
 import { badRequest } from '../api/status-error.ts';
 import type { Call } from './backend.ts';
+import type { Strategy } from './strategy.ts';
+
+/** Of a request, what its answer's form depends on. */
+export interface Rendering extends Pick<Call, 'accepted' | 'request'> {
+  resource: { strategy: Pick<Strategy, 'columns'> };
+}
 
 /** A meta.k8s.io Table: what `kubectl get` prints (apiserver pkg/registry/rest/table.go). */
 export function tableOf(
-  { accepted, request, resource }: Pick<Call, 'accepted' | 'resource' | 'request'>,
+  { accepted, request, resource }: Rendering,
   objects: KubeObject[],
   metadata: ListMetadata,
 ): object {

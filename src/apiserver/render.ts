@@ -3,6 +3,7 @@ import { apiVersionOf } from '../api/resource.ts';
 import type { Call } from './backend.ts';
 import type { Accepted } from './http/media-type.ts';
 import { contentTypes } from './http/media-type.ts';
+import type { Rendering } from './render-table.ts';
 import type { ApiResponse } from './request.ts';
 import type { CacheEntry } from './storage/cache-entry.ts';
 import { prepareViews, viewOf } from './views.ts';
@@ -19,11 +20,7 @@ export async function renderEntry(call: Call, entry: CacheEntry, status = 200): 
 }
 
 /** Any object or Status, in the negotiated format. */
-export async function renderObject(
-  call: Pick<Call, 'accepted' | 'resource' | 'request'>,
-  object: object,
-  status = 200,
-): Promise<ApiResponse> {
+export async function renderObject(call: Rendering, object: object, status = 200): Promise<ApiResponse> {
   const { accepted } = call;
   if (accepted.as === undefined) return encode(accepted, object, status);
   const { transformObject } = await import('./render-as.ts');
@@ -41,10 +38,7 @@ export async function renderList(call: Call, entries: CacheEntry[], metadata: Li
   };
   if (!isPlain(accepted)) {
     const items = entries.map((entry) => viewOf(entry, resource).object);
-    const list = { ...head, items };
-    if (accepted.as === undefined) return encode(accepted, list, 200);
-    const { transformList } = await import('./render-as.ts');
-    return encode(accepted, await transformList(call, items, metadata), 200);
+    return renderItems(call, head, items);
   }
   const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
   for (let i = 0; i < entries.length; i++) {
@@ -53,6 +47,18 @@ export async function renderList(call: Call, entries: CacheEntry[], metadata: Li
   }
   chunks.push(listEnd);
   return { status: 200, headers: { 'content-type': contentTypes.json }, body: chunks };
+}
+
+/** A list of any objects, in the negotiated format. */
+export async function renderItems(
+  call: Rendering,
+  head: { kind: string; apiVersion: string; metadata: ListMetadata },
+  items: KubeObject[],
+): Promise<ApiResponse> {
+  const { accepted } = call;
+  if (accepted.as === undefined) return encode(accepted, { ...head, items }, 200);
+  const { transformList } = await import('./render-as.ts');
+  return encode(accepted, await transformList(call, items, head.metadata), 200);
 }
 
 export function isPlain(accepted: Accepted): boolean {

@@ -48,6 +48,7 @@ export interface ApiServerCore {
   reader: ObjectReader;
   resources: ServedResources;
   webhooks: WebhookClient;
+  kubelet: KubeletCredentials | undefined;
   /** Calls into the server; only once it has started. */
   transport(user: UserInfo): LocalTransport;
 }
@@ -100,7 +101,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   setMaxListeners(0, shutdown.signal);
   const transport = (user: UserInfo) => localTransport((request) => handle(request), user);
   const webhooks = createWebhookClient(reader);
-  const plugins = options.plugins({ reader, resources, webhooks, transport });
+  const plugins = options.plugins({ reader, resources, webhooks, kubelet: options.kubelet, transport });
   const metrics = new RequestMetrics();
   const allocation = new ServiceAllocation({
     serviceCidr: options.serviceCidr,

@@ -23,6 +23,9 @@ import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from
 import { type ClusterAuthorizer, createAuthorizer } from './authorization/authorizers.ts';
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
+import { metricsGroup, metricsVersion } from './metrics-api/metrics-objects.ts';
+import { metricsPaths, metricsResources } from './metrics-api/metrics-paths.ts';
+import { ResourceMetrics } from './metrics-api/resource-metrics.ts';
 import { openApiPaths } from './openapi/openapi-paths.ts';
 import { validatingPolicies } from './policies/validating-policies.ts';
 import type { PathHandler } from './router.ts';
@@ -45,7 +48,7 @@ export interface StandardOptions {
 
 /** The authenticators, authorizers, admission plugins and paths of a Kubernetes cluster as it comes. */
 export function standardPlugins(options: StandardOptions): (core: ApiServerCore) => ApiServerPlugins {
-  return ({ reader, resources, webhooks, transport }) => {
+  return ({ reader, resources, webhooks, kubelet, transport }) => {
     const { clock, log, serviceAccountKey, serverAddress, frontProxy } = options;
     const services = new ApiServices({
       reader,
@@ -54,6 +57,9 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       clock,
       log: log.child('aggregation'),
     });
+    const metrics = new ResourceMetrics({ reader, kubelet, clock, log: log.child('metrics') });
+    /** An extension server for metrics.k8s.io, such as metrics-server, takes the place of our own figures. */
+    const ownMetrics = () => (services.find(metricsGroup, metricsVersion) ? [] : metricsResources);
     const tokens = new ServiceAccountTokens({ reader, clock, keyPem: serviceAccountKey });
     const authorizer = createAuthorizer({ reader, nodeRules });
     const admission = builtinAdmission({ reader, authorizer, clock });
@@ -69,7 +75,10 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         ...admission.afterWebhooks,
       ],
       started: () => services.start(),
-      stopped: () => services.stop(),
+      stopped: () => {
+        services.stop();
+        metrics.stop();
+      },
       actions: actionsOf({ reader, clock }, tokens, authorizer),
       paths: [
         openIdPaths(tokens),
@@ -77,11 +86,16 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
           served: mergedResources(
             () => resources.all(),
             () => services.resources(),
+            ownMetrics,
           ),
           serverAddress,
         }),
-        openApiPaths({ served: () => resources.all(), version: `v${kubernetesVersion}` }),
+        openApiPaths({
+          served: mergedResources(() => resources.all(), ownMetrics),
+          version: `v${kubernetesVersion}`,
+        }),
         aggregationPaths({ services, reader, frontProxy }),
+        metricsPaths({ metrics, reader, clock }),
       ],
     };
   };

@@ -1,17 +1,17 @@
 import type { DiscoverableResource } from '../discovery/served-groups.ts';
 
-/** What this server and extension servers serve, as one list; a new array after every change of either. */
-export function mergedResources(
-  own: () => readonly DiscoverableResource[],
-  others: () => readonly DiscoverableResource[],
-): () => readonly DiscoverableResource[] {
-  let from: [readonly DiscoverableResource[], readonly DiscoverableResource[]] | undefined;
-  let merged: readonly DiscoverableResource[] = [];
+/** What several sources serve, as one list; a new array after every change of one of them. */
+export function mergedResources<T extends DiscoverableResource>(
+  ...sources: (() => readonly T[])[]
+): () => readonly T[] {
+  let from: (readonly T[])[] = [];
+  let merged: readonly T[] = [];
   return () => {
-    const [mine, theirs] = [own(), others()];
-    if (from?.[0] === mine && from[1] === theirs) return merged;
-    from = [mine, theirs];
-    merged = theirs.length > 0 ? [...mine, ...theirs] : mine;
+    const now = sources.map((source) => source());
+    if (now.every((list, i) => list === from[i])) return merged;
+    from = now;
+    const some = now.filter((list) => list.length > 0);
+    merged = some.length === 1 ? some[0]! : some.flat();
     return merged;
   };
 }

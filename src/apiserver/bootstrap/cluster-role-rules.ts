@@ -36,6 +36,8 @@ export const clusterRoleRules: Record<string, PolicyRule[]> = {
     allow(readWrite, 'coordination.k8s.io', 'leases'),
     allow(write, 'resource.k8s.io', 'resourceclaims resourceclaimtemplates'),
   ],
+  // As metrics-server brings it.
+  'system:aggregated-metrics-reader': [allow(read, 'metrics.k8s.io', 'nodes pods')],
   'system:aggregate-to-view': [
     allow(
       read,

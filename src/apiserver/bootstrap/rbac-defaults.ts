@@ -28,16 +28,18 @@ function defaultMetadata(name: string, namespace?: string, labels: Record<string
 /** What a kubelet may do apart from what the node authorizer decides by itself. */
 export const nodeRules: PolicyRule[] = clusterRoleRules['system:node']!;
 
+const viewers = ['system:aggregate-to-view', 'system:aggregated-metrics-reader'];
 /** admin includes edit, edit includes view; each gathers the rules of roles with its label. */
 const aggregates: Record<string, { into?: string; parts: string[] }> = {
-  admin: { parts: ['system:aggregate-to-admin', 'system:aggregate-to-edit', 'system:aggregate-to-view'] },
-  edit: { into: 'admin', parts: ['system:aggregate-to-edit', 'system:aggregate-to-view'] },
-  view: { into: 'edit', parts: ['system:aggregate-to-view'] },
+  admin: { parts: ['system:aggregate-to-admin', 'system:aggregate-to-edit', ...viewers] },
+  edit: { into: 'admin', parts: ['system:aggregate-to-edit', ...viewers] },
+  view: { into: 'edit', parts: viewers },
 };
 const aggregateParts: Record<string, string> = {
   'system:aggregate-to-admin': 'admin',
   'system:aggregate-to-edit': 'edit',
   'system:aggregate-to-view': 'view',
+  'system:aggregated-metrics-reader': 'view',
 };
 
 export function defaultClusterRoles(): Draft<ClusterRole>[] {

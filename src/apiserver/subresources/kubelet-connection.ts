@@ -22,6 +22,10 @@ export function kubeletAddress(backend: Backend, nodeName: string): Address {
   const { prefix } = backend.served(nodes)!;
   const node = backend.cache.resource(prefix).get(prefix + nodeName)?.object as Node | undefined;
   if (!node) throw internalError(`node ${JSON.stringify(nodeName)} not found`);
+  return kubeletAddressOf(node);
+}
+
+export function kubeletAddressOf(node: Node): Address {
   const host = addressOf(node);
   if (!host) throw internalError(`no preferred addresses found; known addresses: []`);
   return { host, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || 10250 };
