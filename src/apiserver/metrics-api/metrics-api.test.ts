@@ -65,10 +65,17 @@ describe('figures of a kubelet', () => {
 describe('metrics.k8s.io', () => {
   const web = { metadata: { name: 'web', namespace: 'default', labels: { app: 'web' } }, spec: { nodeName: 'n' } };
   const running = { ...web, status: { phase: 'Running' } } as unknown as Pod;
-  const pending = { ...running, metadata: { ...web.metadata, name: 'half' }, status: { phase: 'Pending' } } as Pod;
+  const pending = {
+    ...running,
+    metadata: { ...web.metadata, name: 'half' },
+    status: { phase: 'Pending' },
+  } as unknown as Pod;
   const node = { metadata: { name: 'n', labels: { os: 'linux' } } } as unknown as Node;
   const objects: Record<string, KubeObject[]> = { pods: [running, pending], nodes: [node] };
-  const reader = { get: () => undefined, list: ({ resource }) => objects[resource] } as unknown as ObjectReader;
+  const reader = {
+    get: () => undefined,
+    list: ({ resource }: { resource: string }) => objects[resource],
+  } as unknown as ObjectReader;
   const scrapes = new Map([['n', { before: parseScrape(scrape(1000, 1)), last: parseScrape(scrape(3000, 2)) }]]);
   const metrics = { scrapes: async () => scrapes } as unknown as ResourceMetrics;
   const handle = metricsPaths({ metrics, reader, clock: new FakeClock(4000) });
