@@ -14,6 +14,7 @@ import { Watch } from './watchers.ts';
 
 /** The whole contract in memory, for tests: nothing is durable, everything else is as in the real stores. */
 export class MemoryStore implements Store {
+  readonly shared = false;
   /** As etcd, the empty store is at revision 1: 0 means "no revision" everywhere. */
   #revision = 1;
   #compacted = 0;
@@ -45,6 +46,7 @@ export class MemoryStore implements Store {
   async put(key: string, value: Uint8Array, expectedRevision: number, options: PutOptions = {}): Promise<WriteResult> {
     const previous = this.#at(key, this.#revision);
     if ((previous?.modRevision ?? 0) !== expectedRevision) return { ok: false, current: previous };
+    if (options.guard && !this.#isUnchanged(options.guard)) return { ok: false, current: previous };
     const revision = this.#revision + 1;
     const createRevision = previous?.createRevision ?? revision;
     // Callers may go on using their buffer.
@@ -98,6 +100,11 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#watches.clear();
+  }
+
+  #isUnchanged({ start, end, revision }: Required<PutOptions>['guard']): boolean {
+    const keys = [...this.#versions.keys()].filter((key) => key >= start && key < end);
+    return keys.every((key) => (this.#at(key, this.#revision)?.modRevision ?? 0) <= revision);
   }
 
   #at(key: string, revision: number): KeyValue | undefined {

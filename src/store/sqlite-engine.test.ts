@@ -3,16 +3,18 @@ import { test } from 'node:test';
 import { SqliteEngine } from './sqlite-engine.ts';
 
 const value = Buffer.from('v');
+const put = (engine: SqliteEngine, key: string, bytes: Uint8Array, expected: number, expiresMs: number | null) =>
+  engine.put(key, bytes, { expected, expiresMs, guard: undefined });
 
 test('a rolled back transaction leaves rows, revision, expiry and compaction as they were', () => {
   const engine = new SqliteEngine(':memory:');
   engine.begin();
-  engine.put('a', value, 0, 5000);
+  put(engine, 'a', value, 0, 5000);
   engine.commit();
   const before = engine.revision;
   engine.begin();
-  engine.put('a', Buffer.from('w'), before, null);
-  engine.put('b', value, 0, 1000);
+  put(engine, 'a', Buffer.from('w'), before, null);
+  put(engine, 'b', value, 0, 1000);
   engine.compact(before + 1);
   engine.rollback();
   assert.equal(engine.revision, before);
@@ -20,7 +22,7 @@ test('a rolled back transaction leaves rows, revision, expiry and compaction as 
   assert.equal(engine.nextExpiry(), 5000);
   assert.equal(engine.range('a', 'c', before, 0, () => {}).count, 1);
   engine.begin();
-  assert.equal(engine.put('b', value, 0, null).change?.revision, before + 1);
+  assert.equal(put(engine, 'b', value, 0, null).change?.revision, before + 1);
   engine.commit();
   engine.close();
 });
@@ -28,8 +30,8 @@ test('a rolled back transaction leaves rows, revision, expiry and compaction as 
 test('a lost compare-and-swap leaves the expiry of the key in place', () => {
   const engine = new SqliteEngine(':memory:');
   engine.begin();
-  engine.put('a', value, 0, 5000);
-  assert.equal(engine.put('a', value, 77, null).change, undefined);
+  put(engine, 'a', value, 0, 5000);
+  assert.equal(put(engine, 'a', value, 77, null).change, undefined);
   engine.commit();
   assert.equal(engine.nextExpiry(), 5000);
   engine.begin();
@@ -46,7 +48,7 @@ test('a lost compare-and-swap leaves the expiry of the key in place', () => {
 test('compaction is swept in steps until one row a key is left', () => {
   const engine = new SqliteEngine(':memory:');
   engine.begin();
-  for (let n = 0, revision = 0; n < 3500; n++) revision = engine.put('a', value, revision, null).change!.revision;
+  for (let n = 0, revision = 0; n < 3500; n++) revision = put(engine, 'a', value, revision, null).change!.revision;
   engine.compact(engine.revision);
   engine.commit();
   let steps = 0;

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { openDatabase } from './sqlite-schema.ts';
-import { CompactedError, FutureRevisionError } from './store.ts';
+import { CompactedError, FutureRevisionError, type PutOptions } from './store.ts';
 
 /** A row of a key, as the engine hands it out. */
 export interface Version {
@@ -17,6 +17,13 @@ export interface Change {
   /** Undefined: deleted. */
   value: Uint8Array | undefined;
   previous: Version | undefined;
+}
+
+export interface PutRules {
+  expected: number;
+  /** Unix time at which the key goes. */
+  expiresMs: number | null;
+  guard: PutOptions['guard'];
 }
 
 type Row = [
@@ -86,10 +93,12 @@ export class SqliteEngine {
   }
 
   /** Writes if the key is at `expected`; otherwise `change` is undefined and `current` says what is there. */
-  put(key: string, value: Uint8Array, expected: number, expiresMs: number | null) {
+  put(key: string, value: Uint8Array, { expected, expiresMs, guard }: PutRules) {
     const row = this.#sql.newestOf.get(key) as unknown as Row | undefined;
     const current = toVersion(row);
     if ((current?.modRevision ?? 0) !== expected) return { current, change: undefined };
+    if (guard && this.#sql.changedSince.get(guard.start, guard.end, guard.revision))
+      return { current, change: undefined };
     const revision = ++this.#revision;
     const createRevision = current?.createRevision ?? revision;
     this.#keepForever(row);
@@ -230,6 +239,8 @@ const statements = {
   changes: `SELECT ${qualified('row')}, ${qualified('old')} FROM history AS row
     LEFT JOIN history AS old ON old.revision = row.previous_revision
     WHERE row.revision > ?1 AND row.key >= ?2 AND row.key < ?3 ORDER BY row.revision LIMIT ?4`,
+  changedSince: `SELECT 1 FROM history AS row WHERE revision > ?3 AND key >= ?1 AND key < ?2 AND deleted = 0
+    AND NOT EXISTS (SELECT 1 FROM history AS later WHERE later.key = row.key AND later.revision > row.revision) LIMIT 1`,
   expired: 'SELECT key, revision FROM history WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?',
   nextExpiry: 'SELECT min(expires_ms) FROM history WHERE expires_ms IS NOT NULL',
   setCompacted: 'UPDATE compaction SET revision = ?',

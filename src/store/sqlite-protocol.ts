@@ -1,3 +1,5 @@
+import type { PutOptions } from './store.ts';
+
 /**
  * What the store and its thread say to each other: one message per batch and direction, values packed end to end into
  * one buffer that is transferred, so that neither side copies more than once or clones many small buffers.
@@ -10,7 +12,7 @@ export interface RequestBatch {
 }
 
 export type Request =
-  | { op: 'put'; key: string; length: number; expected: number; ttlMs: number }
+  | { op: 'put'; key: string; length: number; expected: number; ttlMs: number; guard: PutOptions['guard'] }
   | { op: 'delete'; key: string; expected: number }
   | { op: 'get'; key: string }
   | { op: 'range'; start: string; end: string; revision: number | undefined; limit: number }
@@ -61,7 +63,7 @@ export interface PackedError {
   name: string;
   message: string;
   /** For CompactedError and FutureRevisionError: the arguments of their constructors. */
-  revisions?: [number, number];
+  revisions?: [asked: number, other: number | undefined];
 }
 
 /** Collects bytes end to end. */

@@ -68,7 +68,8 @@ function answer(request: Request, values: Unpacker, packer: Packer): Reply {
   switch (request.op) {
     case 'put': {
       const expiresMs = request.ttlMs > 0 ? Date.now() + request.ttlMs : null;
-      const { change, current } = engine.put(request.key, values.take(request.length), request.expected, expiresMs);
+      const { key, length, expected, guard } = request;
+      const { change, current } = engine.put(key, values.take(length), { expected, expiresMs, guard });
       if (!change) return { kind: 'conflict', current: current && packVersion(current, packer) };
       if (expiresMs !== null) planExpiry(expiresMs);
       return { kind: 'written', change: packChange({ ...change, value: undefined }, false, packer) };

@@ -71,6 +71,7 @@ type Answer =
   | { kind: 'failed'; error: Error };
 
 class SqliteStore implements Store {
+  readonly shared = false;
   readonly #worker: Worker;
   readonly #file: string;
   /** Requests of this turn of the event loop, or since the thread has enough to do, sent together. */
@@ -121,7 +122,8 @@ class SqliteStore implements Store {
 
   async put(key: string, value: Uint8Array, expected: number, options: PutOptions = {}): Promise<WriteResult> {
     const ttlMs = Math.ceil((options.ttlSeconds ?? 0) * 1000);
-    return toResult(await this.#send({ op: 'put', key, length: value.length, expected, ttlMs }, value));
+    const { guard } = options;
+    return toResult(await this.#send({ op: 'put', key, length: value.length, expected, ttlMs, guard }, value));
   }
 
   async delete(key: string, expected: number): Promise<WriteResult> {
@@ -285,7 +287,7 @@ function unpackVersion({ key, createRevision, modRevision, length }: PackedVersi
 
 function unpackError({ name, message, revisions }: PackedError): Error {
   if (revisions && name === 'CompactedError') return new CompactedError(...revisions);
-  if (revisions && name === 'FutureRevisionError') return new FutureRevisionError(...revisions);
+  if (revisions && name === 'FutureRevisionError') return new FutureRevisionError(revisions[0], revisions[1] ?? 0);
   return new Error(message);
 }
 

@@ -4,7 +4,10 @@
  * are interchangeable. It knows nothing about Kubernetes.
  */
 export interface Store {
-  /** The newest revision that is durable. Grows by one with each write. */
+  /** Whether others may write to it at the same time: then what is in memory must be compared with `currentRevision`. */
+  readonly shared: boolean;
+
+  /** The revision of the newest write that is durable. Grows with each write; keys that expire need not be counted. */
   currentRevision(): Promise<number>;
 
   get(key: string): Promise<KeyValue | undefined>;
@@ -59,8 +62,13 @@ export interface RangeResult {
 }
 
 export interface PutOptions {
-  /** The key goes away by itself after this many seconds (Events). */
+  /** The key goes away by itself after this many seconds, or a little later (Events). */
   ttlSeconds?: number;
+  /**
+   * Refuses the write if any key that is in [start, end) now was written after `revision`: for what was decided on all
+   * of them. A result with ok: false whose `current` is at the expected revision tells of it.
+   */
+  guard?: { start: string; end: string; revision: number };
 }
 
 export type WriteResult =
@@ -71,7 +79,7 @@ export type WriteResult =
 export interface StoreEvent {
   type: 'put' | 'delete';
   key: string;
-  /** The revision of this change. */
+  /** The revision of this change. Keys that expire together may share one; their events then come in one batch. */
   revision: number;
   /** The new value; undefined on delete. */
   value: Uint8Array | undefined;
@@ -87,10 +95,12 @@ export interface Watcher {
 
 /** The asked revision is older than the last compaction. */
 export class CompactedError extends Error {
-  readonly compactRevision: number;
+  /** Not every store tells. */
+  readonly compactRevision: number | undefined;
 
-  constructor(revision: number, compactRevision: number) {
-    super(`revision ${revision} was compacted: the oldest that is kept is ${compactRevision}`);
+  constructor(revision: number, compactRevision: number | undefined) {
+    const kept = compactRevision === undefined ? '' : `: the oldest that is kept is ${compactRevision}`;
+    super(`revision ${revision} was compacted${kept}`);
     this.name = 'CompactedError';
     this.compactRevision = compactRevision;
   }
