@@ -113,8 +113,11 @@ directory=$1 repository=$2 pids=$3 root=$1/root
 mount -t tmpfs none $directory
 mkdir $directory/upper $directory/work $root
 mount -t overlay overlay -o lowerdir=/,upperdir=$directory/upper,workdir=$directory/work $root
-for each in sys dev run $([ $pids = true ] || echo proc); do mount --rbind /$each $root/$each; done
-if [ $pids = true ]; then mount -t proc proc $root/proc; fi
+for each in sys dev $([ $pids = true ] || echo proc run); do mount --rbind /$each $root/$each; done
+if [ $pids = true ]; then
+  mount -t proc proc $root/proc
+  mount -t tmpfs none $root/run
+fi
 mkdir -p $root$repository
 mount --rbind $repository $root$repository
 mount -t tmpfs none $root/tmp

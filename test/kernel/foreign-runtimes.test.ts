@@ -47,7 +47,7 @@ before(async () => {
 
 after(async () => {
   await host?.stop();
-  for (const container of snapshot ? ours() : []) await removeCgroup(container.cgroup);
+  removeCgroups();
 });
 
 const ours = (): Container[] =>
@@ -55,22 +55,26 @@ const ours = (): Container[] =>
     processes.some(({ cmdline }) => cmdline[0] === '/bin/sleep' && /^733\d$/.test(cmdline[1] ?? '')),
   );
 
-/** Empty ones, in all hierarchies, with the parents that the runtimes made. */
-async function removeCgroup(cgroup: string): Promise<void> {
-  const [, top] = cgroup.split('/');
-  for (const hierarchy of ['', ...fs.readdirSync('/sys/fs/cgroup')])
-    for (const name of [cgroup, `/${top}`, cgroup.replace('payload', 'monitor'), '/lxc.pivot'])
-      try {
-        fs.rmdirSync(path.join('/sys/fs/cgroup', hierarchy, name));
-      } catch {
-        // Not in this hierarchy.
-      }
+/** Empty ones that the runtimes left, in all hierarchies. */
+function removeCgroups(): void {
+  const remove = (directory: string): void => {
+    for (const entry of fs.readdirSync(directory, { withFileTypes: true }))
+      if (entry.isDirectory()) remove(path.join(directory, entry.name));
+    fs.rmdirSync(directory);
+  };
+  const root = '/sys/fs/cgroup';
+  for (const hierarchy of [
+    '.',
+    ...fs.readdirSync(root, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? e.name : [])),
+  ])
+    for (const name of fs.readdirSync(path.join(root, hierarchy)))
+      if (/vitrine-test-(podman|team|box)/.test(name)) remove(path.join(root, hierarchy, name));
 }
 
 test('containers of podman, plain containerd and LXC have their runtime, name, image and monitor', options, () => {
-  const seen = ours().map(({ runtime, name, id, image, processes, first, monitor }) => ({
+  const seen = ours().map(({ runtime, name, image, processes, first, monitor }) => ({
     runtime,
-    name: runtime === 'lxc' ? id : name,
+    name,
     image,
     command: processes.map(({ cmdline }) => cmdline.join(' ')),
     first: first?.innerPid,

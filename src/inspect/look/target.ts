@@ -18,7 +18,9 @@ export function parseTarget(text: string): Target {
   const namespace = /^(mnt|net|pid|ipc|uts|user|cgroup|time):\[?(\d+)\]?$/.exec(text);
   if (namespace) return { type: 'namespace', inode: Number(namespace[2]), kind: namespace[1] };
   const port = /^(?:(tcp|udp):|(\S*?):)?:?(\d+)(?:\/(tcp|udp))?$/.exec(text);
-  if (port && /[:/]/.test(text)) return portTarget(port);
+  // 'redis:7' is an image.
+  if (port && /[:/]/.test(text) && /^(|\*|localhost|[\d.]+|\[?[0-9a-f:.]+\]?)$/i.test(port[2] ?? ''))
+    return portTarget(port);
   if (/^\d+\.\d+\.\d+\.\d+$|^[0-9a-f]*:[0-9a-f:]+$/i.test(text)) return { type: 'address', address: text };
   if (text.startsWith('/sys/fs/cgroup/')) return { type: 'path', path: text };
   if (text.startsWith('/') || text.startsWith('@')) return { type: 'path', path: text };
