@@ -22,6 +22,7 @@ Shows everything about one thing: what it is part of, what it is, what is part o
   :80, udp:53, 10.0.0.1:80  a port: who listens there, which Service leads there
   10.67.0.5                 an address of a Pod, Service or node
   /run/x.sock, @name        a UNIX socket
+  socket:[39790]            a socket by its inode, as /proc/PID/fd has it
   /var/lib/x                a file or directory: who has it open, runs it, maps it, works in it
   /system.slice/x.service   a cgroup, also below /sys/fs/cgroup
   4026531840, net:[…]       a namespace by its inode

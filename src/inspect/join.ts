@@ -13,6 +13,8 @@ export interface JoinInput {
   users: Map<number, string>;
   objects: ClusterObjects;
   readCgroup: Snapshot['readCgroup'];
+  readPressure?: Snapshot['readPressure'];
+  readRules?: Snapshot['readRules'];
   takenAtMs?: number;
   /** Pid of whoever reads. */
   readerPid?: number;
@@ -39,6 +41,8 @@ export function joinSnapshot(input: JoinInput): Snapshot {
     pods,
     objects: input.objects,
     readCgroup: input.readCgroup,
+    readPressure: input.readPressure ?? (() => ({})),
+    readRules: input.readRules ?? (() => undefined),
   };
 }
 

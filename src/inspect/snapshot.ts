@@ -2,8 +2,15 @@ import os from 'node:os';
 import type { Pod, Service } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
-import { type CgroupReader, type CgroupReading, openCgroupReader } from '../linux/cgroup-reader.ts';
+import {
+  type CgroupReader,
+  type CgroupReading,
+  openCgroupReader,
+  type Pressure,
+  type Pressures,
+} from '../linux/cgroup-reader.ts';
 import { readForeignContainer } from '../linux/foreign-containers.ts';
+import { listRuleset } from '../linux/nftables.ts';
 import { type ProcessInfo, readProcess, readProcesses, type ThreadInfo } from '../linux/proc.ts';
 import { type ProcessDetails, readDetails, readPss } from '../linux/proc-details.ts';
 import { readBootTime } from '../linux/system-info.ts';
@@ -11,6 +18,7 @@ import { type ClusterObjects, listObjects, noObjects } from './cluster-objects.t
 import { joinSnapshot } from './join.ts';
 import type { ContainerRuntime } from './recognise-cgroup.ts';
 import { isSelected } from './resolve.ts';
+import type { NftObject } from './service-rules.ts';
 import { readUsers } from './users.ts';
 
 /** What one process is asked for on demand, as it costs some files each: executable, files against their limit, PSS. */
@@ -47,6 +55,10 @@ export interface Snapshot {
   objects: ClusterObjects;
   /** Use and limits now, read when asked for. */
   readCgroup: CgroupReader['read'];
+  /** How long its tasks waited for CPU, memory and IO; without a path: those of the machine. */
+  readPressure: CgroupReader['readPressure'];
+  /** What nftables does in the reader's network; undefined when it may not be seen. Read at the first call. */
+  readRules(): NftObject[] | undefined;
 }
 
 /** The threads of a process of a snapshot that was taken without them; undefined when it has ended since. */
@@ -62,6 +74,7 @@ export function servicesOf(pod: PodEntry | undefined, { services }: ClusterObjec
 
 export type Thread = ThreadInfo;
 export type CgroupUse = CgroupReading;
+export type { Pressure, Pressures };
 
 export interface HostFacts {
   hostname: string;
@@ -145,6 +158,8 @@ export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snaps
   const join = () =>
     joinSnapshot({
       ...{ host, processes, users: readUsers(), objects, readCgroup: cgroups.read, readerPid: process.pid },
+      readPressure: cgroups.readPressure,
+      readRules: once(listRuleset),
       readForeign: readForeignContainer,
     });
   const snapshot = join();
@@ -152,6 +167,14 @@ export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snaps
   if (!client || !hasUnknownPod(snapshot)) return snapshot;
   objects = await listObjects(client, options.objects ?? 'pods');
   return join();
+}
+
+function once<T>(read: () => T): () => T {
+  let known: { value: T } | undefined;
+  return () => {
+    known ??= { value: read() };
+    return known.value;
+  };
 }
 
 function readHost(cgroups: CgroupReader): HostFacts {

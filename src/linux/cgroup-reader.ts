@@ -13,10 +13,22 @@ export interface CgroupReading extends CgroupUsage {
   pidsLimit: number | undefined;
 }
 
+/** How long tasks waited for a resource (Documentation/accounting/psi.rst): percent of the last 10 and 60 seconds. */
+export interface Pressure {
+  /** At least one waited. */
+  some: { avg10: number; avg60: number; totalMicroseconds: number };
+  /** All waited; the kernel has none for the CPU of the whole machine. */
+  full: { avg10: number; avg60: number; totalMicroseconds: number } | undefined;
+}
+
+export type Pressures = Partial<Record<'cpu' | 'memory' | 'io', Pressure>>;
+
 export interface CgroupReader {
   version: 'v1' | 'hybrid' | 'v2';
   /** undefined when there is no such cgroup (any more). */
   read(cgroup: string): CgroupReading | undefined;
+  /** Of a cgroup of v2 (in the hybrid layout: of the same path there), or of the machine; {} where the kernel does not count it. */
+  readPressure(cgroup?: string): Pressures;
 }
 
 /** Reads the cgroup file systems without the kernel thread: no system call but reading files, no privilege needed. */
@@ -27,6 +39,10 @@ export function openCgroupReader(): CgroupReader {
   const unified = tree.version === 'v2';
   return {
     version: tree.version,
+    readPressure: (cgroup) => {
+      if (cgroup === undefined || cgroup === '/') return pressures((name) => readOr(`/proc/pressure/${name}`));
+      return tree.unified ? pressures((name) => readOr(path.join(tree.unified!, cgroup, `${name}.pressure`))) : {};
+    },
     read: (cgroup) => {
       if (!tree.roots.some((root) => fs.existsSync(path.join(root, cgroup)))) return undefined;
       const read = (controller: string, file: string) => {
@@ -41,6 +57,21 @@ export function openCgroupReader(): CgroupReader {
       };
     },
   };
+}
+
+function pressures(read: (name: string) => string): Pressures {
+  const found: Pressures = {};
+  for (const name of ['cpu', 'memory', 'io'] as const) {
+    const text = read(name);
+    const some = pressureLine(text, 'some');
+    if (some) found[name] = { some, full: pressureLine(text, 'full') };
+  }
+  return found;
+}
+
+function pressureLine(text: string, kind: string): Pressure['some'] | undefined {
+  const match = new RegExp(`^${kind} avg10=(\\S+) avg60=(\\S+) avg300=\\S+ total=(\\d+)`, 'm').exec(text);
+  return match ? { avg10: Number(match[1]), avg60: Number(match[2]), totalMicroseconds: Number(match[3]) } : undefined;
 }
 
 /** 'QUOTA PERIOD' in microseconds, or 'max PERIOD'. */

@@ -6,14 +6,16 @@ export type NftRun = (script: string) => string;
 
 /** NFT_CTX_OUTPUT_HANDLE: lists say the handle of each rule, by which it can be deleted. */
 const outputHandles = 1 << 3;
+/** NFT_CTX_OUTPUT_JSON: lists are what `nft -j` prints (libnftables-json(5)). */
+const outputJson = 1 << 4;
 
 /** Loads the library at the first use. A context keeps no ruleset between runs, so what others change is seen. */
-export function openNftables(): NftRun {
+export function openNftables(flags = outputHandles): NftRun {
   const library = koffi.load('libnftables.so.1');
   const context = library.func('void *nft_ctx_new(uint32_t flags)')(0);
   library.func('int nft_ctx_buffer_output(void *context)')(context);
   library.func('int nft_ctx_buffer_error(void *context)')(context);
-  library.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)')(context, outputHandles);
+  library.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)')(context, flags);
   const run = library.func('int nft_run_cmd_from_buffer(void *context, const char *commands)');
   const output = library.func('const char *nft_ctx_get_output_buffer(void *context)');
   const errors = library.func('const char *nft_ctx_get_error_buffer(void *context)');
@@ -24,6 +26,15 @@ export function openNftables(): NftRun {
     if (failed) throw nftError(firstLine(message) || 'unknown error');
     return text;
   };
+}
+
+/** Everything that nftables has in the reader's network namespace; undefined when it may not be seen, or cannot. */
+export function listRuleset(): Record<string, unknown>[] | undefined {
+  try {
+    return (JSON.parse(openNftables(outputJson)('list ruleset')) as { nftables: Record<string, unknown>[] }).nftables;
+  } catch {
+    return undefined;
+  }
 }
 
 function nftError(message: string): Error {

@@ -1,6 +1,6 @@
 import type { Process } from '../snapshot.ts';
 import { containerStep, containerSteps } from './above.ts';
-import { readingFacts } from './container.ts';
+import { pressureFacts, readingFacts } from './container.ts';
 import type { Look, LookContext } from './look.ts';
 import { group, processNode } from './process.ts';
 
@@ -25,6 +25,7 @@ export function lookAtCgroup(path: string, { snapshot }: LookContext): Look | un
         value: `${members.length}, ${below.reduce((sum, { processes }) => sum + processes.length, 0)} in cgroups below`,
       },
       ...(reading ? readingFacts(reading) : []),
+      ...pressureFacts(wanted, snapshot),
     ],
     below: [
       ...members.filter(({ parent }) => !parent || !members.includes(parent)).map(processNode),

@@ -26,6 +26,7 @@ export function lookAtContainer(container: Container, { snapshot }: LookContext)
         : []),
       { name: 'cgroup', value: container.cgroup },
       ...(reading ? readingFacts(reading) : []),
+      ...pressureFacts(container.cgroup, snapshot),
       { name: 'namespaces', value: namespacesOf(container, snapshot) },
       { name: 'processes', value: `${container.processes.length} with ${threads} threads` },
     ],
@@ -47,6 +48,17 @@ export function readingFacts(reading: CgroupUse): Look['facts'] {
     { name: 'pids', value: `${reading.pids} of ${pidsLimit ?? 'no limit'}` },
     ...(reading.oomKills > 0 ? [{ name: 'OOM kills', value: String(reading.oomKills) }] : []),
   ];
+}
+
+/** Only what has waited. */
+export function pressureFacts(cgroup: string, snapshot: Snapshot): Look['facts'] {
+  const waited = Object.entries(cgroup ? snapshot.readPressure(cgroup) : {}).filter(
+    ([, { some }]) => some.totalMicroseconds > 0,
+  );
+  if (waited.length === 0) return [];
+  const one = ([name, { some, full }]: (typeof waited)[number]) =>
+    `${name} ${some.avg10} % (all of it ${full?.avg10 ?? 0} %), ${(some.totalMicroseconds / 1e6).toFixed(1)} s in all`;
+  return [{ name: 'waited for', value: waited.map(one).join('; ') }];
 }
 
 function namespacesOf({ first, processes }: Container, { namespaces }: Snapshot): string {

@@ -24,6 +24,8 @@ const targets: [text: string, meaning: Target][] = [
   ['/run/x.sock', { type: 'path', path: '/run/x.sock' }],
   ['svc/web', { type: 'object', kind: 'Service', name: 'web' }],
   ['docker.io/library', { type: 'word', word: 'docker.io/library' }],
+  ['redis:7', { type: 'word', word: 'redis:7' }],
+  ['socket:[77]', { type: 'socket', inode: 77 }],
   ['nginx:1.25', { type: 'word', word: 'nginx:1.25' }],
   ['0123abcd', { type: 'word', word: '0123abcd' }],
 ];

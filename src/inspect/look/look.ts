@@ -47,6 +47,11 @@ function matches(target: Target, context: LookContext): Look[] {
   switch (target.type) {
     case 'number':
       return lookAtNumber(target.number, context);
+    case 'socket':
+      return context
+        .sockets()
+        .filter(({ inode }) => inode === target.inode)
+        .map((socket) => lookAtSocket(socket, context));
     case 'namespace': {
       const namespace = snapshot.namespaces.get(target.inode);
       return namespace ? [lookAtNamespace(namespace)] : [];
@@ -64,13 +69,15 @@ function matches(target: Target, context: LookContext): Look[] {
   }
 }
 
-/** A pid, else a tid. */
+/** A pid, else a tid, else the inode of a socket. */
 function lookAtNumber(number: number, context: LookContext): Look[] {
   const process = context.snapshot.processes.get(number);
   if (process) return [lookAtProcess(process, context)];
   const owner = context.snapshot.processes.get(readThreadOwner(number) ?? -1);
   const thread = owner && readThreads(owner)?.find(({ tid }) => tid === number);
-  return thread ? [lookAtThread(thread, lookAtProcess(owner, context))] : [];
+  if (thread) return [lookAtThread(thread, lookAtProcess(owner, context))];
+  const sockets = context.sockets().filter(({ inode }) => inode === number);
+  return sockets.map((socket) => lookAtSocket(socket, context));
 }
 
 function lookAtThread(thread: Thread, process: Look): Look {

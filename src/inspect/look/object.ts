@@ -2,9 +2,11 @@ import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { podPhase } from '../pod-phase.ts';
 import { type ObjectNode, podsOf, resolveTree, totalsOf } from '../resolve.ts';
+import { rulesOfService } from '../service-rules.ts';
 import { podSteps } from './above.ts';
 import { lookAtContainer } from './container.ts';
 import type { Look, LookContext, LookNode } from './look.ts';
+import { group } from './process.ts';
 
 /** An object of the API: its owners and Services upwards, Pods, containers and processes downwards. */
 export function lookAtObject(kind: string, name: string, context: LookContext, namespace?: string): Look[] {
@@ -14,7 +16,9 @@ export function lookAtObject(kind: string, name: string, context: LookContext, n
     (object) =>
       object.kind === kind &&
       object.metadata.name === name &&
-      (namespace ?? object.metadata.namespace) === object.metadata.namespace,
+      [namespace, context.namespace].every(
+        (its) => its === undefined || its === object.metadata.namespace || kind === 'Node',
+      ),
   );
   return found.map((object): Look => {
     const node = resolveTree(snapshot, `${kind}/${name}`, object.metadata.namespace ?? 'default');
@@ -31,9 +35,25 @@ export function lookAtObject(kind: string, name: string, context: LookContext, n
           value: `${totals.pods} Pods, ${totals.containers} containers, ${totals.processes} processes, ${totals.threads} threads`,
         },
       ],
-      below: node.pod ? containerNodes(node, context) : node.children.map((child) => treeNode(child, context)),
+      below: [
+        ...(object.kind === 'Service' ? ruleNodes(object as Service, context) : []),
+        ...(node.pod ? containerNodes(node, context) : node.children.map((child) => treeNode(child, context))),
+      ],
     };
   });
+}
+
+/** What the kernel does with the Service's addresses. */
+function ruleNodes(service: Service, { snapshot }: LookContext): LookNode[] {
+  const rules = rulesOfService(snapshot.readRules() ?? [], service);
+  return group(
+    'nft rules',
+    rules.map(({ table, in: name, match, endpoints, verdicts }) => {
+      const shown = endpoints.length > 4 ? [...endpoints.slice(0, 3), `… (${endpoints.length})`] : endpoints;
+      const end = shown.join(' ') || verdicts.join(', ') || 'refused';
+      return { type: 'rule', text: `table ${table}, ${name}: ${match} → ${end}`, children: [] };
+    }),
+  );
 }
 
 function objectFacts(object: KubeObject): Look['facts'] {

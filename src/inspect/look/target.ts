@@ -3,6 +3,7 @@ export type Target =
   | { type: 'number'; number: number }
   | { type: 'port'; port: number; protocol?: 'tcp' | 'udp'; address?: string }
   | { type: 'namespace'; inode: number; kind?: string }
+  | { type: 'socket'; inode: number }
   | { type: 'path'; path: string }
   | { type: 'object'; kind: string; name: string }
   | { type: 'address'; address: string }
@@ -17,6 +18,8 @@ export function parseTarget(text: string): Target {
   if (number) return { type: 'number', number };
   const namespace = /^(mnt|net|pid|ipc|uts|user|cgroup|time):\[?(\d+)\]?$/.exec(text);
   if (namespace) return { type: 'namespace', inode: Number(namespace[2]), kind: namespace[1] };
+  const socket = /^socket:\[?(\d+)\]?$/.exec(text);
+  if (socket) return { type: 'socket', inode: Number(socket[1]) };
   const port = /^(?:(tcp|udp):|(\S*?):)?:?(\d+)(?:\/(tcp|udp))?$/.exec(text);
   // 'redis:7' is an image.
   if (port && /[:/]/.test(text) && /^(|\*|localhost|[\d.]+|\[?[0-9a-f:.]+\]?)$/i.test(port[2] ?? ''))

@@ -34,6 +34,7 @@ const rules: ((input: UnusualInput) => Unusual[])[] = [
   nearLimits,
   memoryPressure,
   cgroups,
+  pressure,
   exposed,
   clock,
 ];
@@ -185,22 +186,46 @@ function memoryPressure({ memory }: UnusualInput): Unusual[] {
   return found;
 }
 
+/** Cgroups that have processes, and those above them, whose limits count for all below. */
 function cgroups({ snapshot }: UnusualInput): Unusual[] {
-  return [...snapshot.cgroups.values()].flatMap(({ path, processes }): Unusual[] => {
-    if (path === '/') return [];
+  return [...withParents(snapshot.cgroups.keys())].flatMap((path): Unusual[] => {
     const reading = snapshot.readCgroup(path);
     if (!reading) return [];
-    const { memoryBytes, memoryLimitBytes, pids, pidsLimit, oomKills, throttledNanoseconds } = reading;
+    const { workingSetBytes, memoryLimitBytes, pids, pidsLimit, oomKills, throttledNanoseconds } = reading;
+    const processes = snapshot.cgroups.get(path)?.processes ?? [];
     const found: Unusual[] = [];
     const add = (code: string, severity: Unusual['severity'], text: string) =>
       found.push({ code, severity, text: `cgroup ${path} ${text}`, pids: pidsOf(processes) });
-    if (oomKills > 0) add('OomKills', 'error', `had ${oomKills} processes killed for lack of memory`);
-    if (memoryLimitBytes && memoryBytes / memoryLimitBytes >= warnAt)
-      add('NearMemoryLimit', 'warning', `uses ${size(memoryBytes)} of ${size(memoryLimitBytes)} memory`);
+    // Counts of v2 contain those below.
+    if (oomKills > 0 && processes.length > 0)
+      add('OomKills', 'error', `had ${oomKills} processes killed for lack of memory`);
+    // Without the page cache that could be given back at once.
+    if (memoryLimitBytes && workingSetBytes / memoryLimitBytes >= warnAt)
+      add('NearMemoryLimit', 'warning', `uses ${size(workingSetBytes)} of ${size(memoryLimitBytes)} memory`);
     if (pidsLimit && pids / pidsLimit >= warnAt) add('NearPidsLimit', 'warning', `has ${pids} of ${pidsLimit} pids`);
     if (throttledNanoseconds > 10e9)
       add('Throttled', 'note', `was throttled for ${Math.round(throttledNanoseconds / 1e9)} s`);
     return found;
+  });
+}
+
+function withParents(paths: Iterable<string>): Set<string> {
+  const all = new Set<string>();
+  for (const path of paths)
+    for (let at = path; at.length > 1 && !all.has(at); at = at.slice(0, at.lastIndexOf('/'))) all.add(at);
+  return all;
+}
+
+/** Percent of the last minute in which something waited, from which on it is worth a word. */
+const pressureLimits = { memory: 10, io: 30, cpu: 60 };
+
+function pressure({ snapshot }: UnusualInput): Unusual[] {
+  const pressures = snapshot.readPressure();
+  return (['memory', 'io', 'cpu'] as const).flatMap((resource): Unusual[] => {
+    const waited = pressures[resource]?.some.avg60 ?? 0;
+    if (waited < pressureLimits[resource]) return [];
+    const text = `something waited for ${resource} in ${Math.round(waited)} % of the last minute`;
+    return [{ code: 'Pressure', severity: resource === 'memory' ? 'warning' : 'note', text, pids: [] }];
   });
 }
 
