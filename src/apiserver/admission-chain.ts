@@ -9,25 +9,18 @@ export class Admission {
   }
 
   async mutate(attributes: AdmissionAttributes): Promise<void> {
-    const reinvoked = await this.#admit(attributes, true);
-    // Webhooks have changed the object: the others see it once more (KEP-492).
-    if (reinvoked) await this.#admit(attributes, false);
-  }
-
-  /** Whether webhooks have changed the object. */
-  async #admit(attributes: AdmissionAttributes, withWebhooks: boolean): Promise<boolean> {
     let changed = false;
     for (const plugin of this.#plugins) {
       if (!plugin.admit || !plugin.handles(attributes)) continue;
-      if (!plugin.external) {
-        await plugin.admit(attributes);
-      } else if (withWebhooks) {
-        const before = JSON.stringify(attributes.object);
-        await plugin.admit(attributes);
-        changed ||= JSON.stringify(attributes.object) !== before;
-      }
+      const before = plugin.readmit && JSON.stringify(attributes.object);
+      await plugin.admit(attributes);
+      if (before !== undefined) changed ||= JSON.stringify(attributes.object) !== before;
     }
-    return changed;
+    if (!changed) return;
+    // Webhooks or policies have changed the object: all see it once more (KEP-492).
+    for (const plugin of this.#plugins) {
+      if (plugin.handles(attributes)) await (plugin.readmit ?? plugin.admit)?.(attributes);
+    }
   }
 
   async validate(attributes: AdmissionAttributes): Promise<void> {

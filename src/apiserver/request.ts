@@ -85,15 +85,20 @@ export interface AdmissionAttributes {
   user: UserInfo;
   /** Adds a Warning header to the answer. */
   warn(message: string): void;
+  /** Adds an annotation to the audit event of the request. */
+  annotate(key: string, value: string): void;
 }
 
 export interface AdmissionPlugin {
   name: string;
-  /** Others decide what it changes: when it does, the plugins of the server see the object again. */
-  external?: boolean;
   /** Whether the plugin wants to see this request at all. */
   handles(attributes: AdmissionAttributes): boolean;
   /** May change attributes.object; throws a StatusError to refuse. */
   admit?(attributes: AdmissionAttributes): Promise<void>;
+  /**
+   * Set if webhooks or policies decide what `admit` changes: when they do, all plugins see the object again, and this one
+   * here instead of there.
+   */
+  readmit?(attributes: AdmissionAttributes): Promise<void>;
   validate?(attributes: AdmissionAttributes): Promise<void>;
 }

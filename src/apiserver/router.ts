@@ -81,6 +81,7 @@ async function admitConnection({ backend, resource, request }: Call, kind: strin
     dryRun: false,
     user: request.user,
     warn: (message) => void request.warnings.add(message),
+    annotate: (key, value) => void request.auditAnnotations.set(key, value),
   };
   await backend.admission.mutate(attributes);
   await backend.admission.validate(attributes);

@@ -27,6 +27,7 @@ import { metricsGroup, metricsVersion } from './metrics-api/metrics-objects.ts';
 import { metricsPaths, metricsResources } from './metrics-api/metrics-paths.ts';
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts';
 import { openApiPaths } from './openapi/openapi-paths.ts';
+import { mutatingPolicies } from './policies/mutating-policies.ts';
 import { validatingPolicies } from './policies/validating-policies.ts';
 import type { PathHandler } from './router.ts';
 import type { ApiServerCore, ApiServerPlugins } from './server.ts';
@@ -69,6 +70,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       authorizers: [authorizer],
       admission: [
         ...admission.beforeWebhooks,
+        mutatingPolicies(context),
         mutatingWebhooks(context),
         validatingPolicies(context),
         validatingWebhooks(context),

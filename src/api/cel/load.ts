@@ -1,5 +1,6 @@
-import { Environment } from '@marcbachmann/cel-js';
-import { registerKubernetesFunctions } from './functions.ts';
+import { Environment, type ParseResult } from '@marcbachmann/cel-js';
+import { registerKubernetesFunctions } from './library/all.ts';
+import { meter } from './meter.ts';
 
 /** What all expressions may use; cloned for each set of variables. */
 let base: Environment | undefined;
@@ -31,9 +32,13 @@ export function celProblem(error: unknown): string {
 }
 
 /** A compilation error with its place, as cel-go prints it. */
-export function compilationProblem(error: unknown, expression: string): string {
+export function compilationProblem(
+  error: unknown,
+  expression: string,
+  original = (position: number) => position,
+): string {
   const { node, name } = error as { node?: { pos?: number; start?: number }; name?: string };
-  const position = Math.min(node?.start ?? node?.pos ?? 0, expression.length);
+  const position = Math.min(original(node?.start ?? node?.pos ?? 0), expression.length);
   const before = expression.slice(0, position).split('\n');
   const line = before.length;
   const column = before.at(-1)!.length;
@@ -49,4 +54,13 @@ export function compilationProblem(error: unknown, expression: string): string {
         : summary;
   const source = expression.split('\n')[line - 1] ?? '';
   return `compilation failed: ERROR: <input>:${line}:${column + 1}: ${what}\n | ${source}\n | ${'.'.repeat(column)}^`;
+}
+
+/** Compiles an expression so that its evaluations are charged to their ledger. Throws where it cannot be compiled. */
+export function compileMetered(environment: Environment, expression: string): ParseResult {
+  const compiled = environment.parse(expression);
+  const { valid, error } = compiled.check();
+  if (!valid) throw error;
+  meter(compiled);
+  return compiled;
 }

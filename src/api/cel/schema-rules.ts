@@ -2,10 +2,10 @@ import { Optional, type ParseResult } from '@marcbachmann/cel-js';
 import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import type { KubeObject } from '../object.ts';
 import type { Cause } from '../status-error.ts';
-import { childPath, extraSchema, isMap, type JsonSchema, walkSchema } from '../structural/json-schema.ts';
+import { childPath, extraSchema, isMap, type JsonSchema } from '../structural/json-schema.ts';
 import { duplicate, forbiddenField, invalidValue, required, sameValue } from '../validation/field-error.ts';
-import { celProblem, compilationProblem, dynamicEnvironment, newEnvironment } from './load.ts';
-import { SchemaTypes } from './schema-types.ts';
+import { celProblem, compileMetered, dynamicEnvironment } from './load.ts';
+import { CostExceeded, Ledger, ledgerKey, requestBudget } from './meter.ts';
 import { toCel } from './values.ts';
 
 interface CompiledRule {
@@ -28,10 +28,28 @@ interface RuleNode {
 /** Judges objects by the CEL rules of their schema (KEP-2876; apiextensions-apiserver pkg/apiserver/schema/cel). */
 export function compileRules(schema: JsonSchema): (object: KubeObject, old: KubeObject | undefined) => Cause[] {
   const environment = dynamicEnvironment(['self', 'oldSelf']);
-  const root = compileNode(schema, (expression) => environment.parse(expression));
+  const root = compileNode(schema, (expression) => compileMetered(environment, expression));
   if (!root) return () => [];
-  return (object, old) => evaluateNode(root, object, old, '');
+  return (object, old) => {
+    const evaluation: Evaluation = { errors: [], remaining: requestBudget };
+    try {
+      evaluateNode(evaluation, root, object, old, '');
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+    }
+    return evaluation.errors;
+  };
 }
+
+/** The judgement of one object. */
+interface Evaluation {
+  errors: Cause[];
+  /** What all further rules together may cost. */
+  remaining: number;
+}
+
+/** No further rules are run; the last error says why. */
+class Stopped extends Error {}
 
 function compileNode(schema: JsonSchema, parse: (expression: string) => ParseResult): RuleNode | undefined {
   const rules = (schema['x-kubernetes-validations'] ?? []).flatMap((source): CompiledRule[] => {
@@ -55,35 +73,32 @@ function compileNode(schema: JsonSchema, parse: (expression: string) => ParseRes
   return { schema, rules, properties, extra, items };
 }
 
-const usesOldSelf = (rule: string) => /\boldSelf\b/.test(rule);
+export const usesOldSelf = (rule: string) => /\boldSelf\b/.test(rule);
 
-function evaluateNode(node: RuleNode, value: unknown, old: unknown, path: string): Cause[] {
-  if (value === null || value === undefined) return [];
+function evaluateNode(evaluation: Evaluation, node: RuleNode, value: unknown, old: unknown, path: string): void {
+  if (value === null || value === undefined) return;
   const unchanged = old !== undefined && sameValue(value, old);
-  const errors: Cause[] = [];
   if (node.rules.length > 0) {
     const self = toCel(value, node.schema);
     const oldSelf = old === undefined ? undefined : toCel(old, node.schema);
     for (const rule of node.rules) {
       // What is as it was is not judged again (KEP-4008).
       if (unchanged && !rule.isTransition) continue;
-      const error = evaluateRule(rule, self, oldSelf, node.schema, path);
-      if (error) errors.push(error);
+      const error = evaluateRule(evaluation, rule, self, oldSelf, node.schema, path);
+      if (error) evaluation.errors.push(error);
     }
   }
   if (Array.isArray(value)) {
-    if (!node.items) return errors;
+    if (!node.items) return;
     const before = correlate(node.schema, old);
-    for (const [i, item] of value.entries())
-      errors.push(...evaluateNode(node.items, item, before(item), `${path}[${i}]`));
-    return errors;
+    for (const [i, item] of value.entries()) evaluateNode(evaluation, node.items, item, before(item), `${path}[${i}]`);
+    return;
   }
-  if (!isMap(value)) return errors;
+  if (!isMap(value)) return;
   for (const [key, one] of Object.entries(value)) {
     const inner = node.properties.get(key) ?? (node.schema.properties?.[key] ? undefined : node.extra);
-    if (inner) errors.push(...evaluateNode(inner, one, isMap(old) ? old[key] : undefined, childPath(path, key)));
+    if (inner) evaluateNode(evaluation, inner, one, isMap(old) ? old[key] : undefined, childPath(path, key));
   }
-  return errors;
 }
 
 function correlate(schema: JsonSchema, old: unknown): (item: unknown) => unknown {
@@ -93,6 +108,7 @@ function correlate(schema: JsonSchema, old: unknown): (item: unknown) => unknown
 }
 
 function evaluateRule(
+  evaluation: Evaluation,
   { source, run, message, isTransition }: CompiledRule,
   self: unknown,
   oldSelf: unknown,
@@ -103,28 +119,61 @@ function evaluateRule(
   if (isTransition && oldSelf === undefined && !optional) return undefined;
   const old = optional ? (oldSelf === undefined ? Optional.none() : Optional.of(oldSelf)) : oldSelf;
   const context = isTransition || message ? { self, oldSelf: old } : { self };
+  const invalid = (text: string) => invalidValue(path || '<nil>', schema.type ?? '', text);
   const shown = source.message?.trim() || source.rule.trim();
+  const stop = (text: string): never => {
+    evaluation.errors.push(invalid(text));
+    throw new Stopped(text);
+  };
   try {
-    if (run(context) === true) return undefined;
+    if (spend(evaluation, run, context, stop) === true) return undefined;
   } catch (error) {
+    if (error instanceof Stopped) throw error;
     const problem = celProblem(error);
-    const overload = /no such overload|no matching overload/.test(problem);
-    const text = overload
-      ? `call arguments did not match a supported operator, function or macro signature for rule: ${shown}`
-      : `rule evaluation error: ${problem} evaluating rule: ${shown}`;
-    return invalidValue(path || '<nil>', schema.type ?? '', text);
+    if (error instanceof CostExceeded)
+      return stop(
+        `'${problem}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`,
+      );
+    if (/no such overload|no matching overload/.test(problem))
+      return invalid(
+        `call arguments did not match a supported operator, function or macro signature for rule: ${shown}`,
+      );
+    return invalid(`rule evaluation error: ${problem} evaluating rule: ${shown}`);
   }
-  const detail = messageOf(message, context) ?? source.message ?? `failed rule: ${source.rule.trim()}`;
+  const detail =
+    messageOf(evaluation, message, context, stop) ?? source.message ?? `failed rule: ${source.rule.trim()}`;
   return withReason(source.reason, source.fieldPath ? path + source.fieldPath : path, schema, detail);
 }
 
+const outOfBudget = 'validation failed due to running out of cost budget, no further validation rules will be run';
+
+/** The value of an expression, paid for; stops all when there is nothing left to pay with. */
+function spend(evaluation: Evaluation, run: ParseResult, context: object, stop: (text: string) => never): unknown {
+  const ledger = new Ledger();
+  try {
+    const value: unknown = run({ ...context, [ledgerKey]: ledger });
+    // An expression may have gone on without the part that was too much.
+    if (ledger.isExceeded) throw new CostExceeded();
+    return value;
+  } finally {
+    evaluation.remaining -= ledger.spent;
+    if (evaluation.remaining < 0) stop(outOfBudget);
+  }
+}
+
 /** An expression that fails, or gives nothing to read, is passed over. */
-function messageOf(expression: ParseResult | undefined, context: object): string | undefined {
+function messageOf(
+  evaluation: Evaluation,
+  expression: ParseResult | undefined,
+  context: object,
+  stop: (text: string) => never,
+): string | undefined {
   if (!expression) return undefined;
   try {
-    const text: unknown = expression(context);
+    const text = spend(evaluation, expression, context, stop);
     return typeof text === 'string' && text.trim() && !text.includes('\n') ? text : undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof Stopped) throw error;
     return undefined;
   }
 }
@@ -135,50 +184,4 @@ function withReason(reason: string | undefined, path: string, schema: JsonSchema
   if (reason === 'FieldValueForbidden') return forbiddenField(field, detail);
   if (reason === 'FieldValueDuplicate') return duplicate(field, schema.type ?? '');
   return invalidValue(field, schema.type ?? '', detail);
-}
-
-/** What is wrong with the rules of a schema: they must compile, and be about what the schema declares. */
-export function ruleErrors(schema: JsonSchema, path: string): Cause[] {
-  const errors: Cause[] = [];
-  walkSchema(schema, path, (one, at) => {
-    for (const [i, rule] of (one['x-kubernetes-validations'] ?? []).entries())
-      errors.push(...checkRule(rule, one, `${at}.x-kubernetes-validations[${i}]`, at === path));
-  });
-  return errors;
-}
-
-const reasons = ['FieldValueRequired', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueDuplicate'];
-
-function checkRule(rule: ValidationRule, schema: JsonSchema, path: string, isRoot: boolean): Cause[] {
-  const errors: Cause[] = [];
-  if (!rule.rule.trim()) return [required(`${path}.rule`, 'rule is not specified')];
-  if (rule.reason && !reasons.includes(rule.reason))
-    errors.push({
-      reason: 'FieldValueNotSupported',
-      field: `${path}.reason`,
-      message: `Unsupported value: ${JSON.stringify(rule.reason)}: supported values: ${reasons.map((one) => JSON.stringify(one)).join(', ')}`,
-    });
-  if (rule.message?.includes('\n'))
-    errors.push(invalidValue(`${path}.message`, rule.message, 'message must not contain line breaks'));
-  if (rule.optionalOldSelf && !usesOldSelf(rule.rule))
-    errors.push(invalidValue(`${path}.optionalOldSelf`, true, 'may not be set if oldSelf is not used in rule'));
-  const environment = newEnvironment();
-  const type = new SchemaTypes(environment).typeOf(schema, isRoot);
-  environment.registerVariable('self', type);
-  environment.registerVariable('oldSelf', rule.optionalOldSelf ? `optional<${type}>` : type);
-  const compile = (expression: string, field: string, wanted: string) => {
-    const { valid, type: found, error } = environment.check(expression);
-    if (!valid) errors.push(invalidValue(field, rule, compilationProblem(error, expression)));
-    else if (found !== wanted && found !== 'dyn')
-      errors.push(
-        invalidValue(
-          field,
-          rule,
-          `${field.endsWith('rule') ? 'cel expression' : 'messageExpression'} must evaluate to a ${wanted}`,
-        ),
-      );
-  };
-  compile(rule.rule, `${path}.rule`, 'bool');
-  if (rule.messageExpression) compile(rule.messageExpression, `${path}.messageExpression`, 'string');
-  return errors;
 }

@@ -51,3 +51,13 @@ export function escapeName(name: string): string {
     .replaceAll('-', '__dash__')
     .replaceAll('/', '__slash__');
 }
+
+/** The field that an identifier was made from. */
+export function unescapeName(name: string): string {
+  if (!name.includes('__')) return name;
+  const [, word] = /^__([a-z]+)__$/.exec(name) ?? [];
+  if (word && reserved.has(word)) return word;
+  return name.replace(/__(underscores|dot|dash|slash)__/g, (_, what: string) => escapes[what] ?? '');
+}
+
+const escapes: Record<string, string> = { underscores: '__', dot: '.', dash: '-', slash: '/' };

@@ -1,15 +1,13 @@
 import type {
-  MatchResources,
   MutatingWebhook,
   MutatingWebhookConfiguration,
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from '../generated/admissionregistration-v1.ts';
 import type { Kind } from '../kind.ts';
 import { dns1123Subdomain } from '../names.ts';
 import type { Cause } from '../status-error.ts';
 import { at, duplicate, invalidEach, invalidValue, notSupported, required } from '../validation/field-error.ts';
+import { matchConditionErrors } from '../validation/match-conditions.ts';
 
 type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
 
@@ -79,6 +77,7 @@ function oneWebhookErrors(webhook: MutatingWebhook, path: string): Cause[] {
     errors.push(
       invalidValue(`${path}.timeoutSeconds`, timeoutSeconds, 'the timeout value must be between 1 and 30 seconds'),
     );
+  errors.push(...matchConditionErrors(webhook.matchConditions, `${path}.matchConditions`));
   const { url, service } = clientConfig ?? {};
   if (!url === !service) errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'));
   else if (url && !url.startsWith('https://'))
@@ -104,46 +103,3 @@ export const validatingWebhookConfiguration = webhookConfiguration<ValidatingWeb
   'admissionregistration/v1.ValidatingWebhookConfiguration',
   false,
 );
-
-/** Defaults that policies and their bindings share. */
-function defaultMatch(match: MatchResources | undefined): void {
-  if (!match) return;
-  match.matchPolicy ??= 'Equivalent';
-  match.namespaceSelector ??= {};
-  match.objectSelector ??= {};
-  for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*';
-}
-
-export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = {
-  type: 'admissionregistration/v1.ValidatingAdmissionPolicy',
-  defaults({ spec }) {
-    if (!spec) return;
-    spec.failurePolicy ??= 'Fail';
-    defaultMatch(spec.matchConstraints);
-  },
-  validate({ spec = {} }) {
-    const errors: Cause[] = [];
-    if (!spec.matchConstraints) errors.push(required('spec.matchConstraints'));
-    else if (!spec.matchConstraints.resourceRules?.length) errors.push(required('spec.matchConstraints.resourceRules'));
-    if (!spec.validations?.length && !spec.auditAnnotations?.length)
-      errors.push(
-        required('spec.validations', 'validations or auditAnnotations must be non-empty'),
-        required('spec.auditAnnotations', 'validations or auditAnnotations must be non-empty'),
-      );
-    for (const [i, { expression }] of (spec.validations ?? []).entries())
-      if (!expression?.trim())
-        errors.push(required(`spec.validations[${i}].expression`, 'expression is not specified'));
-    return errors;
-  },
-};
-
-export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBinding> = {
-  type: 'admissionregistration/v1.ValidatingAdmissionPolicyBinding',
-  defaults: ({ spec }) => defaultMatch(spec?.matchResources),
-  validate({ spec = {} }) {
-    const errors: Cause[] = [];
-    if (!spec.policyName) errors.push(required('spec.policyName'));
-    if (!spec.validationActions?.length) errors.push(required('spec.validationActions'));
-    return errors;
-  },
-};

@@ -1,10 +1,11 @@
 import type { Kind } from '../kind.ts';
 import {
-  mutatingWebhookConfiguration,
+  mutatingAdmissionPolicy,
+  mutatingAdmissionPolicyBinding,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
-  validatingWebhookConfiguration,
-} from './admission-registration.ts';
+} from './admission-policy.ts';
+import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from './admission-registration.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { certificateSigningRequest } from './certificate-signing-request.ts';
 import { configMap } from './config-map.ts';
@@ -80,6 +81,8 @@ const kinds = [
   validatingWebhookConfiguration,
   validatingAdmissionPolicy,
   validatingAdmissionPolicyBinding,
+  mutatingAdmissionPolicy,
+  mutatingAdmissionPolicyBinding,
   certificateSigningRequest,
   controllerRevision,
   podTemplate,

@@ -6,6 +6,7 @@ import { certificatePermissions } from './certificates.ts';
 import { customResourceRules } from './custom-resource-rules.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { admissionExpressions } from './expressions.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
@@ -58,6 +59,7 @@ export function builtinAdmission(context: AdmissionContext): {
       // Part of the storage of RBAC objects in Kubernetes, so behind all that may still change them.
       createEscalationCheck(authorizer),
       customResourceRules,
+      admissionExpressions,
       // Last: only what everybody else has let pass may count.
       resourceQuota(context),
     ],

@@ -14,7 +14,7 @@ export const customResourceRules: AdmissionPlugin = {
     if (oldObject && sameValue(spec, (oldObject as CustomResourceDefinition).spec)) return;
     const schemas = distinctSchemas(spec.versions).filter(({ schema }) => hasRules(schema));
     if (schemas.length === 0) return;
-    const { ruleErrors } = await import('../../api/cel/schema-rules.ts');
+    const { ruleErrors } = await import('../../api/cel/rule-checks.ts');
     const causes = schemas.flatMap(({ schema, path }) => ruleErrors(schema, path));
     if (causes.length > 0) throw invalid(resource, metadata.name, causes);
   },

@@ -17,6 +17,8 @@ export interface ServerRequest extends ApiRequest {
   trustedUser?: UserInfo;
   /** Warnings for the client, collected on the way. */
   warnings: Set<string>;
+  /** What the audit log is to say of it beyond the request itself, collected on the way. */
+  auditAnnotations: Map<string, string>;
 }
 
 /** The connection of an upgrade request, to be tunnelled. */

@@ -81,6 +81,7 @@ function requestOf(message: IncomingMessage, socket: TLSSocket): ServerRequest &
     info: parseRequestInfo(method, path, query),
     signal: controller.signal,
     warnings: new Set(),
+    auditAnnotations: new Map(),
     abort: () => controller.abort(clientGone),
   };
 }

@@ -74,6 +74,7 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
     info: parseRequestInfo(method, path, query),
     signal: controller.signal,
     warnings: new Set(),
+    auditAnnotations: new Map(),
   };
 }
 

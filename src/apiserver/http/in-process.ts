@@ -55,6 +55,7 @@ function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
     info: parseRequestInfo(request.method, path, query),
     signal: request.signal ?? new AbortController().signal,
     warnings: new Set(),
+    auditAnnotations: new Map(),
   };
 }
 

@@ -1,29 +1,40 @@
 import type { ParseResult } from '@marcbachmann/cel-js';
-import { celProblem, dynamicEnvironment } from '../../api/cel/load.ts';
+import { authorizerType, CelAuthorizer, registerAuthorizer } from '../../api/cel/authorizer.ts';
+import { celProblem, compilationProblem, compileMetered, dynamicEnvironment } from '../../api/cel/load.ts';
+import { rewriteMessageLiterals } from '../../api/cel/message-literals.ts';
+import { CostExceeded, Ledger, ledgerKey } from '../../api/cel/meter.ts';
+import { registerObjects } from '../../api/cel/objects.ts';
 import { toCel } from '../../api/cel/values.ts';
-import type { Authorizer } from '../request.ts';
+import { serviceAccountUser, withAuthenticatedGroup } from '../authentication/groups.ts';
+import type { Authorizer, UserInfo } from '../request.ts';
 import { type Subject, userInfoOf } from '../webhooks/admission-review.ts';
-import { CelAuthorizer, registerAuthorizer } from './cel-authorizer.ts';
 
-const environment = registerAuthorizer(
-  dynamicEnvironment(['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables']),
-);
+/** Values of the variables that a policy declares, each a property; reading one that could not be computed throws. */
+export class ComputedVariables {}
 
+const environment = registerObjects(
+  registerAuthorizer(dynamicEnvironment(['object', 'oldObject', 'request', 'params', 'namespaceObject', 'variables'])),
+)
+  .registerVariable('authorizer', authorizerType)
+  .registerType('kubernetes.variables', ComputedVariables);
+
+const cacheSize = 2000;
 /** Compiled expressions by their text. */
 const compiled = new Map<string, ParseResult | Error>();
 
+/** Compiles an expression of a webhook or policy; types are checked when one is created, here only names are. */
 export function compileExpression(text: string): ParseResult {
   let found = compiled.get(text);
   if (!found) {
     try {
-      found = environment.parse(text);
+      found = compileMetered(environment, rewriteMessageLiterals(text).text);
     } catch (error) {
-      found = error as Error;
+      found = new Error(`compilation error: ${compilationProblem(error, text)}`, { cause: error });
     }
-    if (compiled.size > 2000) compiled.clear();
+    if (compiled.size > cacheSize) compiled.clear();
     compiled.set(text, found);
   }
-  if (found instanceof Error) throw new Error(`compilation error: ${celProblem(found)}`);
+  if (found instanceof Error) throw found;
   return found;
 }
 
@@ -34,6 +45,8 @@ export function variablesOf({ attributes, info, object, oldObject }: Subject, au
   const { resource, subresource, operation, namespace, name, dryRun, options, user } = attributes;
   const kind = { group: info.group, version: info.version, kind: info.kind };
   const of = { group: info.group, version: info.version, resource: info.resource };
+  const objectName = name || object?.metadata?.name || '';
+  const about = { group: resource.group, resource: resource.resource, subresource, namespace, name: objectName };
   return {
     object: toCel(object ?? null),
     oldObject: toCel(oldObject ?? null),
@@ -44,26 +57,68 @@ export function variablesOf({ attributes, info, object, oldObject }: Subject, au
       requestKind: { group: resource.group, version: resource.version, kind: resource.kind },
       requestResource: { group: resource.group, version: resource.version, resource: resource.resource },
       requestSubResource: subresource,
-      name: name || object?.metadata.name || '',
+      name: objectName,
       namespace,
       operation,
       userInfo: userInfoOf(user),
       dryRun,
       options: options ?? null,
     }),
-    authorizer: new CelAuthorizer(authorizer, user, attributes),
+    authorizer: new CelAuthorizer(asker(authorizer, user), about),
     params: null,
     namespaceObject: null,
-    variables: {},
+    variables: new ComputedVariables(),
   };
 }
 
-/** The value of an expression; throws an Error in the words of cel-go. */
-export async function evaluateExpression(text: string, variables: Variables): Promise<unknown> {
-  const expression = compileExpression(text);
-  try {
-    return await expression(variables);
-  } catch (error) {
-    throw new Error(celProblem(error), { cause: error });
+function asker(authorizer: Authorizer, user: UserInfo): CelAuthorizer['ask'] {
+  return ({ verb, path, group = '', resource = '', subresource = '', namespace = '', name = '' }, account) =>
+    authorizer.authorize(account ? withAuthenticatedGroup(serviceAccountUser(account.namespace, account.name)) : user, {
+      isResourceRequest: path === undefined,
+      verb,
+      path: path ?? '',
+      group,
+      version: '*',
+      resource,
+      subresource,
+      namespace,
+      name,
+    });
+}
+
+/** All expressions of one policy or webhook together have cost more than they may. */
+export class OutOfBudget extends Error {
+  constructor() {
+    super('validation failed due to running out of cost budget, no further validation rules will be run');
+  }
+}
+
+/** What a group of expressions may still cost together. */
+export class Budget {
+  /** Falls with every evaluation. */
+  #remaining: number;
+
+  constructor(remaining: number) {
+    this.#remaining = remaining;
+  }
+
+  /** The value of an expression; throws an Error in the words of cel-go, or OutOfBudget. */
+  async evaluate(text: string, variables: Variables): Promise<unknown> {
+    const ledger = new Ledger();
+    try {
+      const value: unknown = await compileExpression(text)({ ...variables, [ledgerKey]: ledger });
+      // It may have gone on without the part that was too much.
+      if (ledger.isExceeded) throw new CostExceeded();
+      return value;
+    } catch (error) {
+      throw new Error(`expression '${text}' resulted in error: ${celProblem(error)}`, { cause: error });
+    } finally {
+      this.#spend(ledger.spent);
+    }
+  }
+
+  #spend(cost: number): void {
+    this.#remaining -= cost;
+    if (this.#remaining < 0) throw new OutOfBudget();
   }
 }

@@ -1,31 +1,38 @@
+import { matchConditionsBudget } from '../../api/cel/meter.ts';
 import type { MatchCondition } from '../../api/generated/admissionregistration-v1.ts';
+import { forbidden } from '../../api/status-error.ts';
 import type { Authorizer } from '../request.ts';
-import { type Subject, WebhookFailure } from '../webhooks/admission-review.ts';
-import { evaluateExpression, type Variables, variablesOf } from './expressions.ts';
+import type { Subject, Webhook } from '../webhooks/admission-review.ts';
+import { Budget, OutOfBudget, type Variables, variablesOf } from './expressions.ts';
 
-/** Whether all conditions hold: one that is false decides, even if others fail (KEP-3716). */
+/** Whether a webhook's conditions hold (KEP-3716; apiserver pkg/admission/plugin/webhook/generic ShouldCallHook). */
 export async function meetsConditions(
-  { matchConditions = [] }: { matchConditions?: MatchCondition[] },
+  { matchConditions = [], failurePolicy }: Webhook,
   subject: Subject,
   { authorizer }: { authorizer: Authorizer },
 ): Promise<boolean> {
-  return allHold(matchConditions, variablesOf(subject, authorizer));
+  try {
+    return await allHold(matchConditions, variablesOf(subject, authorizer));
+  } catch (error) {
+    if (failurePolicy === 'Ignore') return false;
+    const { attributes } = subject;
+    throw forbidden(attributes.resource, attributes.name || 'Unknown', (error as Error).message);
+  }
 }
 
+/** One condition that is false decides, even if others fail. */
 export async function allHold(conditions: readonly MatchCondition[], variables: Variables): Promise<boolean> {
-  let failure: Error | undefined;
-  for (const { name, expression } of conditions) {
+  const budget = new Budget(matchConditionsBudget);
+  const failures: string[] = [];
+  for (const { expression } of conditions) {
     try {
-      const value = await evaluateExpression(expression, variables);
-      if (value === false) return false;
-      if (value !== true)
-        failure ??= new Error(`cel evaluation error: expression '${expression}' resulted in a non-boolean`);
+      if ((await budget.evaluate(expression, variables)) === false) return false;
     } catch (error) {
-      failure ??= new Error(`expression '${expression}' resulted in error: ${(error as Error).message}`, {
-        cause: name,
-      });
+      if (error instanceof OutOfBudget) throw error;
+      failures.push((error as Error).message);
     }
   }
-  if (failure) throw new WebhookFailure(`match conditions failed: ${failure.message}`, { cause: failure });
-  return true;
+  const [first, ...others] = failures;
+  if (first === undefined) return true;
+  throw new Error(others.length === 0 ? first : `[${failures.join(', ')}]`);
 }

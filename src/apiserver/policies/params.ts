@@ -15,23 +15,19 @@ export function paramsOf(
   attributes: AdmissionAttributes,
   { reader, resources }: { reader: ObjectReader; resources: ServedResources },
 ): (KubeObject | null)[] {
-  if (!kind) return [null];
-  if (!reference) return [null];
+  if (!kind || !reference) return [null];
   const info = resources.all().find((one) => one.kind === kind.kind && apiVersionOf(one) === kind.apiVersion);
   if (!info) throw new Error(`paramKind kind \`${kind.apiVersion}, Kind=${kind.kind}\` not known`);
+  if (!info.namespaced && reference.namespace)
+    throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`');
   const namespace = info.namespaced ? reference.namespace || attributes.namespace : '';
   if (info.namespaced && !namespace)
-    throw new Error(
-      'failed to configure binding: cannot use namespaced paramRef in policy binding that matches cluster-scoped resources',
-    );
+    throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
+  const matches = compileSelector(reference.selector);
   const found = reference.name
     ? [reader.get(info, namespace, reference.name)].filter((one) => one !== undefined)
-    : reader
-        .list(info, namespace || undefined)
-        .filter(({ metadata }) => compileSelector(reference.selector)(metadata.labels));
-  if (found.length > 0) return found;
-  if (reference.parameterNotFoundAction === 'Allow') return [];
-  throw new Error(
-    'failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction',
-  );
+    : reader.list(info, namespace || undefined).filter(({ metadata }) => matches(metadata.labels));
+  if (found.length === 0 && reference.parameterNotFoundAction !== 'Allow')
+    throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction');
+  return found;
 }

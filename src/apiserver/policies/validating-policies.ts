@@ -1,26 +1,32 @@
 import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
-  Validation,
 } from '../../api/generated/admissionregistration-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
-import { builtin, namespaces } from '../../api/resource.ts';
+import { builtin } from '../../api/resource.ts';
 import { forbidden, type StatusError } from '../../api/status-error.ts';
-import type { AdmissionAttributes, AdmissionPlugin, Authorizer, ObjectReader } from '../request.ts';
-import type { ServedResources } from '../resources.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from '../request.ts';
+import type { Subject } from '../webhooks/admission-review.ts';
 import { convertTo } from '../webhooks/equivalents.ts';
-import { paramsOf } from './params.ts';
-import { matchedInfo } from './policy-match.ts';
+import { type Invocation, invocationsOf, type PolicyContext } from './invocations.ts';
+import type { Decision, Judgement } from './judge-policy.ts';
 
 const group = 'admissionregistration.k8s.io';
 const policies = builtin<ValidatingAdmissionPolicy>(group, 'v1', 'validatingadmissionpolicies');
 const bindings = builtin<ValidatingAdmissionPolicyBinding>(group, 'v1', 'validatingadmissionpolicybindings');
 
-export interface PolicyContext {
-  reader: ObjectReader;
-  resources: ServedResources;
-  authorizer: Authorizer;
+type Policy = ValidatingAdmissionPolicy;
+type Binding = ValidatingAdmissionPolicyBinding;
+
+/** A decision that refuses the request. */
+interface Denial {
+  policy: Policy;
+  binding: Binding;
+  message: string;
+  reason?: string;
 }
+
+/** An annotation's value may be so long. */
+const maxAnnotationLength = 10 * 1024;
 
 /** Judges requests by policies written in CEL (KEP-3488; apiserver pkg/admission/plugin/policy/validating). */
 export function validatingPolicies(context: PolicyContext): AdmissionPlugin {
@@ -29,110 +35,94 @@ export function validatingPolicies(context: PolicyContext): AdmissionPlugin {
     name: 'ValidatingAdmissionPolicy',
     handles: ({ resource }) => resource.group !== group && reader.list(bindings).length > 0,
     async validate(attributes) {
-      for (const binding of reader.list(bindings)) {
-        const policy = reader.get(policies, '', binding.spec?.policyName ?? '');
-        if (policy) await judge(context, policy, binding, attributes);
+      const { invocations, misconfigured } = invocationsOf({ policies, bindings }, attributes, context);
+      const denials: Denial[] = misconfigured.filter(({ policy }) => policy.spec?.failurePolicy !== 'Ignore');
+      const annotations = new Annotations();
+      for (const invocation of invocations) {
+        const judgement = await judge(context, invocation, attributes);
+        denials.push(...denialsOf(judgement, invocation, attributes));
+        for (const { key, value } of judgement.annotations)
+          annotations.add(invocation.policy.metadata.name, key, value);
       }
+      annotations.publish(attributes);
+      if (denials[0]) throw refusal(attributes, denials[0]);
     },
   };
 }
 
-interface Failure {
-  message: string;
-  reason: string;
-}
-
 async function judge(
   context: PolicyContext,
-  policy: ValidatingAdmissionPolicy,
-  binding: ValidatingAdmissionPolicyBinding,
+  { policy, info, params }: Invocation<Policy, Binding>,
   attributes: AdmissionAttributes,
-): Promise<void> {
-  const info = matchedInfo(policy.spec?.matchConstraints, attributes, context);
-  if (!info || !matchedInfo(binding.spec?.matchResources, attributes, context)) return;
-  const failures: Failure[] = [];
-  try {
-    const { resources } = context;
-    const subject = {
-      attributes,
-      info,
-      object: await convertTo(resources, attributes.object, attributes.resource, info),
-      oldObject: await convertTo(resources, attributes.oldObject, attributes.resource, info),
-    };
-    for (const params of paramsOf(policy.spec?.paramKind, binding.spec?.paramRef, attributes, context))
-      failures.push(...(await evaluatePolicy(context, policy, subject, params)));
-  } catch (error) {
-    if (policy.spec?.failurePolicy !== 'Ignore')
-      failures.push({ message: (error as Error).message, reason: 'Invalid' });
-  }
-  const title = `'${policy.metadata.name}' with binding '${binding.metadata.name}'`;
-  const actions = binding.spec?.validationActions ?? ['Deny'];
-  if (actions.includes('Warn'))
-    for (const { message } of failures)
-      attributes.warn(`Validation failed for ValidatingAdmissionPolicy ${title}: ${message}`);
-  const [first] = failures;
-  if (first && actions.includes('Deny')) throw denial(attributes, title, first);
+): Promise<Judgement> {
+  const { resources } = context;
+  const subject: Subject = {
+    attributes,
+    info,
+    object: await convertTo(resources, attributes.object, attributes.resource, info),
+    oldObject: await convertTo(resources, attributes.oldObject, attributes.resource, info),
+  };
+  // With the first policy comes the compiler.
+  const { judgePolicy } = await import('./judge-policy.ts');
+  return judgePolicy(policy.spec ?? {}, subject, params, context);
 }
 
-async function evaluatePolicy(
-  { reader, authorizer }: PolicyContext,
-  { spec = {} }: ValidatingAdmissionPolicy,
-  subject: Parameters<typeof import('./expressions.ts').variablesOf>[0],
-  params: KubeObject | null,
-): Promise<Failure[]> {
-  const { evaluateExpression, variablesOf } = await import('./expressions.ts');
-  const { allHold } = await import('./match-conditions.ts');
-  const { toCel } = await import('../../api/cel/values.ts');
-  const { attributes } = subject;
-  const namespace = attributes.namespace ? reader.get(namespaces, '', attributes.namespace) : undefined;
-  const variables = variablesOf(subject, authorizer);
-  variables.params = toCel(params);
-  variables.namespaceObject = toCel(namespace ?? null);
-  if (!(await allHold(spec.matchConditions ?? [], variables))) return [];
-  const own: Record<string, unknown> = {};
-  variables.variables = own;
-  for (const { name, expression } of spec.variables ?? []) {
-    try {
-      own[name] = await evaluateExpression(expression, variables);
-    } catch {
-      // It counts only for those who use it: they find it missing.
-    }
+/** Does with the decisions of a policy what its binding says: refuses, warns, tells the audit log. */
+function denialsOf(
+  { decisions }: Judgement,
+  { policy, binding }: Invocation<Policy, Binding>,
+  attributes: AdmissionAttributes,
+): Denial[] {
+  const denials: Denial[] = [];
+  for (const decision of decisions) {
+    if (decision.always) denials.push({ policy, binding, ...decision });
+    else
+      for (const action of binding.spec?.validationActions ?? [])
+        if (action === 'Deny') denials.push({ policy, binding, ...decision });
+        else if (action === 'Warn')
+          attributes.warn(
+            `Validation failed for ValidatingAdmissionPolicy ${title(policy, binding)}: ${decision.message}`,
+          );
+        else publishFailure(binding, decision, attributes);
   }
-  const failures: Failure[] = [];
-  for (const validation of spec.validations ?? []) {
-    try {
-      const value = await evaluateExpression(validation.expression, variables);
-      if (value !== true)
-        failures.push({ message: await messageOf(validation), reason: validation.reason ?? 'Invalid' });
-    } catch (error) {
-      if (spec.failurePolicy === 'Ignore') continue;
-      const message = `expression '${validation.expression}' resulted in error: ${(error as Error).message}`;
-      failures.push({ message, reason: 'Invalid' });
-    }
-  }
-  return failures;
+  return denials;
+}
 
-  async function messageOf({ message, messageExpression, expression }: Validation): Promise<string> {
-    if (messageExpression) {
-      try {
-        const text = await evaluateExpression(messageExpression, variables);
-        if (typeof text === 'string' && text.trim() && !text.includes('\n')) return text.trim();
-      } catch {
-        // Then the plain message.
-      }
-    }
-    return message?.trim() || `failed expression: ${expression.trim()}`;
+function publishFailure({ metadata, spec }: Binding, { message, index }: Decision, attributes: AdmissionAttributes) {
+  const failure = {
+    message,
+    policy: spec?.policyName,
+    binding: metadata.name,
+    expressionIndex: index,
+    validationActions: spec?.validationActions,
+  };
+  attributes.annotate('validation.policy.admission.k8s.io/validation_failure', JSON.stringify([failure]));
+}
+
+/** Audit annotations of all bindings, by their full keys. */
+class Annotations {
+  readonly #values = new Map<string, Set<string>>();
+
+  add(policy: string, key: string, value: string): void {
+    const name = `${policy}/${key}`;
+    const values = this.#values.get(name) ?? new Set();
+    this.#values.set(name, values.add(value.slice(0, maxAnnotationLength)));
+  }
+
+  publish(attributes: AdmissionAttributes): void {
+    for (const [key, values] of this.#values) attributes.annotate(key, [...values].join(', '));
   }
 }
+
+const title = (policy: Policy, binding: Binding) => `'${policy.metadata.name}' with binding '${binding.metadata.name}'`;
 
 const codes: Record<string, number> = { Forbidden: 403, Unauthorized: 401, RequestEntityTooLarge: 413, Invalid: 422 };
 
-function denial(
+function refusal(
   { resource, name, object }: AdmissionAttributes,
-  title: string,
-  { message, reason }: Failure,
+  { policy, binding, message, reason = 'Invalid' }: Denial,
 ): StatusError {
-  const why = `ValidatingAdmissionPolicy ${title} denied request: ${message}`;
+  const why = `ValidatingAdmissionPolicy ${title(policy, binding)} denied request: ${message}`;
   const error = forbidden(resource, name || (object?.metadata?.name ?? 'Unknown'), why);
   error.status.reason = reason;
   error.status.code = codes[reason] ?? 422;

@@ -75,6 +75,7 @@ async function admitConnect({ backend, request, resource }: Call, pod: Pod): Pro
     dryRun: false,
     user: request.user,
     warn: (message: string) => void request.warnings.add(message),
+    annotate: (key: string, value: string) => void request.auditAnnotations.set(key, value),
   };
   await backend.admission.mutate(attributes);
   await backend.admission.validate(attributes);

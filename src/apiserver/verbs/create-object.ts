@@ -91,6 +91,7 @@ function createAttributes(call: Call, object: KubeObject, write: Write): Admissi
     dryRun: write.dryRun,
     user: call.request.user,
     warn: write.warn,
+    annotate: write.annotate,
   };
 }
 

@@ -89,6 +89,7 @@ async function judge(call: Call, entry: CacheEntry, options: DeleteOptions): Pro
     dryRun: Boolean(options.dryRun?.length),
     user: request.user,
     warn: (message: string) => void request.warnings.add(message),
+    annotate: (key: string, value: string) => void request.auditAnnotations.set(key, value),
   };
   await backend.admission.mutate(attributes);
   await backend.admission.validate(attributes);

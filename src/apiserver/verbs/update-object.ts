@@ -114,6 +114,7 @@ function attributesOf(call: Call, rules: UpdateRules, object: KubeObject, old: K
     dryRun: write.dryRun,
     user: call.request.user,
     warn: write.warn,
+    annotate: write.annotate,
   };
 }
 

@@ -8,9 +8,16 @@ export interface Write {
   /** In managedFields. */
   operation: 'Update' | 'Apply';
   warn(message: string): void;
+  /** Of the audit event. */
+  annotate(key: string, value: string): void;
 }
 
 export function writeOf(call: Call, optionsKind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions'): Write {
-  const { warnings } = call.request;
-  return { ...writeQuery(call.request, optionsKind), operation: 'Update', warn: (message) => warnings.add(message) };
+  const { warnings, auditAnnotations } = call.request;
+  return {
+    ...writeQuery(call.request, optionsKind),
+    operation: 'Update',
+    warn: (message) => warnings.add(message),
+    annotate: (key, value) => auditAnnotations.set(key, value),
+  };
 }

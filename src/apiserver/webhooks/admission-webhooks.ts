@@ -8,11 +8,13 @@ import type { JsonObject } from '../../api/patch/json-value.ts';
 import { builtin, type ResourceInfo } from '../../api/resource.ts';
 import { StatusError } from '../../api/status-error.ts';
 import type { Logger } from '../../base/log.ts';
+import { Reinvocations } from '../reinvocation.ts';
 import type { AdmissionAttributes, AdmissionPlugin, Authorizer, ObjectReader } from '../request.ts';
 import type { ServedResources } from '../resources.ts';
 import { failureOf, review, type Webhook, WebhookFailure } from './admission-review.ts';
 import { convertTo, equivalentsOf } from './equivalents.ts';
 import { matchesRules, matchesSelectors } from './match.ts';
+import { replaceObject } from './replace-object.ts';
 import type { WebhookClient } from './webhook-client.ts';
 
 const group = 'admissionregistration.k8s.io';
@@ -30,20 +32,26 @@ export interface WebhookContext {
 /** Calls mutating webhooks one after the other, in the order of their configurations' names. */
 export function mutatingWebhooks(context: WebhookContext): AdmissionPlugin {
   const hooks = hooksOf(context.reader, mutating);
+  const reinvocations = new Reinvocations<Webhook>();
+  const call = async (attributes: AdmissionAttributes, wanted: (webhook: Webhook) => boolean) => {
+    const reinvocation = reinvocations.of(attributes);
+    for (const webhook of hooks()) {
+      if (!wanted(webhook)) continue;
+      const before = JSON.stringify(attributes.object);
+      if (!(await mutate(context, webhook, attributes))) continue;
+      const changed = JSON.stringify(attributes.object) !== before;
+      reinvocation.note(webhook, changed, webhook.reinvocationPolicy === 'IfNeeded');
+    }
+    reinvocation.leave(attributes.object);
+  };
   return {
     name: 'MutatingAdmissionWebhook',
-    external: true,
     handles: (attributes) => hooks().length > 0 && isSubject(attributes),
-    async admit(attributes) {
-      const { object } = attributes;
-      /** What webhooks that want to see later changes have seen. */
-      const seen = new Map<Webhook, string>();
-      for (const webhook of hooks()) {
-        if (!(await mutate(context, webhook, attributes))) continue;
-        if (webhook.reinvocationPolicy === 'IfNeeded') seen.set(webhook, JSON.stringify(object));
-      }
-      for (const [webhook, text] of seen)
-        if (JSON.stringify(object) !== text) await mutate(context, webhook, attributes);
+    admit: (attributes) => call(attributes, () => true),
+    readmit(attributes) {
+      const reinvocation = reinvocations.of(attributes);
+      reinvocation.comeBack(attributes.object);
+      return call(attributes, (webhook) => reinvocation.isDue(webhook));
     },
   };
 }
@@ -92,27 +100,12 @@ async function mutate(context: WebhookContext, webhook: Webhook, attributes: Adm
   try {
     const before = await convertTo(resources, object, attributes.resource, info);
     const patched = applyJsonPatch(before as unknown as JsonObject, patch) as unknown as KubeObject;
-    const back = await convertTo(resources, patched, info, attributes.resource);
-    replaceContent(object, decoded(resources, attributes, back!));
+    await replaceObject(resources, attributes, patched, info);
   } catch (error) {
     // A patch that cannot be applied is the webhook's failure, but no reason to go on without it.
     throw failureOf(webhook, error as Error);
   }
   return true;
-}
-
-function decoded(resources: ServedResources, attributes: AdmissionAttributes, object: KubeObject): KubeObject {
-  const strategy = resources.get(attributes.resource)?.strategy;
-  if (!strategy || object.kind !== attributes.resource.kind) return object;
-  const { object: canonical } = strategy.decode(object, 'Ignore');
-  strategy.defaults(canonical);
-  return canonical;
-}
-
-/** Plugins change the object in place. */
-function replaceContent(object: KubeObject, content: KubeObject): void {
-  for (const key of Object.keys(object)) delete (object as unknown as Record<string, unknown>)[key];
-  Object.assign(object, content);
 }
 
 interface Asked {
