@@ -27,15 +27,8 @@ function diagnoseContainer(pod: Pod, { role, status }: NamedStatus, facts: WhyFa
     return cannotStart(subject, role, status.name, waiting.message ?? last?.message ?? '', facts, pod);
   if (waiting?.reason === 'CreateContainerConfigError')
     return badConfig(subject, role, status.name, waiting.message ?? '');
-  if (waiting?.reason === 'PostStartHookError')
-    return {
-      code: 'PostStartHook',
-      severity: 'error',
-      subject,
-      cause: `${role} ${status.name} is stopped as its postStart hook fails`,
-      evidence: [oneLine(waiting.message), ...eventsWith(pod, facts, /FailedPostStartHook/)],
-      hints: ['run the hook’s command by hand in the container'],
-    };
+  const hook = hookFailure(pod, role, status, facts);
+  if (hook) return hook;
   if (!last) return undefined;
   // Done, as a Job's Pod should be; or it runs again and has done so for a while.
   const finished = terminated && terminated.exitCode === 0 && (pod.spec.restartPolicy ?? 'Always') !== 'Always';
@@ -45,6 +38,26 @@ function diagnoseContainer(pod: Pod, { role, status }: NamedStatus, facts: WhyFa
   if (/StartError|ContainerCannotRun/.test(last.reason ?? ''))
     return { ...cannotStart(subject, role, status.name, last.message ?? '', facts, pod), severity };
   return { ...crashed(pod, { role, status }, last, facts), severity };
+}
+
+/** The kubelet stops a container whose postStart hook fails; it may end with any code, or with success. */
+function hookFailure(
+  pod: Pod,
+  role: string,
+  { name, state }: NamedStatus['status'],
+  facts: WhyFacts,
+): Finding | undefined {
+  if (!containerSpec(pod, name)?.lifecycle?.postStart || state?.running) return undefined;
+  const events = eventsWith(pod, facts, /FailedPostStartHook/);
+  if (events.length === 0 && state?.waiting?.reason !== 'PostStartHookError') return undefined;
+  return {
+    code: 'PostStartHook',
+    severity: 'error',
+    subject: describe(pod),
+    cause: `${role} ${name} is stopped as its postStart hook fails`,
+    evidence: [...(state?.waiting?.message ? [oneLine(state.waiting.message)] : []), ...events],
+    hints: ['run the hook’s command by hand in the container'],
+  };
 }
 
 function crashed(
@@ -105,7 +118,7 @@ function meaningOf(
     };
   if (last.exitCode === 127 || last.exitCode === 126)
     return {
-      code: 'CommandNotFound',
+      code: last.exitCode === 127 ? 'CommandNotFound' : 'CommandNotExecutable',
       cause: `${role} ${name}: ${last.exitCode === 127 ? 'a command was not found' : 'the command cannot be executed'}`,
       hints: ['check command and args, and that the image contains the program', logHint],
     };
@@ -164,10 +177,15 @@ function cannotStart(subject: string, role: string, name: string, message: strin
     return {
       ...base,
       code: 'CommandNotExecutable',
-      cause: `${role} ${name}: its command may not be executed`,
+      cause: `${role} ${name}: its command ${commandOf(pod, name)}may not be executed`,
       hints: ['chmod +x it in the image, or run it by its interpreter'],
     };
   return { ...base, code: 'CannotStart', cause: `${role} ${name} cannot be started: ${oneLine(message)}`, hints: [] };
+}
+
+function commandOf(pod: Pod, name: string): string {
+  const program = containerSpec(pod, name)?.command?.[0];
+  return program ? `"${program}" ` : '';
 }
 
 function badConfig(subject: string, role: string, name: string, message: string): Finding {
