@@ -29,6 +29,8 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
   const allPods = informers.informer(pods, { indexes: { nodeName: (pod: Pod) => [pod.spec.nodeName ?? ''] } });
   const nodeLeases = informers.informer(leases, { namespace: 'kube-node-lease' });
   const startedMs = clock.now();
+  /** When a NoExecute taint without timeAdded was first seen, by node and key: tolerations run from then on. */
+  const firstSeen = new Map<string, Map<string, number>>();
 
   return {
     name: 'node-lifecycle',
@@ -42,7 +44,10 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
     ],
     reconcile: async (name) => {
       const node = all.get(name);
-      if (!node) return;
+      if (!node) {
+        firstSeen.delete(name);
+        return;
+      }
       const current = await markUnknown(node);
       await writeTaints(current);
       const nextEvictionMs = await evict(current);
@@ -110,7 +115,7 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
 
   /** Deletes Pods whose toleration of a NoExecute taint is missing or has run out; returns when the next one does. */
   async function evict(node: Node): Promise<number | undefined> {
-    const taints = (all.get(node.metadata.name)?.spec.taints ?? []).filter((taint) => taint.effect === 'NoExecute');
+    const taints = withTimes(node.metadata.name);
     if (taints.length === 0) return undefined;
     let next: number | undefined;
     for (const pod of allPods.byIndex('nodeName', node.metadata.name)) {
@@ -127,6 +132,15 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
       await ignoringGone(client.delete(pods, pod.metadata.name, pod.metadata.namespace));
     }
     return next;
+  }
+
+  /** The node's NoExecute taints, each with the time from which on it is to be tolerated. */
+  function withTimes(name: string): Taint[] {
+    const taints = (all.get(name)?.spec.taints ?? []).filter((taint) => taint.effect === 'NoExecute');
+    const before = firstSeen.get(name);
+    const seen = new Map(taints.map((taint) => [taint.key, before?.get(taint.key) ?? clock.now()]));
+    firstSeen.set(name, seen);
+    return taints.map((taint) => ({ timeAdded: new Date(seen.get(taint.key) as number).toISOString(), ...taint }));
   }
 
   /** Tells this deletion from others (KEP-3329). */
