@@ -61,7 +61,12 @@ export async function startControlPlane(
     clock,
     // After the default objects: nobody is served before the roles are there.
     listen: [],
-    tls: { key: pki.apiserver.key, cert: pki.apiserver.certificate, clientCa: pki.ca.certificate },
+    tls: {
+      key: pki.apiserver.key,
+      cert: pki.apiserver.certificate,
+      clientCa: pki.ca.certificate,
+      frontProxyCa: pki.frontProxyCa.certificate,
+    },
     kubelet: {
       ca: pki.ca.certificate,
       cert: pki.apiserverKubeletClient.certificate,

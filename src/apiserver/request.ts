@@ -23,6 +23,13 @@ export interface RequestInfo {
   name: string;
 }
 
+export interface PeerCertificate {
+  commonName: string;
+  organizations: string[];
+  /** Its CA is that of proxies: not the peer asks, but whom its X-Remote-* headers name. */
+  frontProxy?: boolean;
+}
+
 /** One request on its way through the chain; carried by HTTP/2, HTTP/1.1 or a call within the process. */
 export interface ApiRequest {
   method: string;
@@ -33,7 +40,7 @@ export interface ApiRequest {
   /** The whole body; rejects with 413 RequestEntityTooLarge over 3 MiB. */
   body(): Promise<Uint8Array>;
   /** The peer's verified client certificate, if it sent one. */
-  certificate: { commonName: string; organizations: string[] } | undefined;
+  certificate: PeerCertificate | undefined;
   remoteAddress: string;
   /** Set by authentication. */
   user: UserInfo;

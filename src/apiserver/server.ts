@@ -16,6 +16,7 @@ import type { ServerHandler } from './http/exchange.ts';
 import { serveHttp1 } from './http/http1.ts';
 import { serveHttp2 } from './http/http2.ts';
 import { type LocalTransport, localTransport } from './http/in-process.ts';
+import { peerReader } from './http/peer-certificate.ts';
 import { cacheReader } from './reader.ts';
 import type { AdmissionPlugin, Authenticator, Authorizer, ObjectReader, UserInfo } from './request.ts';
 import { ServedResources } from './resources.ts';
@@ -32,7 +33,7 @@ export interface ApiServerOptions {
   clock: Clock;
   /** Where to serve HTTPS. */
   listen: { host: string; port: number }[];
-  tls: { key: string; cert: string; clientCa: string };
+  tls: { key: string; cert: string; clientCa: string; frontProxyCa?: string };
   /** How to reach kubelets. */
   kubelet?: KubeletCredentials;
   /** ClusterIPs are taken from here. */
@@ -180,7 +181,7 @@ async function openListener(
   const server = http2.createSecureServer({
     key: tls.key,
     cert: tls.cert,
-    ca: tls.clientCa,
+    ca: tls.frontProxyCa ? [tls.clientCa, tls.frontProxyCa] : tls.clientCa,
     requestCert: true,
     // An unknown certificate is answered with 401, which says more than a broken handshake.
     rejectUnauthorized: false,
@@ -188,8 +189,9 @@ async function openListener(
     minVersion: 'TLSv1.2',
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
   });
-  serveHttp1(server, handle);
-  serveHttp2(server, handle);
+  const peerOf = peerReader(tls.frontProxyCa);
+  serveHttp1(server, handle, peerOf);
+  serveHttp2(server, handle, peerOf);
   const close = closer(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -55,6 +55,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       reader,
       frontProxy,
       transport: transport(itself),
+      served: () => resources.all(),
       clock,
       log: log.child('aggregation'),
     });
@@ -95,6 +96,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         openApiPaths({
           served: mergedResources(() => resources.all(), ownMetrics),
           version: `v${kubernetesVersion}`,
+          extensions: () => services.openApi(),
         }),
         aggregationPaths({ services, reader, frontProxy }),
         metricsPaths({ metrics, reader, clock }),

@@ -4,7 +4,7 @@ import type { ServerRequest, ServerResponse } from '../http/exchange.ts';
 import type { ObjectReader } from '../request.ts';
 import type { PathHandler } from '../router.ts';
 import type { ApiServices } from './api-services.ts';
-import { type FrontProxy, requestBackend } from './backend-connection.ts';
+import { type FrontProxy, requestBackend, tunnelToBackend } from './backend-connection.ts';
 
 /** Of this connection alone, or ours to say. */
 const ownHeaders =
@@ -25,6 +25,7 @@ export function aggregationPaths(options: {
       ({ type, status }) => type === 'Available' && status === 'True',
     );
     if (!isAvailable) throw unavailable('service unavailable');
+    if (request.upgrade) return tunnelToBackend(options, service, request);
     return forward(request);
 
     async function forward({ method, target, user, signal }: ServerRequest): Promise<ServerResponse> {

@@ -1,20 +1,29 @@
+import type { IncomingMessage } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
 import type { APIService, APIServiceCondition } from '../../api/generated/apiregistration-v1.ts';
 import type { ResourceInfo } from '../../api/resource.ts';
 import { builtin } from '../../api/resource.ts';
 import { formatTime } from '../../api/time.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { MetricFamily } from '../../base/metrics.ts';
 import type { DiscoverableResource } from '../discovery/served-groups.ts';
 import type { LocalTransport } from '../http/in-process.ts';
 import type { ObjectReader } from '../request.ts';
+import { type Availability, failedDiscovery, localAvailability, passed, unreachableReason } from './availability.ts';
 import { type FrontProxy, requestBackend } from './backend-connection.ts';
+import { type ExtensionOpenApi, fetchOpenApi, wholeBody } from './extension-openapi.ts';
+import { automanaged, localApiServices } from './local-api-services.ts';
 
 export const apiServices = builtin<APIService>('apiregistration.k8s.io', 'v1', 'apiservices');
-const path = '/apis/apiregistration.k8s.io/v1/apiservices';
+const apiVersion = 'apiregistration.k8s.io/v1';
+const path = `/apis/${apiVersion}/apiservices`;
 
 /** How often extension servers are asked what they serve, and how long they may take (kube-aggregator pkg/controllers/status). */
 const checkIntervalMs = 2_000;
 const checkTimeoutMs = 5_000;
+/** How often they are asked to describe themselves. */
+const describeIntervalMs = 60_000;
 
 /** Asks as the aggregator itself. */
 const aggregator = { name: 'system:kube-aggregator', groups: ['system:masters'] };
@@ -23,19 +32,33 @@ export interface ApiServicesOptions {
   reader: ObjectReader;
   frontProxy: FrontProxy | undefined;
   transport: LocalTransport;
+  /** What this server serves itself; a new array after every change. */
+  served(): readonly ResourceInfo[];
   clock: Clock;
   log: Logger;
 }
 
-/** Keeps an eye on extension servers: whether they can be used, and what they serve. */
+/** What is known of an available extension server. */
+interface Extension {
+  resources: DiscoverableResource[];
+  openApi: ExtensionOpenApi;
+  /** When `openApi` was fetched. */
+  describedMs: number;
+}
+
+/** Keeps an eye on extension servers: whether they can be used, and what they serve; keeps the APIServices of our own. */
 export class ApiServices {
   readonly #options: ApiServicesOptions;
-  /** What each available extension server serves, by the name of its APIService. */
-  readonly #discovered = new Map<string, DiscoverableResource[]>();
-  /** What resources() answers; a new array after every change. */
-  #all: readonly DiscoverableResource[] = [];
-  /** How often each failed in a row: one failure alone is forgiven. */
-  #stop = () => {};
+  /** The available extension servers, by the name of their APIService. */
+  readonly #extensions = new Map<string, Extension>();
+  /** What resources() and openApi() answer; new arrays after every change. */
+  #resources: readonly DiscoverableResource[] = [];
+  #openApi: readonly ExtensionOpenApi[] = [];
+  /** What the local APIServices were made for. */
+  #registered: readonly ResourceInfo[] | undefined;
+  #cancel = () => {};
+  /** Once set, nothing is checked any more. */
+  #stopped = false;
 
   constructor(options: ApiServicesOptions) {
     this.#options = options;
@@ -49,30 +72,51 @@ export class ApiServices {
 
   /** What extension servers serve. */
   resources(): readonly DiscoverableResource[] {
-    return this.#all;
+    return this.#resources;
   }
 
-  start(): void {
-    const tick = async () => {
-      await this.#check();
-      if (this.#stopped) return;
-      this.#stop = this.#options.clock.after(checkIntervalMs, () => void tick());
+  /** What extension servers say of themselves. */
+  openApi(): readonly ExtensionOpenApi[] {
+    return this.#openApi;
+  }
+
+  /** The metric of kube-aggregator pkg/controllers/status/metrics. */
+  metrics(): MetricFamily {
+    const unavailable = (service: APIService) => {
+      const available = service.status?.conditions?.find(({ type }) => type === 'Available');
+      return available?.status === 'True' ? 0 : 1;
     };
-    void tick();
+    return {
+      name: 'aggregator_unavailable_apiservice',
+      help: 'Gauge of APIServices which are marked as unavailable broken down by APIService name.',
+      type: 'gauge',
+      samples: this.#options.reader
+        .list(apiServices)
+        .map((service) => ({ labels: { name: service.metadata.name }, value: unavailable(service) })),
+    };
   }
 
-  #stopped = false;
+  /** The first look waits: a cluster that starts has better things to do. */
+  start(): void {
+    this.#plan();
+  }
 
   stop(): void {
     this.#stopped = true;
-    this.#stop();
+    this.#cancel();
+  }
+
+  #plan(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#options.clock.after(checkIntervalMs, () => void this.#check().finally(() => this.#plan()));
   }
 
   async #check(): Promise<void> {
     const { reader, log } = this.#options;
+    await this.#registerOwn().catch((error: unknown) => log.warn('cannot register our own APIServices', { error }));
     const all = reader.list(apiServices);
     const names = new Set(all.map(({ metadata }) => metadata.name));
-    for (const name of this.#discovered.keys()) if (!names.has(name)) this.#forget(name);
+    for (const name of this.#extensions.keys()) if (!names.has(name)) this.#set(name, undefined);
     await Promise.all(
       all.map((one) =>
         this.#checkOne(one).catch((error: unknown) =>
@@ -82,81 +126,108 @@ export class ApiServices {
     );
   }
 
+  /** Makes the APIServices of what this server serves, and removes those of custom resources that went. */
+  async #registerOwn(): Promise<void> {
+    const { reader, served } = this.#options;
+    const now = served();
+    if (now === this.#registered) return;
+    const wanted = localApiServices(now);
+    const names = new Set(wanted.map(({ metadata }) => metadata.name));
+    const known = reader.list(apiServices);
+    for (const service of wanted) {
+      const isManaged = service.metadata.labels?.[automanaged] === 'true' || this.#registered === undefined;
+      if (isManaged && !known.some(({ metadata }) => metadata.name === service.metadata.name)) {
+        await this.#write('POST', path, { apiVersion, kind: 'APIService', ...service });
+      }
+    }
+    for (const { metadata } of known) {
+      if (metadata.labels?.[automanaged] === 'true' && !names.has(metadata.name))
+        await this.#write('DELETE', `${path}/${metadata.name}`);
+    }
+    this.#registered = now;
+  }
+
   async #checkOne(service: APIService): Promise<void> {
     const { name } = service.metadata;
-    if (!service.spec.service) {
-      return this.#report(service, 'True', 'Local', 'Local APIServices are always available');
+    if (!service.spec.service) return this.#report(service, localAvailability);
+    const unreachable = unreachableReason(this.#options.reader, service);
+    if (unreachable) {
+      this.#set(name, undefined);
+      return this.#report(service, unreachable);
     }
     try {
       const resources = await this.#discover(service);
-      if (JSON.stringify(this.#discovered.get(name)) !== JSON.stringify(resources)) {
-        this.#discovered.set(name, resources);
-        this.#all = [...this.#discovered.values()].flat();
-      }
-      await this.#report(service, 'True', 'Passed', 'all checks passed');
+      this.#set(name, await this.#described(service, resources));
+      await this.#report(service, passed);
     } catch (error) {
-      this.#forget(name);
-      const message = (error as Error).message;
-      await this.#report(service, 'False', reasonOf(message), messageOf(service, message));
+      this.#set(name, undefined);
+      await this.#report(service, failedDiscovery((error as Error).message));
     }
   }
 
-  #forget(name: string): void {
-    if (this.#discovered.delete(name)) this.#all = [...this.#discovered.values()].flat();
+  #set(name: string, extension: Extension | undefined): void {
+    const before = this.#extensions.get(name);
+    if (extension) this.#extensions.set(name, extension);
+    else this.#extensions.delete(name);
+    const all = [...this.#extensions.values()];
+    if (JSON.stringify(before?.resources) !== JSON.stringify(extension?.resources))
+      this.#resources = all.flatMap(({ resources }) => resources);
+    if (before?.openApi !== extension?.openApi) this.#openApi = all.map(({ openApi }) => openApi);
   }
 
   async #discover(service: APIService): Promise<DiscoverableResource[]> {
     const { group = '', version = '' } = service.spec;
-    const answer = await requestBackend(this.#options, service, {
-      method: 'GET',
-      path: `/apis/${group}/${version}`,
-      headers: { accept: 'application/json' },
-      user: aggregator,
-      signal: AbortSignal.timeout(checkTimeoutMs),
+    const { name = '', namespace = '', port = 443 } = service.spec.service ?? {};
+    const place = `/apis/${group}/${version}`;
+    const url = `https://${name}.${namespace}.svc:${port}${place}`;
+    const failing = (why: string) => new Error(`failing or missing response from ${url}: ${why}`);
+    const answer = await this.#ask(service, place, 'application/json').catch((error: Error) => {
+      throw failing(`Get "${url}": ${error.message}`);
     });
-    const chunks: Buffer[] = [];
-    for await (const chunk of answer) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString('utf8');
-    if (answer.statusCode !== 200) throw new Error(`bad status from the extension server: ${answer.statusCode}`);
-    return resourcesOf(group, version, JSON.parse(text) as ResourceList);
+    const body = await wholeBody(answer);
+    if (answer.statusCode !== 200) throw failing(`bad status from ${url}: ${answer.statusCode}`);
+    return resourcesOf(group, version, JSON.parse(body.toString('utf8')) as ResourceList);
   }
 
-  async #report(service: APIService, status: string, reason: string, message: string): Promise<void> {
+  /** Fetches the descriptions anew after a while, or when what is served has changed. */
+  async #described(service: APIService, resources: DiscoverableResource[]): Promise<Extension> {
+    const known = this.#extensions.get(service.metadata.name);
+    const now = this.#options.clock.now();
+    const same = known && JSON.stringify(known.resources) === JSON.stringify(resources);
+    if (same && now - known.describedMs < describeIntervalMs) return known;
+    const { group = '', version = '' } = service.spec;
+    const fetched = await fetchOpenApi(`apis/${group}/${version}`, (place, accept) =>
+      this.#ask(service, place, accept),
+    );
+    const openApi = known && isDeepStrictEqual(known.openApi, fetched) ? known.openApi : fetched;
+    return { resources, openApi, describedMs: now };
+  }
+
+  #ask(service: APIService, place: string, accept: string): Promise<IncomingMessage> {
+    const signal = AbortSignal.timeout(checkTimeoutMs);
+    const request = { method: 'GET', path: place, headers: { accept }, user: aggregator, signal };
+    return requestBackend(this.#options, service, request);
+  }
+
+  async #report(service: APIService, { status, reason, message }: Availability): Promise<void> {
     const before = service.status?.conditions?.find(({ type }) => type === 'Available');
     if (before?.status === status && before.reason === reason && before.message === message) return;
     const now = formatTime(new Date(this.#options.clock.now()));
     const lastTransitionTime = before?.status === status && before.lastTransitionTime ? before.lastTransitionTime : now;
     const condition: APIServiceCondition = { type: 'Available', status, lastTransitionTime, reason, message };
     const others = (service.status?.conditions ?? []).filter(({ type }) => type !== 'Available');
+    const reported = { ...service, status: { ...service.status, conditions: [...others, condition] } };
+    await this.#write('PUT', `${path}/${service.metadata.name}/status`, reported);
+  }
+
+  /** Conflicts and objects that went are for the next look. */
+  async #write(method: string, place: string, body?: object): Promise<void> {
     const response = await this.#options.transport.request({
-      method: 'PUT',
-      path: `${path}/${service.metadata.name}/status`,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...service, status: { ...service.status, conditions: [...others, condition] } }),
+      ...{ method, path: place, headers: { 'content-type': 'application/json' } },
+      ...(body && { body: JSON.stringify(body) }),
     });
     if (response.status >= 300 && response.status !== 409 && response.status !== 404)
       throw new Error(await response.text());
-  }
-}
-
-function reasonOf(message: string): string {
-  if (message.startsWith('service ')) return 'ServiceNotFound';
-  if (message.startsWith('no endpoints')) return 'MissingEndpoints';
-  if (message.startsWith('no service port')) return 'ServicePortError';
-  return 'FailedDiscoveryCheck';
-}
-
-function messageOf({ spec, metadata }: APIService, message: string): string {
-  const { name, namespace } = spec.service ?? {};
-  switch (reasonOf(message)) {
-    case 'ServiceNotFound':
-      return `service/${name} in ${JSON.stringify(namespace)} is not present`;
-    case 'MissingEndpoints':
-      return `endpoints for service/${name} in ${JSON.stringify(namespace)} have no addresses`;
-    case 'ServicePortError':
-      return `service/${name} in ${JSON.stringify(namespace)} is not listening on port ${spec.service?.port ?? 443}`;
-    default:
-      return `failing or missing response from ${metadata.name}: ${message}`;
   }
 }
 

@@ -1,7 +1,9 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import type { APIService } from '../../api/generated/apiregistration-v1.ts';
+import type { ServerRequest, ServerResponse } from '../http/exchange.ts';
 import type { ObjectReader, UserInfo } from '../request.ts';
+import { tunnel } from '../subresources/tunnel.ts';
 import { endpointOf } from '../webhooks/webhook-client.ts';
 
 /** The certificate with which extension servers know us (requestheader-client-ca). */
@@ -20,34 +22,47 @@ export interface BackendRequest {
   signal: AbortSignal;
 }
 
+interface Connecting {
+  reader: ObjectReader;
+  frontProxy: FrontProxy | undefined;
+}
+
 /** One request to the extension server behind an APIService, in the name of a user (kube-aggregator pkg/apiserver/handler_proxy.go). */
 export function requestBackend(
-  { reader, frontProxy }: { reader: ObjectReader; frontProxy: FrontProxy | undefined },
-  { spec }: APIService,
+  options: Connecting,
+  service: APIService,
   { method, path, headers, body, user, signal }: BackendRequest,
 ): Promise<IncomingMessage> {
-  const { name = '', namespace = '', port = 443 } = spec.service ?? {};
-  const { host, port: targetPort } = endpointOf(reader, namespace, name, port);
-  const servername = `${name}.${namespace}.svc`;
+  const { host, port, tls } = backendOf(options, service);
+  const all = { ...headers, host: tls.servername, ...userHeaders(user) };
   return new Promise((resolve, reject) => {
-    const outgoing = https.request(
-      {
-        host,
-        port: targetPort,
-        servername,
-        method,
-        path,
-        signal,
-        headers: { ...headers, host: servername, ...userHeaders(user) },
-        ...(frontProxy ? { key: frontProxy.key, cert: frontProxy.cert } : {}),
-        ...(spec.caBundle ? { ca: Buffer.from(spec.caBundle, 'base64') } : {}),
-        rejectUnauthorized: !spec.insecureSkipTLSVerify,
-      },
-      resolve,
-    );
+    const outgoing = https.request({ host, port, ...tls, method, path, signal, headers: all }, resolve);
     outgoing.on('error', reject);
     outgoing.end(body);
   });
+}
+
+/** An upgrade (exec and the like, WebSocket watches): from here on only bytes. */
+export function tunnelToBackend(
+  options: Connecting,
+  service: APIService,
+  request: ServerRequest,
+): Promise<ServerResponse> {
+  const { host, port, tls } = backendOf(options, service);
+  const added = { host: tls.servername, ...userHeaders(request.user) };
+  return tunnel(request, { host, port, path: request.target, tls }, added);
+}
+
+/** Where the server is, who it must prove to be, and how we prove who we are. */
+function backendOf({ reader, frontProxy }: Connecting, { spec }: APIService) {
+  const { name = '', namespace = '', port = 443 } = spec.service ?? {};
+  const tls = {
+    servername: `${name}.${namespace}.svc`,
+    ...(frontProxy && { key: frontProxy.key, cert: frontProxy.cert }),
+    ...(spec.caBundle && { ca: Buffer.from(spec.caBundle, 'base64') }),
+    rejectUnauthorized: !spec.insecureSkipTLSVerify,
+  };
+  return { ...endpointOf(reader, namespace, name, port), tls };
 }
 
 /** Who asks (requestheader authentication). */

@@ -1,9 +1,10 @@
 import { unauthorized } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Authenticator, ObjectReader, UserInfo } from '../request.ts';
+import type { Authenticator, ObjectReader, PeerCertificate, UserInfo } from '../request.ts';
 import { authenticateBootstrapToken } from './bootstrap-tokens.ts';
 import { anonymous, withAuthenticatedGroup } from './groups.ts';
+import { proxiedUser } from './request-headers.ts';
 import { type ServiceAccountTokens, TokenError } from './service-account-tokens.ts';
 
 export interface AuthenticationOptions {
@@ -24,6 +25,8 @@ export function createAuthenticator(options: AuthenticationOptions): Required<Au
   const { allowAnonymous = true } = options;
   return {
     async authenticate({ certificate, headers }) {
+      const behindProxy = certificate?.frontProxy ? proxiedUser(certificate, headers) : undefined;
+      if (behindProxy) return withAuthenticatedGroup(behindProxy);
       const fromCertificate = certificateUser(certificate);
       if (fromCertificate) return withAuthenticatedGroup(fromCertificate);
       const token = bearerToken(headers);
@@ -39,10 +42,8 @@ export function createAuthenticator(options: AuthenticationOptions): Required<Au
 }
 
 /** CN is the user, O are the groups (apiserver pkg/authentication/request/x509). */
-function certificateUser(
-  certificate: { commonName: string; organizations: string[] } | undefined,
-): UserInfo | undefined {
-  if (!certificate?.commonName) return undefined;
+function certificateUser(certificate: PeerCertificate | undefined): UserInfo | undefined {
+  if (!certificate?.commonName || certificate.frontProxy) return undefined;
   return { name: certificate.commonName, groups: certificate.organizations };
 }
 

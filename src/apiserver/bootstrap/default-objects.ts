@@ -16,6 +16,7 @@ import {
   roles,
   services,
 } from '../../api/resource.ts';
+import { allowedProxies } from '../authentication/request-headers.ts';
 import { defaultFlowSchemas, defaultPriorityLevels } from './flow-control-defaults.ts';
 import {
   type ApiServerAddress,
@@ -105,7 +106,7 @@ function authenticationConfig({ clientCa, requestHeaderCa }: BootstrapFacts): Dr
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
     data: {
       'client-ca-file': clientCa,
-      'requestheader-allowed-names': '["front-proxy-client"]',
+      'requestheader-allowed-names': JSON.stringify(allowedProxies),
       'requestheader-client-ca-file': requestHeaderCa,
       'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
       'requestheader-group-headers': '["X-Remote-Group"]',

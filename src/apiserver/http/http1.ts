@@ -13,29 +13,33 @@ import {
   type ServerResponse,
   splitTarget,
 } from './exchange.ts';
-import { peerOf } from './peer-certificate.ts';
-import { PushStream } from './push-stream.ts';
+import type { Peer, PeerReader } from './peer-certificate.ts';
 import { sendBody } from './send-body.ts';
 
 /** Serves HTTP/1.1, and the upgrades that only it knows (WebSocket, SPDY). */
-export function serveHttp1(server: Http2SecureServer, handle: ServerHandler): void {
+export function serveHttp1(server: Http2SecureServer, handle: ServerHandler, peerOf: PeerReader): void {
   // http2 would wrap its streams in request objects for this listener; serveHttp2 takes the streams themselves.
   server.on('request', (message, response) => {
     const [incoming, outgoing] = [message as unknown as IncomingMessage, response as unknown as NodeResponse];
-    answer(incoming, outgoing, handle).catch(() => outgoing.destroy());
+    answer(incoming, outgoing, handle, peerOf).catch(() => outgoing.destroy());
   });
   server.removeAllListeners('stream');
   server.on('upgrade' as never, (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
-    const request = requestOf(message, message.socket as TLSSocket);
+    const request = requestOf(message, peerOf(message.socket as TLSSocket));
     socket.once('close', () => request.abort());
     request.upgrade = { socket, head, rawHeaders: message.rawHeaders };
     answerUpgrade(request, socket, handle).catch(() => socket.destroy());
   });
 }
 
-async function answer(message: IncomingMessage, response: NodeResponse, handle: ServerHandler): Promise<void> {
-  const request = requestOf(message, message.socket as TLSSocket);
+async function answer(
+  message: IncomingMessage,
+  response: NodeResponse,
+  handle: ServerHandler,
+  peerOf: PeerReader,
+): Promise<void> {
+  const request = requestOf(message, peerOf(message.socket as TLSSocket));
   response.once('close', () => request.abort());
   const { status, headers, body } = await handle(request);
   const fixed = body instanceof Uint8Array;
@@ -45,7 +49,7 @@ async function answer(message: IncomingMessage, response: NodeResponse, handle: 
     return;
   }
   // Clients wait for the head of a watch before its first event.
-  if (body instanceof PushStream) response.flushHeaders();
+  if (!fixed && !Array.isArray(body)) response.flushHeaders();
   await sendBody(response, body, () => response.destroy());
 }
 
@@ -64,7 +68,7 @@ function reasonPhrase(status: number): string {
   return status === 200 ? 'OK' : status === 404 ? 'Not Found' : status === 403 ? 'Forbidden' : 'Status';
 }
 
-function requestOf(message: IncomingMessage, socket: TLSSocket): ServerRequest & { abort(): void } {
+function requestOf(message: IncomingMessage, peer: Peer): ServerRequest & { abort(): void } {
   const method = message.method ?? 'GET';
   const target = message.url ?? '/';
   const { path, query } = splitTarget(target);
@@ -76,7 +80,7 @@ function requestOf(message: IncomingMessage, socket: TLSSocket): ServerRequest &
     query,
     headers: message.headers as Record<string, string | undefined>,
     body: once(() => readBody(message)),
-    ...peerOf(socket),
+    ...peer,
     user: nobody,
     info: parseRequestInfo(method, path, query),
     signal: controller.signal,

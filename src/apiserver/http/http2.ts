@@ -17,11 +17,11 @@ import {
   type ServerResponse,
   splitTarget,
 } from './exchange.ts';
-import { type Peer, peerOf } from './peer-certificate.ts';
+import type { Peer, PeerReader } from './peer-certificate.ts';
 import { sendBody } from './send-body.ts';
 
 /** Serves HTTP/2 by its streams: a fifth faster than through the request and response objects of HTTP/1. */
-export function serveHttp2(server: Http2SecureServer, handle: ServerHandler): void {
+export function serveHttp2(server: Http2SecureServer, handle: ServerHandler, peerOf: PeerReader): void {
   const peers = new WeakMap<Http2Session, Peer>();
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     // A client that resets its stream is no error of ours.

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { ApiRequest } from '../request.ts';
 
@@ -7,20 +8,25 @@ export interface Peer {
   remoteAddress: string;
 }
 
-/** Read once per connection: parsing a certificate costs more than most requests. */
-const peers = new WeakMap<object, Peer>();
+/** Who is at the other end. A certificate counts only if a CA of ours signed it. */
+export type PeerReader = (socket: TLSSocket) => Peer;
 
-/** Who is at the other end. A certificate counts only if the client CA signed it. */
-export function peerOf(socket: TLSSocket): Peer {
-  let peer = peers.get(socket);
-  if (!peer) {
-    peer = readPeer(socket);
-    peers.set(socket, peer);
-  }
-  return peer;
+/** `frontProxyCa`: PEM of the CA whose certificates are those of proxies, which say on whose behalf they ask. */
+export function peerReader(frontProxyCa: string | undefined): PeerReader {
+  /** Read once per connection: parsing a certificate costs more than most requests. */
+  const peers = new WeakMap<object, Peer>();
+  const proxies = frontProxyCa ? new X509Certificate(frontProxyCa) : undefined;
+  return (socket) => {
+    let peer = peers.get(socket);
+    if (!peer) {
+      peer = readPeer(socket, proxies);
+      peers.set(socket, peer);
+    }
+    return peer;
+  };
 }
 
-function readPeer(socket: TLSSocket): Peer {
+function readPeer(socket: TLSSocket, proxies: X509Certificate | undefined): Peer {
   const remoteAddress = socket.remoteAddress ?? '';
   const certificate = socket.getPeerCertificate();
   // Without a certificate the object is empty, whatever its type says.
@@ -29,5 +35,10 @@ function readPeer(socket: TLSSocket): Peer {
   const subject = certificate.subject as unknown as Record<string, string | string[] | undefined>;
   const organizations = subject.O === undefined ? [] : [subject.O].flat();
   const commonName = [subject.CN ?? ''].flat()[0] ?? '';
-  return { certificate: { commonName, organizations }, badCertificate: false, remoteAddress };
+  const frontProxy = proxies !== undefined && new X509Certificate(certificate.raw).verify(proxies.publicKey);
+  return {
+    certificate: { commonName, organizations, ...(frontProxy && { frontProxy }) },
+    badCertificate: false,
+    remoteAddress,
+  };
 }

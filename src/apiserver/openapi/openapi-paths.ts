@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { apiVersionOf } from '../../api/resource.ts';
+import type { ExtensionOpenApi } from '../aggregation/extension-openapi.ts';
 import type { ApiRequest, ApiResponse } from '../request.ts';
 import { type DescribedResource, documentV2, documentV3 } from './documents.ts';
+import { mergeV2 } from './merge-v2.ts';
 import { encodeDocument } from './protobuf-v2.ts';
 import type { Json } from './schema.ts';
 
@@ -11,7 +13,11 @@ export interface OpenApiOptions {
   served(): readonly DescribedResource[];
   /** Of Kubernetes, such as 'v1.36.4'. */
   version: string;
+  /** What extension servers say of themselves; a new array after every change. */
+  extensions?(): readonly ExtensionOpenApi[];
 }
+
+const noExtensions: readonly ExtensionOpenApi[] = [];
 
 const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 /** What older clients send instead. */
@@ -29,6 +35,7 @@ interface Encoded {
 export function openApiPaths(options: OpenApiOptions): (request: ApiRequest) => Promise<ApiResponse | undefined> {
   /** What the documents below describe. */
   let current: readonly DescribedResource[] | undefined;
+  let extensions: readonly ExtensionOpenApi[] = [];
   /** Documents by key, made once. */
   const documents = new Map<string, Encoded>();
 
@@ -45,17 +52,24 @@ export function openApiPaths(options: OpenApiOptions): (request: ApiRequest) => 
     once(key, () => ({ body: Buffer.from(JSON.stringify(make())), contentType: 'application/json' }));
   const v3 = (groupVersion: string): Encoded | undefined => {
     const resources = (current ?? []).filter((resource) => pathOf(resource) === groupVersion);
-    if (resources.length === 0) return undefined;
+    if (resources.length === 0) return extensionV3(groupVersion);
     return jsonOnce(`v3 ${groupVersion}`, () => documentV3(resources, options.version));
+  };
+
+  const extensionV3 = (groupVersion: string): Encoded | undefined => {
+    const found = extensions.find(({ path }) => path === groupVersion)?.v3;
+    if (!found) return undefined;
+    return once(`v3 ${groupVersion}`, () => ({ body: found.body, contentType: 'application/json' }));
   };
 
   return async (request) => {
     const path = request.path.replace(/\/$/, '');
     if (path !== '/openapi/v2' && path !== '/openapi/v3' && !path.startsWith('/openapi/v3/')) return undefined;
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const served = options.served();
-    if (served !== current) {
+    const [served, others] = [options.served(), options.extensions?.() ?? noExtensions];
+    if (served !== current || others !== extensions) {
       current = served;
+      extensions = others;
       documents.clear();
     }
     if (path === '/openapi/v2') return answer(v2(request.headers.accept), request);
@@ -68,7 +82,11 @@ export function openApiPaths(options: OpenApiOptions): (request: ApiRequest) => 
   };
 
   function v2(accept = ''): Encoded {
-    const make = () => documentV2(current ?? [], options.version);
+    const make = () =>
+      extensions.reduce(
+        (document, { path, v2: other }) => (other ? mergeV2(document, other, `/${path}`) : document),
+        documentV2(current ?? [], options.version),
+      );
     if (!accept.includes(protobufV2) && !accept.includes(protobufV2Old)) return jsonOnce('v2', make);
     return once('v2 protobuf', () => ({
       body: encodeDocument(make()),
@@ -80,7 +98,8 @@ export function openApiPaths(options: OpenApiOptions): (request: ApiRequest) => 
   /** The paths of the documents, each with the hash of its contents, so that clients can keep them for good. */
   function index(): Encoded {
     return jsonOnce('v3', () => {
-      const groupVersions = [...new Set((current ?? []).map(pathOf))].sort();
+      const described = extensions.filter(({ v3: document }) => document).map(({ path }) => path);
+      const groupVersions = [...new Set([...(current ?? []).map(pathOf), ...described])].sort();
       const paths = groupVersions.map((groupVersion) => [
         groupVersion,
         { serverRelativeURL: `/openapi/v3/${groupVersion}?hash=${v3(groupVersion)!.hash}` },

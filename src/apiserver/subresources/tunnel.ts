@@ -1,3 +1,4 @@
+import { type OutgoingHttpHeaders, validateHeaderValue } from 'node:http';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
@@ -11,18 +12,23 @@ export interface TunnelTarget extends Address {
   tls: tls.ConnectionOptions | undefined;
 }
 
-/** Headers that are between the client and us alone. */
-const ownHeaders = new Set(['authorization', 'host', 'cookie']);
+/** Headers that are between the client and us alone, and those with which we say who asks. */
+const ownHeaders = /^(authorization|host|cookie|impersonate-.*|x-remote-.*)$/;
 
 /**
  * Hands an upgrade request on and then only bytes, both ways: whatever the two ends speak after it (SPDY, WebSocket),
- * we need not know. The credentials stay here; the other side sees ours.
+ * we need not know. The credentials stay here; the other side sees ours, and the `added` headers in place of the
+ * client's own of these names.
  */
-export async function tunnel(request: ServerRequest, target: TunnelTarget): Promise<ServerResponse> {
+export async function tunnel(
+  request: ServerRequest,
+  target: TunnelTarget,
+  added: OutgoingHttpHeaders = {},
+): Promise<ServerResponse> {
   const { upgrade } = request;
   if (!upgrade) throw badRequest('Upgrade request required');
   const remote = await connect(target);
-  remote.write(requestHead(request.method, target, upgrade));
+  remote.write(requestHead(request.method, target, upgrade, added));
   if (upgrade.head.length > 0) remote.write(upgrade.head);
   join(upgrade.socket, remote);
   return { status: 101, headers: {}, body: new Uint8Array(), hijacked: true };
@@ -38,12 +44,24 @@ function connect(target: TunnelTarget): Promise<Duplex> {
   });
 }
 
-function requestHead(method: string, { host, port, path }: TunnelTarget, { rawHeaders }: Upgrade): string {
-  const lines = [`${method} ${path} HTTP/1.1`, `Host: ${host}:${port}`];
+function requestHead(
+  method: string,
+  { host, port, path }: TunnelTarget,
+  { rawHeaders }: Upgrade,
+  added: OutgoingHttpHeaders,
+): string {
+  const lines = [`${method} ${path} HTTP/1.1`];
+  if (!('host' in added)) lines.push(`Host: ${host}:${port}`);
+  for (const [name, values] of Object.entries(added))
+    for (const value of [values ?? []].flat()) {
+      // Names of users may contain anything.
+      validateHeaderValue(name, String(value));
+      lines.push(`${name}: ${value}`);
+    }
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     const lower = name.toLowerCase();
-    if (ownHeaders.has(lower) || lower.startsWith('impersonate-')) continue;
+    if (ownHeaders.test(lower) || lower in added) continue;
     const value = lower === 'sec-websocket-protocol' ? withoutToken(rawHeaders[i + 1]!) : rawHeaders[i + 1]!;
     if (value) lines.push(`${name}: ${value}`);
   }
