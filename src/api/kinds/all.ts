@@ -6,6 +6,7 @@ import {
   validatingAdmissionPolicyBinding,
 } from './admission-policy.ts';
 import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from './admission-registration.ts';
+import { apiService } from './api-service.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { certificateSigningRequest } from './certificate-signing-request.ts';
 import { configMap } from './config-map.ts';
@@ -86,6 +87,7 @@ const kinds = [
   certificateSigningRequest,
   controllerRevision,
   podTemplate,
+  apiService,
 ] as unknown as readonly Kind[];
 const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 

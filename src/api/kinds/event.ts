@@ -4,7 +4,7 @@ import type { Event as NewEvent } from '../generated/events-v1.ts';
 import type { Kind } from '../kind.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { Cause } from '../status-error.ts';
-import { immutable, invalidEach, invalidValue, required } from '../validation/field-error.ts';
+import { invalidEach, invalidValue, required } from '../validation/field-error.ts';
 
 /** pkg/apis/core/validation/events.go and pkg/registry/core/event. */
 export const event: Kind<Event> = {

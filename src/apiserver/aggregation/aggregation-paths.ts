@@ -21,10 +21,7 @@ export function aggregationPaths(options: {
     if (root !== 'apis' || !group || !version) return undefined;
     const service = options.services.find(group, version);
     if (!service) return undefined;
-    const isAvailable = service.status?.conditions?.some(
-      ({ type, status }) => type === 'Available' && status === 'True',
-    );
-    if (!isAvailable) throw unavailable('service unavailable');
+    if (!options.services.isAvailable(service)) throw unavailable('service unavailable');
     if (request.upgrade) return tunnelToBackend(options, service, request);
     return forward(request);
 

@@ -70,6 +70,11 @@ export class ApiServices {
     return found?.spec.service ? found : undefined;
   }
 
+  /** Whether it answered when it was last asked: who writes its status cannot make it so. */
+  isAvailable({ metadata }: APIService): boolean {
+    return this.#extensions.has(metadata.name);
+  }
+
   /** What extension servers serve. */
   resources(): readonly DiscoverableResource[] {
     return this.#resources;

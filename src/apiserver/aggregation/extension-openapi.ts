@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { convertV2 } from '../openapi/convert-v2.ts';
 import type { Json } from '../openapi/schema.ts';
 
 /** What an extension server says of itself in OpenAPI. */
@@ -22,11 +23,18 @@ export async function fetchOpenApi(path: string, ask: AskExtension): Promise<Ext
     document(ask, '/openapi/v2', 'application/json'),
     document(ask, `/openapi/v3/${path}`, 'application/json'),
   ]);
-  return {
-    path,
-    v2: v2 && (parse(v2) as Json | undefined),
-    v3: v3 && parse(v3) ? { body: v3, hash: createHash('sha512').update(v3).digest('hex').toUpperCase() } : undefined,
-  };
+  const described = v2 && (parse(v2) as Json | undefined);
+  // Who describes itself the old way only is described the new way by us, as kube-aggregator does.
+  const document3 =
+    v3 && parse(v3) ? v3 : described && Buffer.from(JSON.stringify(convertV2(ownPaths(described, path))));
+  const hash = document3 && createHash('sha512').update(document3).digest('hex').toUpperCase();
+  return { path, v2: described, v3: document3 && hash ? { body: document3, hash } : undefined };
+}
+
+/** Only what is below its group and version. */
+function ownPaths(described: Json, path: string): Json {
+  const paths = Object.entries((described.paths ?? {}) as Json);
+  return { ...described, paths: Object.fromEntries(paths.filter(([key]) => `${key}/`.startsWith(`/${path}/`))) };
 }
 
 async function document(ask: AskExtension, path: string, accept: string): Promise<Buffer | undefined> {

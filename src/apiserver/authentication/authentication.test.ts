@@ -44,6 +44,27 @@ describe('authentication', () => {
     });
   });
 
+  it('believes the front proxy, and nobody else, about who asks', async () => {
+    const { ask } = setUp();
+    const proxy = { commonName: 'front-proxy-client', organizations: [], frontProxy: true };
+    const headers = () => ({
+      'x-remote-user': 'ann',
+      'x-remote-group': 'dev, ops',
+      'x-remote-uid': 'u1',
+      'x-remote-extra-example.com%2fscope': 'a%20b',
+    });
+    assert.deepEqual(await ask({ certificate: proxy, headers: headers() }), {
+      ...{ name: 'ann', uid: 'u1', groups: ['dev', 'ops', 'system:authenticated'] },
+      extra: { 'example.com/scope': ['a b'] },
+    });
+    const other = { ...proxy, commonName: 'somebody' };
+    await assert.rejects(ask({ certificate: other, headers: headers() }), (error) => hasReason(error, 'Unauthorized'));
+    const ordinary = { commonName: 'eve', organizations: [] };
+    assert.equal((await ask({ certificate: ordinary, headers: headers() }))?.name, 'eve');
+    // A proxy that says nothing is nobody.
+    assert.equal((await ask({ certificate: proxy }))?.name, 'system:anonymous');
+  });
+
   it('calls who shows nothing system:anonymous and refuses who shows nonsense', async () => {
     const { ask, bearer } = setUp();
     assert.deepEqual(await ask({}), { name: 'system:anonymous', groups: ['system:unauthenticated'] });

@@ -47,6 +47,7 @@ function freeName(taken: Record<string, unknown>, name: string, value: unknown):
 /** Names in a section that these paths refer to, directly or through others. */
 function reachable(paths: object, document: Json, section: string): Set<string> {
   const found = new Set<string>();
+  const visited = new Set<string>();
   const visit = (value: unknown) => {
     if (typeof value !== 'object' || value === null) return;
     for (const [key, part] of Object.entries(value)) {
@@ -56,7 +57,8 @@ function reachable(paths: object, document: Json, section: string): Set<string> 
       }
       const [, kind = '', name = ''] = /^#\/(\w+)\/(.+)$/.exec(part) ?? [];
       const target = objectOf(document[kind])[name];
-      if (target === undefined || (kind === section && found.has(name))) continue;
+      if (target === undefined || visited.has(part)) continue;
+      visited.add(part);
       if (kind === section) found.add(name);
       visit(target);
     }
