@@ -18,11 +18,11 @@ export function proxiedUser(
   const extra: Record<string, string[]> = {};
   for (const [header, value] of Object.entries(headers))
     if (header.startsWith(extraPrefix)) extra[decode(header.slice(extraPrefix.length))] = listOf(value).map(decode);
-  const uid = headers['x-remote-uid'];
+  const [uid, groups] = [headers['x-remote-uid'], listOf(headers['x-remote-group'])];
   // They are said, and not to be passed on.
   for (const header of Object.keys(headers)) if (header.startsWith('x-remote-')) delete headers[header];
   return {
-    ...{ name, groups: listOf(headers['x-remote-group']) },
+    ...{ name, groups },
     ...(uid && { uid }),
     ...(Object.keys(extra).length > 0 && { extra }),
   };
