@@ -15,7 +15,11 @@ export const commands: Record<string, CommandEntry> = {
   kubeconfig: { usage: 'kubeconfig', summary: 'print the kubeconfig', load: () => import('./kubeconfig.ts') },
   demo: { usage: 'demo', summary: '100 httpd Pods behind a LoadBalancer', load: () => import('./demo.ts') },
   apply: { usage: 'apply -f FILE', summary: 'server-side apply of manifests', load: () => import('./apply.ts') },
-  image: { usage: 'image COMMAND', summary: 'pull, load, build, ls, rm, tag, save', load: () => import('./image.ts') },
+  image: {
+    usage: 'image COMMAND',
+    summary: 'pull, load, build, ls, rm, tag, save, prune',
+    load: () => import('./image.ts'),
+  },
   ps: { usage: 'ps [OPTIONS]', summary: 'processes with their Pod and container', load: () => import('./ps.ts') },
   tree: { usage: 'tree [KIND/NAME]', summary: 'from Service to thread', load: () => import('./tree.ts') },
   web: {

@@ -18,6 +18,7 @@ export const command: Command = {
     'stop-signal': { type: 'string' },
     copy: { type: 'string', multiple: true },
     recipe: { type: 'string' },
+    all: { type: 'boolean', short: 'a' },
   },
   help: `
 The node's image store, shared by all clusters of this machine.
@@ -31,6 +32,10 @@ The node's image store, shared by all clusters of this machine.
   vitrine image tag NAME NEWNAME
   vitrine image save NAME FILE
   vitrine image rm NAME...
+  vitrine image prune [-a]               images without a tag that no container uses, with -a all that none uses
+
+What docker, podman or buildah of this machine have built needs no push: a Pod that names it gets it. Mirrors,
+certificates and logins of registries: docs/images.md.
 
 examples:
   vitrine image pull httpd:latest
@@ -46,7 +51,7 @@ examples:
 
 type Action = (images: Images, args: string[], invocation: Invocation) => Promise<void>;
 
-const actions: Record<string, Action> = { pull, load, build, ls, tag, save, rm };
+const actions: Record<string, Action> = { pull, load, build, ls, tag, save, rm, prune };
 
 async function pull(images: Images, args: string[], invocation: Invocation): Promise<void> {
   const name = one(args, 'NAME');
@@ -141,6 +146,12 @@ async function rm(images: Images, args: string[], { out }: Invocation): Promise<
     await images.remove(name);
     out.line(`removed ${name}`);
   }
+}
+
+async function prune(images: Images, _args: string[], { values, out }: Invocation): Promise<void> {
+  const { removed, freedBytes } = await images.prune({ all: values.all === true });
+  for (const name of removed) out.line(`removed ${name}`);
+  out.line(`${formatBytes(freedBytes)} freed`);
 }
 
 function one(args: string[], what: string): string {

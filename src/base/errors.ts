@@ -25,3 +25,8 @@ export class SyscallError extends Error {
     this.code = code;
   }
 }
+
+/** An error and what caused it, outermost first. */
+export function causes(error: unknown): Error[] {
+  return error instanceof Error ? [error, ...causes(error.cause)] : [];
+}

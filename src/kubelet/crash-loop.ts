@@ -14,7 +14,8 @@ export class CrashLoop {
   waiting(key: string, finishedAtMs: number, now: number): { delayMs: number; leftMs: number } | undefined {
     const entry = this.#entries.get(key);
     if (!entry || finishedAtMs - entry.since > 2 * maxMs) return undefined;
-    const leftMs = finishedAtMs + entry.delayMs - now;
+    // A clock that was set back must not make it wait for the time in between.
+    const leftMs = Math.min(entry.delayMs, finishedAtMs + entry.delayMs - now);
     return leftMs > 0 ? { delayMs: entry.delayMs, leftMs } : undefined;
   }
 

@@ -175,6 +175,10 @@ export class FakeImages implements Images {
     return this.add(name);
   }
 
+  async adopt(): Promise<ImageInfo | undefined> {
+    return undefined;
+  }
+
   async list(): Promise<ImageInfo[]> {
     return [...this.#present.values()];
   }
@@ -188,6 +192,9 @@ export class FakeImages implements Images {
     return [];
   }
   async save(): Promise<void> {}
+  async prune(): Promise<{ removed: string[]; freedBytes: number }> {
+    return { removed: [], freedBytes: 0 };
+  }
   async build(): Promise<ImageInfo> {
     throw new Error('the fake builds nothing');
   }

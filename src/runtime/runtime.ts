@@ -193,12 +193,22 @@ export interface Images {
   resolve(name: string): Promise<ImageInfo | undefined>;
   /** Pulls from a registry, verifies digests, unpacks. Concurrent pulls of one name share the work. */
   pull(name: string, options?: PullOptions): Promise<ImageInfo>;
+  /**
+   * Takes over what docker or podman of this machine has under this name, unless the store has the same; undefined if
+   * there is nothing to take. With `builtHereOnly` not what they pulled from a registry.
+   */
+  adopt(name: string, options?: { builtHereOnly?: boolean }): Promise<ImageInfo | undefined>;
   list(): Promise<ImageInfo[]>;
   remove(nameOrId: string): Promise<void>;
   tag(nameOrId: string, newName: string): Promise<void>;
   /** Reads a docker-archive or OCI archive (tar, or gzipped tar, or an OCI layout directory). */
   load(file: string): Promise<ImageInfo[]>;
   save(nameOrId: string, file: string): Promise<void>;
+  /**
+   * Removes images that have no tag and that no container uses, with `all` those that have one, too; and whatever no image
+   * needs. Tells which names went, and the room that it made.
+   */
+  prune(options?: { all?: boolean }): Promise<{ removed: string[]; freedBytes: number }>;
   /** Makes a small image from Debian packages; see runtime/images/build.ts. */
   build(spec: BuildSpec): Promise<ImageInfo>;
 }

@@ -5,6 +5,7 @@ import { errorChain } from '../../base/log.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import { ImageError, type ImageInfo, type Images } from '../../runtime/runtime.ts';
 import { goDuration } from '../crash-loop.ts';
+import { Limiter } from '../limiter.ts';
 import { fieldPath } from '../pod-record.ts';
 import { pullCredentials } from './pull-secrets.ts';
 
@@ -21,6 +22,9 @@ export class ImageUnavailable extends Error {
   }
 }
 
+/** Pulls at once; others wait in order. Kubernetes's serializeImagePulls would be one, which lets one slow registry hold up all. */
+const pullsAtOnce = 4;
+
 /** Sees to it that an image is there, by the container's pull policy, with back-off (kubelet images/image_manager.go). */
 export class ImageManager {
   readonly #images: Images;
@@ -28,7 +32,8 @@ export class ImageManager {
   readonly #clock: Clock;
   readonly #secret: (podUid: string, namespace: string, name: string) => Promise<Secret>;
   readonly #backoff: Backoff;
-  /** The last failure per Pod and image, repeated while backing off. */
+  readonly #pulls: Limiter;
+  /** The last failure per Pod and image for which `#backoff` has a delay, repeated while backing off. */
   readonly #failures = new Map<string, string>();
   /** 'name@sha256:…' by image id, as statuses show it. */
   readonly #refs = new Map<string, string>();
@@ -38,12 +43,15 @@ export class ImageManager {
     events: EventRecorder;
     clock: Clock;
     secret: (podUid: string, namespace: string, name: string) => Promise<Secret>;
+    /** @default 4 */
+    maxParallelImagePulls?: number;
   }) {
     this.#images = parts.images;
     this.#events = parts.events;
     this.#clock = parts.clock;
     this.#secret = parts.secret;
     this.#backoff = new Backoff(parts.clock, { initialMs: 10_000, maxMs: 300_000 });
+    this.#pulls = new Limiter(parts.maxParallelImagePulls ?? pullsAtOnce);
   }
 
   /** What a status says of an image: its digest in a registry, else its id. */
@@ -60,20 +68,7 @@ export class ImageManager {
   async ensure(pod: Pod, container: ContainerDef, signal: AbortSignal): Promise<ImageInfo> {
     const name = container.image ?? '';
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
-    const present = await this.#images.resolve(name).catch((error) => {
-      this.#event(
-        pod,
-        container,
-        'Warning',
-        'InspectFailed',
-        `Failed to inspect image "${name}": ${errorChain(error)}`,
-      );
-      throw new ImageUnavailable(
-        'InvalidImageName',
-        `Failed to apply default image tag "${name}": ${errorChain(error)}`,
-        10_000,
-      );
-    });
+    const present = await this.#inspect(pod, container, name, policy);
     // An image that was built or loaded by hand has no registry to be newer in.
     if (present && (policy !== 'Always' || present.digests.length === 0)) {
       const text = `Container image "${name}" already present on machine and can be accessed by the pod`;
@@ -88,6 +83,24 @@ export class ImageManager {
     return this.#pull(pod, container, name, signal);
   }
 
+  /** The image if it is there, or if docker or podman of this machine has it. */
+  async #inspect(pod: Pod, container: ContainerDef, name: string, policy: string): Promise<ImageInfo | undefined> {
+    try {
+      const present = await this.#images.resolve(name);
+      // What a registry gave us is not replaced by what has the same name here.
+      if (present && present.digests.length > 0) return present;
+      return (await this.#images.adopt(name, { builtHereOnly: policy === 'Always' })) ?? present;
+    } catch (error) {
+      const invalid = error instanceof ImageError && error.reason === 'InvalidImageName';
+      const [reason, text] = invalid
+        ? ['InvalidImageName', `Failed to apply default image tag "${name}": couldn't parse image name "${name}"`]
+        : ['ImageInspectError', `Failed to inspect image "${name}"`];
+      const message = `${text}: ${errorChain(error)}`;
+      this.#event(pod, container, 'Warning', 'InspectFailed', message);
+      throw new ImageUnavailable(reason as string, message, 10_000);
+    }
+  }
+
   async #pull(pod: Pod, container: ContainerDef, name: string, signal: AbortSignal): Promise<ImageInfo> {
     const key = `${pod.metadata.uid}_${name}`;
     const waitMs = this.#backoff.remaining(key);
@@ -98,13 +111,20 @@ export class ImageManager {
       throw new ImageUnavailable('ImagePullBackOff', last ? `${text}: ${last}` : text, waitMs);
     }
     this.#event(pod, container, 'Normal', 'Pulling', `Pulling image "${name}"`);
-    const startMs = this.#clock.now();
+    const waitsSinceMs = this.#clock.now();
     try {
       const read = (namespace: string, secret: string) => this.#secret(pod.metadata.uid, namespace, secret);
       const credentials = await pullCredentials(pod, name, read);
-      const image = await unlessAborted(this.#images.pull(name, { credentials }), signal);
-      const took = goDuration(this.#clock.now() - startMs);
-      const text = `Successfully pulled image "${name}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`;
+      const { image, tookMs } = await unlessAborted(
+        this.#pulls.run(async () => {
+          signal.throwIfAborted();
+          const startMs = this.#clock.now();
+          return { image: await this.#images.pull(name, { credentials }), tookMs: this.#clock.now() - startMs };
+        }),
+        signal,
+      );
+      const whole = goDuration(this.#clock.now() - waitsSinceMs);
+      const text = `Successfully pulled image "${name}" in ${goDuration(tookMs)} (${whole} including waiting). Image size: ${image.sizeBytes} bytes.`;
       this.#event(pod, container, 'Normal', 'Pulled', text);
       this.#failures.delete(key);
       this.#backoff.reset(key);
@@ -112,10 +132,10 @@ export class ImageManager {
     } catch (error) {
       if (signal.aborted) throw error;
       const reason = error instanceof ImageError ? error.reason : 'ErrImagePull';
-      // An ImageError's message is whole, worded as container runtimes word theirs.
-      const message = error instanceof ImageError ? error.message : errorChain(error);
+      const message = pullFailure(error, reason, name);
       this.#event(pod, container, 'Warning', 'Failed', `Failed to pull image "${name}": ${message}`);
       this.#backoff.next(key);
+      for (const old of this.#failures.keys()) if (this.#backoff.remaining(old) === 0) this.#failures.delete(old);
       this.#failures.set(key, `${reason}: ${message}`);
       // Shows ErrImagePull for a moment, then ImagePullBackOff, then tries again.
       throw new ImageUnavailable(reason, message, 3000);
@@ -130,6 +150,13 @@ export class ImageManager {
   #event(pod: Pod, container: ContainerDef, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#events.event(pod, type, reason, message, { fieldPath: fieldPath(pod, container.name) });
   }
+}
+
+/** The words of kubelet's image_manager.go, evalCRIPullErr; an ImageError's message is whole, as container runtimes word it. */
+function pullFailure(error: unknown, reason: string, name: string): string {
+  if (!(error instanceof ImageError)) return errorChain(error);
+  if (reason !== 'RegistryUnavailable') return error.message;
+  return `image pull failed for ${name} because the registry is unavailable: ${error.message}`;
 }
 
 /** Stops waiting, not the work: another Pod may want the same image. */

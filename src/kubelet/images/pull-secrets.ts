@@ -49,19 +49,21 @@ export function credentialsOf(secret: Secret, image: string): Credentials {
     });
 }
 
+/** 'docker.io/library/httpd': the repository, for which keys are registered. */
 function withRegistry(image: string): string {
-  const first = image.split('/')[0] ?? '';
-  const named = image.includes('/') && (/[.:]/.test(first) || first === 'localhost');
-  return named ? image : `docker.io/${image.includes('/') ? image : `library/${image}`}`;
+  const name = image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  const first = name.split('/')[0] ?? '';
+  const named = name.includes('/') && (/[.:]/.test(first) || first === 'localhost');
+  return named ? name : `docker.io/${name.includes('/') ? name : `library/${name}`}`;
 }
 
-/** Hosts may hold '*' in each label; a path must be a prefix. */
+/** Hosts may hold '*' in each label; a path is a prefix (kubelet credentialprovider/keyring.go URLsMatch). */
 function matches(key: string, target: string): boolean {
   const [host = '', ...path] = key.replace(/^(index|registry-1)\.docker\.io/, 'docker.io').split('/');
   const [targetHost = '', ...targetPath] = target.split('/');
   const pattern = host
     .split('.')
-    .map((label) => label.replace(/[^\w*-]/g, '\\$&').replaceAll('*', '[^.]*'))
+    .map((label) => label.replace(/[^\w*-]/g, '\\$&').replaceAll('*', '[^.:]*'))
     .join('\\.');
-  return new RegExp(`^${pattern}$`).test(targetHost) && path.every((part, index) => part === targetPath[index]);
+  return new RegExp(`^${pattern}$`).test(targetHost) && targetPath.join('/').startsWith(path.join('/'));
 }

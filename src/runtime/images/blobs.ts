@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Unsynced } from './unsynced.ts';
 
 /** An OCI content descriptor (image-spec descriptor.md). */
 export interface Descriptor {
@@ -13,14 +14,16 @@ export interface Descriptor {
   urls?: string[];
 }
 
-/** Content by digest, in the OCI image layout: <dir>/blobs/sha256/<hex>. What has its name is whole and on disk. */
+/** Content by digest, in the OCI image layout: <dir>/blobs/sha256/<hex>. What has its name is whole. */
 export class Blobs {
   readonly #dir: string;
+  readonly #unsynced: Unsynced;
   /** Small JSON blobs by digest; content never changes, so entries never go stale. */
   readonly #json = new Map<string, unknown>();
 
-  constructor(dir: string) {
+  constructor(dir: string, unsynced: Unsynced) {
     this.#dir = path.join(dir, 'blobs/sha256');
+    this.#unsynced = unsynced;
     mkdirSync(this.#dir, { recursive: true });
   }
 
@@ -57,14 +60,13 @@ export class Blobs {
     const digest = `sha256:${createHash('sha256').update(data).digest('hex')}`;
     if (!this.has(digest)) {
       const file = this.temporary();
-      const handle = await open(file, 'wx', 0o644);
       try {
-        await handle.writeFile(data);
-        await handle.sync();
+        await writeFile(file, data, { flag: 'wx', mode: 0o644 });
+        this.#unsynced.mark('blob', digest);
+        await rename(file, this.path(digest));
       } finally {
-        await handle.close();
+        await rm(file, { force: true });
       }
-      await rename(file, this.path(digest));
     }
     return { mediaType, digest, size: data.length };
   }
@@ -80,14 +82,14 @@ export class Blobs {
         for await (const chunk of source) {
           hash.update(chunk);
           size += chunk.length;
-          await handle.write(chunk);
+          await handle.writeFile(chunk);
         }
-        await handle.sync();
       } finally {
         await handle.close();
       }
       const found = `sha256:${hash.digest('hex')}`;
       if (digest !== undefined && found !== digest) throw new Error(`content has digest ${found}, expected ${digest}`);
+      this.#unsynced.mark('blob', found);
       await rename(file, this.path(found));
       return { digest: found, size };
     } finally {
@@ -98,6 +100,13 @@ export class Blobs {
   /** Copies a file out, sharing its extents where the file system can. */
   async copyTo(digest: string, target: string): Promise<void> {
     await copyFile(this.path(digest), target, constants.COPYFILE_FICLONE);
+  }
+
+  /** Removes what a process that died left half-done. Only while nobody adds. */
+  async removeLeftovers(): Promise<void> {
+    for (const name of readdirSync(this.#dir)) {
+      if (name.startsWith('.')) await rm(path.join(this.#dir, name), { recursive: true, force: true });
+    }
   }
 
   async remove(digest: string): Promise<void> {

@@ -1,16 +1,19 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { causes } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Linux } from '../../linux/linux.ts';
 import { type BuildSpec, ImageError, type ImageInfo, type Images, type PullOptions } from '../runtime.ts';
 import { Blobs, type Descriptor } from './blobs.ts';
 import { reachable, sweep } from './garbage.ts';
 import { ImageRecords, isUnpacked } from './image-records.ts';
+import { unpackImage } from './install.ts';
 import { Layers } from './layers.ts';
-import type { ConfigFile, Manifest } from './manifest.ts';
+import { defaultLocalStores, type LocalStores } from './local-images.ts';
 import { NameIndex } from './name-index.ts';
 import { normalizeName } from './reference.ts';
 import type { RegistryConfig } from './registry-config.ts';
 import { StoreLock } from './store-lock.ts';
+import { Unsynced } from './unsynced.ts';
 
 export interface ImagesOptions {
   /** The store; shared by all clusters of the machine. */
@@ -19,12 +22,16 @@ export interface ImagesOptions {
   log: Logger;
   /** Replaces <dir>/registries.yaml. */
   registryConfig?: RegistryConfig;
+  /** Where docker and podman of this machine keep their images. @default defaultLocalStores */
+  localStores?: LocalStores;
 }
 
 /** Opens the image store, making it if absent. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
   mkdirSync(options.dir, { recursive: true, mode: 0o711 });
-  return new ImageStore(options);
+  const store = new ImageStore(options);
+  await store.open();
+  return store;
 }
 
 /** The parts of the store that pull, load, save and build work with. */
@@ -35,6 +42,7 @@ export interface StoreParts {
   names: NameIndex;
   records: ImageRecords;
   lock: StoreLock;
+  unsynced: Unsynced;
   linux: Linux;
   log: Logger;
 }
@@ -42,21 +50,39 @@ export interface StoreParts {
 class ImageStore implements Images {
   readonly #parts: StoreParts;
   readonly #registryConfig: RegistryConfig | undefined;
-  /** Pulls under way by full name and credentials; callers of the same ones share one. */
-  readonly #pulls = new Map<string, Promise<ImageInfo>>();
+  readonly #localStores: LocalStores;
+  /** Pulls and adoptions under way by full name and what else matters. */
+  readonly #underWay = new Map<string, Promise<ImageInfo | undefined>>();
 
-  constructor({ dir, linux, log, registryConfig }: ImagesOptions) {
-    const blobs = new Blobs(dir);
-    const layers = new Layers(dir);
+  constructor({ dir, linux, log, registryConfig, localStores = defaultLocalStores }: ImagesOptions) {
+    const unsynced = new Unsynced(dir, linux.sysctl.get('kernel.random.boot_id') ?? '');
+    const blobs = new Blobs(dir, unsynced);
+    const layers = new Layers(dir, unsynced);
     const lock = new StoreLock(dir);
     const names = new NameIndex(dir, lock);
-    this.#parts = { dir, blobs, layers, names, lock, linux, log, records: new ImageRecords(blobs, layers, names) };
+    const records = new ImageRecords(blobs, layers, names);
+    this.#parts = { dir, blobs, layers, names, lock, unsynced, linux, log, records };
     this.#registryConfig = registryConfig;
+    this.#localStores = localStores;
+  }
+
+  /** Clears away what processes that died and a machine that lost its power left half-done, if nobody is adding. */
+  async open(): Promise<void> {
+    const { lock, blobs, layers, unsynced } = this.#parts;
+    await lock.tryWith('content', async () => {
+      const { marks, forget } = unsynced.untrusted();
+      for (const { kind, hex } of marks) await (kind === 'blob' ? blobs : layers).remove(`sha256:${hex}`);
+      forget();
+      await Promise.all([blobs.removeLeftovers(), layers.removeLeftovers()]);
+    });
   }
 
   async resolve(name: string): Promise<ImageInfo | undefined> {
     const record = this.#parts.records.find(name);
-    return record && isUnpacked(record.info) ? record.info : undefined;
+    if (!record || isUnpacked(record.info)) return record?.info;
+    // The layers are gone, after a loss of power perhaps; what they are made from may still be there.
+    if (!record.manifest.layers.every(({ digest }) => this.#parts.blobs.has(digest))) return undefined;
+    return this.#adding(() => unpackImage(this.#parts, record.manifest)).then(() => record.info);
   }
 
   async list(): Promise<ImageInfo[]> {
@@ -65,15 +91,40 @@ class ImageStore implements Images {
 
   async pull(name: string, options: PullOptions = {}): Promise<ImageInfo> {
     const full = normalizeName(name);
-    const key = JSON.stringify([full, options.credentials ?? []]);
-    const running = this.#pulls.get(key);
-    if (running) return running;
-    const pull = this.#adding(async () => {
+    return this.#shared(JSON.stringify(['pull', full, options.credentials ?? []]), async () => {
       const { pullImage } = await import('./pull.ts');
       return pullImage(this.#parts, full, options, this.#registryConfig);
-    }).finally(() => this.#pulls.delete(key));
-    this.#pulls.set(key, pull);
-    return pull;
+    });
+  }
+
+  async adopt(name: string, { builtHereOnly = false } = {}): Promise<ImageInfo | undefined> {
+    const full = normalizeName(name);
+    if (!Object.values(this.#localStores).some((dir) => existsSync(dir))) return undefined;
+    return this.#shared(JSON.stringify(['adopt', full, builtHereOnly]), async () => {
+      const { adoptImage } = await import('./adopt.ts');
+      return adoptImage(this.#parts, full, this.#localStores, builtHereOnly);
+    });
+  }
+
+  /** Brings an image from elsewhere, once however many want it. It can be brought again: nobody waits for the disk. */
+  #shared<T extends ImageInfo | undefined>(key: string, bring: () => Promise<T>): Promise<T> {
+    const running = this.#underWay.get(key);
+    if (running) return running as Promise<T>;
+    const work = this.#adding(bring).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, work);
+    const settle = async (image: T) => image && (await this.#parts.unsynced.settle());
+    work
+      .then(settle, (error) => this.#afterFailure(error))
+      .catch((error) => {
+        this.#parts.log.warn('cannot settle the image store', { error });
+      });
+    return work;
+  }
+
+  /** A full disk is not made emptier by waiting: what the pull brought so far goes. */
+  async #afterFailure(error: unknown): Promise<void> {
+    const codes = causes(error).map((one) => (one as NodeJS.ErrnoException).code);
+    if (codes.includes('ENOSPC') || codes.includes('EDQUOT')) await this.#collect(await this.#mountedLayers());
   }
 
   async remove(nameOrId: string): Promise<void> {
@@ -105,7 +156,9 @@ class ImageStore implements Images {
 
   async load(file: string): Promise<ImageInfo[]> {
     const { loadArchive } = await import('./archive-load.ts');
-    return this.#adding(() => loadArchive(this.#parts, file));
+    const loaded = await this.#adding(() => loadArchive(this.#parts, file));
+    await this.#parts.unsynced.settle();
+    return loaded;
   }
 
   async save(nameOrId: string, file: string): Promise<void> {
@@ -117,7 +170,30 @@ class ImageStore implements Images {
 
   async build(spec: BuildSpec): Promise<ImageInfo> {
     const { buildImage } = await import('./build.ts');
-    return this.#adding(() => buildImage(this.#parts, spec));
+    const built = await this.#adding(() => buildImage(this.#parts, spec));
+    await this.#parts.unsynced.settle();
+    return built;
+  }
+
+  async prune({ all = false }: { all?: boolean } = {}): Promise<{ removed: string[]; freedBytes: number }> {
+    const { names, records } = this.#parts;
+    const mounted = await this.#mountedLayers();
+    const freeBytes = () => {
+      const { bavail, bsize } = statfsSync(this.#parts.dir);
+      return bavail * bsize;
+    };
+    const before = freeBytes();
+    const unused = records
+      .all()
+      .filter(({ info, config }) => (all || info.names.length === 0) && !config.rootfs.diff_ids.some(mounted));
+    const removed = unused.flatMap(({ info }) => [...info.names, ...info.digests]);
+    if (removed.length > 0) {
+      await names.change((table) => {
+        for (const name of removed) table.delete(name);
+      });
+    }
+    await this.#collect(mounted);
+    return { removed, freedBytes: Math.max(0, freeBytes() - before) };
   }
 
   /** Content is being added that no name leads to yet: keeps the garbage collection away. */
@@ -141,35 +217,6 @@ class ImageStore implements Images {
     );
     return (diffId) => used.has(diffId.replace(/^sha256:/, ''));
   }
-}
-
-/** Unpacks an image's layers, at most three at a time, and gives its manifest the names. */
-export async function installImage(
-  parts: StoreParts,
-  manifest: Descriptor,
-  names: string[],
-  target: Descriptor = manifest,
-): Promise<ImageInfo> {
-  const { layers: descriptors, config } = parts.blobs.json<Manifest>(manifest.digest);
-  const { rootfs } = parts.blobs.json<ConfigFile>(config.digest);
-  if (rootfs.diff_ids.length !== descriptors.length) {
-    throw new Error(`manifest has ${descriptors.length} layers, but its config names ${rootfs.diff_ids.length}`);
-  }
-  const { fileChunks } = await import('./decompress.ts');
-  const work = rootfs.diff_ids.map((diffId, index) => ({ diffId, blob: descriptors[index] as Descriptor }));
-  const worker = async () => {
-    for (let next = work.shift(); next; next = work.shift()) {
-      const file = parts.blobs.path(next.blob.digest);
-      await parts.layers.ensure(next.diffId, () => fileChunks(file));
-    }
-  };
-  await Promise.all([worker(), worker(), worker()]);
-  await parts.names.change((table) => {
-    for (const name of names) table.set(name, target);
-  });
-  const record = parts.records.all().find((candidate) => candidate.manifestDigest === manifest.digest);
-  if (!record) throw new Error(`image with manifest ${manifest.digest} is not in the store after its installation`);
-  return record.info;
 }
 
 function safeName(name: string): string | undefined {

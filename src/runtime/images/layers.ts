@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statfsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { syncFileSystem } from '../../linux/files.ts';
 import { unpackLayer } from './unpack.ts';
+import type { Unsynced } from './unsynced.ts';
 
 /** Unpacked layers, <dir>/layers/<diff id>/: lower directories of overlays, never written after their rename into place. */
 export class Layers {
   readonly #dir: string;
+  readonly #unsynced: Unsynced;
   /** Unpacking that is under way, by diff id, so that two images that share a layer unpack it once. */
   readonly #pending = new Map<string, Promise<string>>();
 
-  constructor(dir: string) {
+  constructor(dir: string, unsynced: Unsynced) {
     this.#dir = path.join(dir, 'layers');
+    this.#unsynced = unsynced;
     mkdirSync(this.#dir, { recursive: true, mode: 0o711 });
   }
 
@@ -58,10 +60,9 @@ export class Layers {
     const target = this.path(diffId);
     try {
       await mkdir(temporary, { mode: 0o755 });
-      const unpacked = await unpackLayer(source(), temporary);
+      const unpacked = await unpackLayer(source(), temporary, this.#room());
       if (unpacked.diffId !== diffId) throw new Error(`layer has diff id ${unpacked.diffId}, expected ${diffId}`);
-      // The rename must not reach the disk before the files do.
-      await syncFileSystem(temporary);
+      this.#unsynced.mark('layer', diffId);
       await rename(temporary, target).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // another process was faster
       });
@@ -70,4 +71,20 @@ export class Layers {
       await rm(temporary, { recursive: true, force: true });
     }
   }
+
+  /** However small an archive is, it must not fill the disk for everybody else. */
+  #room(): { maxBytes: number; maxEntries: number } {
+    const { bavail, bsize, files, ffree } = statfsSync(this.#dir);
+    const spare = Math.min(reserveBytes, Math.floor((bavail * bsize) / 10));
+    return {
+      maxBytes: Math.min(largestLayerBytes, bavail * bsize - spare),
+      // File systems without a fixed number of inodes count none.
+      maxEntries: Math.min(mostMembers, files === 0 ? mostMembers : ffree),
+    };
+  }
 }
+
+const largestLayerBytes = 32 * 2 ** 30;
+const mostMembers = 4_000_000;
+/** What an unpacked layer leaves free. */
+const reserveBytes = 64 << 20;

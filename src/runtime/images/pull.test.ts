@@ -97,7 +97,7 @@ before(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   registry = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   dir = mkdtempSync(path.join(tmpdir(), 'pull-'));
-  const linux = { mounts: { list: async () => [] } } as unknown as Linux;
+  const linux = { mounts: { list: async () => [] }, sysctl: { get: () => 'this-boot' } } as unknown as Linux;
   images = await openImages({ dir, linux, log: silentLogger });
 });
 after(() => {

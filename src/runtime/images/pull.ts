@@ -1,6 +1,8 @@
+import { causes } from '../../base/errors.ts';
 import { ImageError, type ImageInfo, type PullOptions } from '../runtime.ts';
 import type { Descriptor } from './blobs.ts';
-import { installImage, type StoreParts } from './images.ts';
+import type { StoreParts } from './images.ts';
+import { inParallel, installImage, layersOf, unpackBlob } from './install.ts';
 import { choosePlatform, type Index, looksLikeIndex, type Manifest } from './manifest.ts';
 import { isIndex, isManifest, mediaTypes } from './media-types.ts';
 import { formatReference, parseReference, type Reference, repositoryOf } from './reference.ts';
@@ -16,7 +18,9 @@ const accept = [
   '*/*',
 ].join(', ');
 const attempts = 5;
-const parallelLayers = 3;
+/** Layers on their way at once, as in skopeo. */
+const parallelLayers = 6;
+const maxConfigBytes = 8 << 20;
 
 /**
  * Pulls the image of a full name: asks the registry's mirrors and then itself, with each credential and then none, and
@@ -39,7 +43,8 @@ export async function pullImage(
     return await installImage(parts, manifest, names, target);
   } catch (error) {
     const message = `failed to pull and unpack image "${name}": ${(error as Error).message}`;
-    throw new ImageError('ErrImagePull', message, error);
+    const { status = 0 } = causes(error).find((one) => one instanceof RegistryError) ?? {};
+    throw new ImageError(status >= 500 ? 'RegistryUnavailable' : 'ErrImagePull', message, error);
   }
 }
 
@@ -54,10 +59,11 @@ async function resolve(
   const credentials: Credential[] = [...(options.credentials ?? []), {}];
   let failure: Error | undefined;
   for (const endpoint of endpointsOf(reference.domain, config)) {
+    if (endpoint.fallback && !speaksOtherProtocol(failure)) continue;
     for (const credential of credentials) {
       const client = new RegistryClient(endpoint, reference.path, credential, options.signal);
       try {
-        return { client, target: await fetchDocument(parts, client, reference.digest ?? reference.tag ?? 'latest') };
+        return { client, target: await resolveDigest(parts, client, reference) };
       } catch (error) {
         failure = error as Error;
         if (options.signal?.aborted) throw error;
@@ -71,6 +77,13 @@ async function resolve(
   });
 }
 
+/** TLS to a server that speaks plain HTTP, or the other way round. */
+function speaksOtherProtocol(failure: Error | undefined): boolean {
+  if (failure instanceof RegistryError) return failure.status === 400 && !failure.fromRegistry;
+  const codes = causes(failure).map((error) => (error as NodeJS.ErrnoException).code ?? '');
+  return codes.some((code) => /^(EPROTO|ECONNRESET|HPE_|ERR_SSL)/.test(code));
+}
+
 function resolveFailure(failure: Error | undefined, full: string, reference: Reference): string {
   if (!(failure instanceof RegistryError)) return failure?.message ?? 'no endpoint';
   if (failure.status === 404) return `${full}: not found`;
@@ -78,6 +91,25 @@ function resolveFailure(failure: Error | undefined, full: string, reference: Ref
     return `pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed (registry ${reference.domain})`;
   }
   return failure.message;
+}
+
+/**
+ * What the reference stands for now. A tag is asked for with HEAD first, which registries do not count as a pull, and the
+ * document is fetched only if it is another one than before.
+ */
+async function resolveDigest(parts: StoreParts, client: RegistryClient, reference: Reference): Promise<Descriptor> {
+  if (reference.digest) return fetchDocument(parts, client, reference.digest);
+  const tag = reference.tag ?? 'latest';
+  const known = await client.digest(client.url('manifests', tag), { accept }).catch((error: Error) => {
+    // Some answer HEAD badly that answer GET well.
+    if (error instanceof RegistryError && error.status !== 401 && error.status !== 403) return undefined;
+    throw error instanceof RegistryError ? error : requestFailed(client.url('manifests', tag), 'Head', error);
+  });
+  return fetchDocument(parts, client, known !== undefined && parts.blobs.has(known) ? known : tag);
+}
+
+function requestFailed(url: URL, method: string, cause: Error): Error {
+  return new Error(`failed to do request: ${method} "${url}": ${cause.message}`, { cause });
 }
 
 /** Fetches a manifest or an index, verifies and stores it. */
@@ -90,7 +122,7 @@ async function fetchDocument(parts: StoreParts, client: RegistryClient, referenc
   }
   const response = await client.get(url, { accept }).catch((error: Error) => {
     if (error instanceof RegistryError) throw error;
-    throw new Error(`failed to do request: Get "${url}": ${error.message}`, { cause: error });
+    throw requestFailed(url, 'Get', error);
   });
   const body = await readBody(response);
   const declared = (response.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
@@ -123,6 +155,7 @@ async function fetchManifest(parts: StoreParts, client: RegistryClient, target: 
   return fetchManifest(parts, client, await fetchDocument(parts, client, chosen.digest));
 }
 
+/** The config first, as it tells what each layer must hold; then each layer is unpacked as soon as it is there. */
 async function fetchContent(
   parts: StoreParts,
   client: RegistryClient,
@@ -130,11 +163,15 @@ async function fetchContent(
   options: PullOptions,
 ): Promise<void> {
   const manifest = parts.blobs.json<Manifest>(digest);
-  const queue = [manifest.config, ...manifest.layers];
-  const worker = async () => {
-    for (let blob = queue.shift(); blob; blob = queue.shift()) await fetchBlob(parts, client, blob, options);
-  };
-  await Promise.all(Array.from({ length: parallelLayers }, worker));
+  if (manifest.config.size > maxConfigBytes)
+    throw new Error(`config ${manifest.config.digest} of ${manifest.config.size} bytes is too long`);
+  await fetchBlob(parts, client, manifest.config, options);
+  await inParallel(parallelLayers, layersOf(parts, manifest), async (layer) => {
+    await fetchBlob(parts, client, layer.blob, options);
+    await unpackBlob(parts, layer).catch((error: Error) => {
+      throw new Error(`failed to extract layer ${layer.diffId}: ${error.message}`, { cause: error });
+    });
+  });
 }
 
 async function fetchBlob(

@@ -3,16 +3,18 @@ import path from 'node:path';
 import { parse } from 'yaml';
 
 /**
- * <dir>/registries.yaml, all parts optional:
+ * <dir>/registries.yaml, read at each pull; all parts optional:
  *
  *     registries:
  *       docker.io:
  *         mirrors: [https://mirror.example.org, http://10.0.0.5:5000]   # tried in order, before the registry itself
  *       registry.example.org:5000:
- *         insecure: true          # plain HTTP; for an https:// mirror: certificate not verified
+ *         insecure: true          # certificate not verified; plain HTTP if it speaks no TLS
  *         ca: /etc/ssl/example.pem
  *         username: me
  *         password: secret
+ *
+ * What is said of a mirror's host ('mirror.example.org') holds for it as a mirror, too.
  */
 export interface RegistryConfig {
   registries?: Record<string, RegistrySettings>;
@@ -32,7 +34,10 @@ export interface Endpoint {
   /** Name of the registry the endpoint stands for, which mirrors get as the parameter `ns`. */
   registry: string;
   mirror: boolean;
+  /** The certificate is not verified. */
   insecure: boolean;
+  /** Asked only when the one before it does not speak its protocol. */
+  fallback: boolean;
   ca?: Buffer;
   username?: string;
   password?: string;
@@ -48,31 +53,38 @@ export function readRegistryConfig(dir: string): RegistryConfig {
   }
 }
 
-/** Where to ask for an image of `registry`: its mirrors, then itself. Loopback registries speak plain HTTP, as in docker. */
+/**
+ * Where to ask for an image of `registry`: its mirrors, then itself. Insecure ones are tried with TLS and then without;
+ * those on loopback are insecure, as in docker and containerd, and most of them speak plain HTTP.
+ */
 export function endpointsOf(registry: string, config: RegistryConfig): Endpoint[] {
-  const settings = config.registries?.[registry] ?? {};
-  const ca = settings.ca === undefined ? {} : { ca: readFileSync(settings.ca) };
-  const mirrors = (settings.mirrors ?? []).map((mirror) => {
+  const of = (name: string) => config.registries?.[name] ?? {};
+  const mirrors = (of(registry).mirrors ?? []).flatMap((mirror) => {
     const url = new URL(mirror.includes('://') ? mirror : `https://${mirror}`);
-    const own = config.registries?.[url.host] ?? {};
-    return { url, registry, mirror: true, insecure: own.insecure ?? false, ...credentials(own) };
+    return [endpoint(url, registry, of(url.host), { mirror: true })];
   });
   const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
-  const insecure = settings.insecure ?? false;
-  const scheme = insecure || isLoopback(host) ? 'http' : 'https';
-  const self = {
-    url: new URL(`${scheme}://${host}`),
-    registry,
-    mirror: false,
-    insecure,
-    ...ca,
-    ...credentials(settings),
-  };
-  return [...mirrors, self];
+  const settings = of(registry);
+  const self = (scheme: string, { fallback = false, insecure = false } = {}) =>
+    endpoint(new URL(`${scheme}://${host}`), registry, { ...settings, insecure }, { fallback });
+  if (settings.insecure) return [...mirrors, self('https', { insecure: true }), self('http', { fallback: true })];
+  if (isLoopback(host) && settings.ca === undefined)
+    return [...mirrors, self('http'), self('https', { fallback: true, insecure: true })];
+  return [...mirrors, self('https')];
 }
 
-function credentials({ username, password }: RegistrySettings): { username?: string; password?: string } {
-  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+function endpoint(
+  url: URL,
+  registry: string,
+  { insecure = false, ca, username, password }: RegistrySettings,
+  { mirror = false, fallback = false },
+): Endpoint {
+  return {
+    ...{ url, registry, mirror, fallback, insecure },
+    ...(ca !== undefined && { ca: readFileSync(ca) }),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+  };
 }
 
 function isLoopback(host: string): boolean {

@@ -13,11 +13,14 @@ import type { Endpoint } from './registry-config.ts';
 /** A registry's refusal: HTTP status and what it says in its error document. */
 export class RegistryError extends Error {
   readonly status: number;
+  /** Whether the answer is a registry's and not that of some other server. */
+  readonly fromRegistry: boolean;
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, fromRegistry = true) {
     super(message);
     this.name = 'RegistryError';
     this.status = status;
+    this.fromRegistry = fromRegistry;
   }
 }
 
@@ -52,21 +55,33 @@ export class RegistryClient {
 
   /** Sends a GET, answering an authentication challenge once and following redirects. */
   async get(url: URL, headers: Record<string, string> = {}): Promise<http.IncomingMessage> {
-    let response = await this.#request(url, 'GET', this.#withAuthorization(headers));
+    return this.#send('GET', url, headers);
+  }
+
+  /** The digest of the document behind a tag, from the headers of HEAD; undefined where the registry does not tell. */
+  async digest(url: URL, headers: Record<string, string>): Promise<string | undefined> {
+    const response = await this.#send('HEAD', url, headers);
+    response.resume();
+    const digest = response.headers['docker-content-digest'];
+    return typeof digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(digest) ? digest : undefined;
+  }
+
+  async #send(method: string, url: URL, headers: Record<string, string>): Promise<http.IncomingMessage> {
+    let response = await this.#request(url, method, this.#withAuthorization(headers));
     if (response.statusCode === 401) {
       response.resume();
       await this.#authenticate(response);
-      response = await this.#request(url, 'GET', this.#withAuthorization(headers));
+      response = await this.#request(url, method, this.#withAuthorization(headers));
     }
     for (let hops = 0; isRedirect(response) && hops < 10; hops++) {
       response.resume();
       const target = new URL(response.headers.location as string, url);
       // The credential is for the registry, not for the storage that it redirects to.
       const own = target.host === url.host ? this.#withAuthorization(headers) : headers;
-      response = await this.#request(target, 'GET', own);
+      response = await this.#request(target, method, own);
     }
     const status = response.statusCode ?? 0;
-    if (status >= 400) throw await refusal(response, url);
+    if (status >= 400) throw await refusal(response, method, url);
     return response;
   }
 
@@ -136,11 +151,12 @@ export async function readBody(response: http.IncomingMessage, limit = 8 << 20):
   return Buffer.concat(chunks);
 }
 
-async function refusal(response: http.IncomingMessage, url: URL): Promise<RegistryError> {
+async function refusal(response: http.IncomingMessage, method: string, url: URL): Promise<RegistryError> {
   const text = await readText(response).catch(() => '');
   return new RegistryError(
-    `unexpected status from GET request to ${url}: ${statusText(response)}${detail(text)}`,
+    `unexpected status from ${method} request to ${url}: ${statusText(response)}${detail(text)}`,
     response.statusCode ?? 0,
+    response.headers['docker-distribution-api-version'] !== undefined || detail(text) !== '',
   );
 }
 

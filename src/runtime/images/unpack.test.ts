@@ -67,6 +67,39 @@ test('whiteouts become what overlayfs understands', { skip: !isRoot }, async () 
   assert.equal(readFileSync(path.join(root, 'c'), 'utf8'), 'stays');
 });
 
+test('extended attributes, file capabilities, devices and FIFOs arrive; what names things of the host does not', {
+  skip: !isRoot,
+}, async () => {
+  // cap_net_bind_service=ep (capability.h, VFS_CAP_REVISION_2): bytes that are no UTF-8.
+  const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+  const xattrs = new Map<string, Uint8Array>([
+    ['security.capability', capability],
+    ['trusted.overlay.redirect', Buffer.from('/etc')],
+    ['security.selinux', Buffer.from('system_u:object_r:etc_t:s0')],
+  ]);
+  await unpack([
+    { name: 'tool', data: 'x', mode: 0o755, uid: 1000, gid: 1000, xattrs },
+    { name: 'null', type: 'char', mode: 0o666, major: 1, minor: 3 },
+    { name: 'pipe', type: 'fifo', mode: 0o600 },
+  ]);
+  const tool = path.join(root, 'tool');
+  assert.deepEqual(getAttribute(tool, 'security.capability'), capability);
+  assert.equal(getAttribute(tool, 'trusted.overlay.redirect'), undefined);
+  assert.equal(
+    getAttribute(tool, 'security.selinux')?.toString().startsWith('system_u:object_r:etc_t') ?? false,
+    false,
+  );
+  const device = lstatSync(path.join(root, 'null'));
+  assert.ok(device.isCharacterDevice() && device.rdev === 0x103 && (device.mode & 0o777) === 0o666);
+  assert.ok(lstatSync(path.join(root, 'pipe')).isFIFO());
+});
+
+test('a directory that a whiteout of the same layer precedes hides what is below', { skip: !isRoot }, async () => {
+  await unpack([{ name: '.wh.d' }, { name: 'd/', type: 'directory' }, { name: 'd/new', data: 'x' }]);
+  assert.equal(getAttribute(path.join(root, 'd'), 'trusted.overlay.opaque')?.toString(), 'y');
+  assert.equal(readFileSync(path.join(root, 'd/new'), 'utf8'), 'x');
+});
+
 test('an absolute symbolic link resolves inside the root', async () => {
   mkdirSync(path.join(dir, 'outside'));
   await unpack([
@@ -107,6 +140,19 @@ const refused: [sentence: string, members: Member[], message: RegExp][] = [
     ],
     /too many symbolic/,
   ],
+  [
+    'a hard link through a symbolic link to the host',
+    [
+      { name: 'link', type: 'symlink', linkName: '/etc' },
+      { name: 'x', type: 'link', linkName: 'link/passwd' },
+    ],
+    /no file of the layer/,
+  ],
+  [
+    'a device that overlayfs takes for a whiteout',
+    [{ name: 'x', type: 'char', major: 0, minor: 0 }],
+    /whiteout device/,
+  ],
   ['a whiteout of ..', [{ name: 'd/.wh...', data: '' }], /invalid whiteout/],
 ];
 for (const [sentence, members, message] of refused) {
@@ -115,7 +161,12 @@ for (const [sentence, members, message] of refused) {
 
 test('refused: more bytes than the limit, however small the archive', async () => {
   const bomb = gzipSync(archive([{ name: 'zeros', data: '\0'.repeat(4 << 20) }]));
-  await assert.rejects(unpackLayer(once(bomb), root, { maxBytes: 1 << 20 }), /larger than 1048576 bytes/);
+  await assert.rejects(unpackLayer(once(bomb), root, { maxBytes: 1 << 20 }), /larger than the 1048576 bytes/);
+});
+
+test('refused: more members than the limit', async () => {
+  const many = archive(Array.from({ length: 20 }, (_, index) => ({ name: `f${index}` })));
+  await assert.rejects(unpackLayer(once(many), root, { maxEntries: 10 }), /more than the 10 members/);
 });
 
 test('refused: a damaged header and an archive that is cut short', async () => {

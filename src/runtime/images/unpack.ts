@@ -23,9 +23,9 @@ import { decompress } from './decompress.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 
 export interface UnpackLimits {
-  /** Unpacked bytes of one layer. @default 32 GiB */
+  /** Unpacked bytes of one layer. @default no limit */
   maxBytes?: number;
-  /** Members of one layer. @default 4,000,000 */
+  /** Members of one layer. @default no limit */
   maxEntries?: number;
 }
 
@@ -71,17 +71,19 @@ class LayerWriter {
 
   constructor(root: string, limits: UnpackLimits) {
     this.#root = root;
-    this.#limits = { maxBytes: 32 * 2 ** 30, maxEntries: 4_000_000, ...limits };
+    const { maxBytes = Number.POSITIVE_INFINITY, maxEntries = Number.POSITIVE_INFINITY } = limits;
+    this.#limits = { maxBytes, maxEntries };
   }
 
   count(bytes: number): void {
     this.bytes += bytes;
-    if (this.bytes > this.#limits.maxBytes) throw new Error(`layer is larger than ${this.#limits.maxBytes} bytes`);
+    if (this.bytes > this.#limits.maxBytes)
+      throw new Error(`layer is larger than the ${this.#limits.maxBytes} bytes that it may have`);
   }
 
   async add(entry: TarEntry): Promise<void> {
     if (++this.#entries > this.#limits.maxEntries)
-      throw new Error(`layer has more than ${this.#limits.maxEntries} members`);
+      throw new Error(`layer has more than the ${this.#limits.maxEntries} members that it may have`);
     const parts = cleanName(entry.name);
     const base = parts.pop();
     if (base === undefined) {
