@@ -3,10 +3,12 @@ import { UserError } from '../src/base/errors.ts';
 import { printable } from '../src/inspect/printable.ts';
 import { diffSurveys, hasChanges } from '../src/inspect/survey/diff.ts';
 import { surveyHtml } from '../src/inspect/survey/html.ts';
+import { knowledgeFiles, readKnowledge } from '../src/inspect/survey/services/own.ts';
 import { type Survey, takeSurvey } from '../src/inspect/survey/survey.ts';
 import {
   type Command,
   type Invocation,
+  listOption,
   type Output,
   positiveOption,
   stringOption,
@@ -24,6 +26,7 @@ export const command: Command = {
     output: { type: 'string', short: 'o' },
     html: { type: 'boolean' },
     diff: { type: 'string' },
+    services: { type: 'string', multiple: true },
     all: { type: 'boolean', short: 'a' },
     ...watchOptions,
     watch: { type: 'boolean', short: 'w' },
@@ -37,6 +40,9 @@ logs, data, user, memory; who talks to whom; scheduled jobs; and what is unusual
       --json, -o json    for programs; docs/json.md has the schema
       --html             one page, readable offline
       --diff OLD.json    what has changed since that survey (with --json: for programs)
+      --services FILE    what is known of your own services: a YAML list, each with name, and as needed title, role,
+                         programs, command (an expression), config, logs, data. /etc/vitrine/services.yaml and
+                         ~/.config/vitrine/services.yaml are read always
   -w, --watch            then what changes, as it is found, looking every 10 seconds (-d SECONDS) until ^C
 
 examples:
@@ -51,14 +57,15 @@ examples:
     const intervalMs = positiveOption(invocation, 'interval', 10) * 1000;
     // Before the work, as a wrong name should fail at once.
     const old = oldFile === undefined ? undefined : readSurvey(oldFile);
-    let survey = await takeSurvey();
+    const services = readKnowledge([...knowledgeFiles(), ...listOption(invocation, 'services')]);
+    let survey = await takeSurvey({ services });
     if (old) showDiff(old, survey, invocation, json);
     else if (json) showJson(invocation, out, survey);
     else if (values.html) out.line(surveyHtml(survey).trimEnd());
     else show(surveyLines(survey, createStyle(out.colour), values.all === true), out);
     while (values.watch) {
       await new Promise((resolve) => setTimeout(resolve, intervalMs));
-      const now = await takeSurvey();
+      const now = await takeSurvey({ services });
       if (hasChanges(diffSurveys(survey, now))) showDiff(survey, now, invocation, json);
       survey = now;
     }

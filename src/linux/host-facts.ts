@@ -145,19 +145,23 @@ export interface ScheduledJob {
 export function readScheduledJobs(): ScheduledJob[] {
   const system = ['/etc/crontab', ...list('/etc/cron.d')].flatMap((file) => crontab(file, true));
   const users = ['/var/spool/cron/crontabs', '/var/spool/cron', '/var/spool/cron/tabs', '/etc/crontabs'].flatMap(list);
-  const timers = ['/etc/systemd/system', '/run/systemd/transient']
-    .flatMap(list)
-    .filter((file) => file.endsWith('.timer'));
+  const timers = [
+    // What is enabled is linked here, wherever its file is.
+    ...['/etc', '/run', '/usr/lib', '/lib'].flatMap((top) => list(`${top}/systemd/system/timers.target.wants`)),
+    ...list('/run/systemd/transient'),
+  ].filter((file, i, all) => file.endsWith('.timer') && all.findIndex((its) => basename(its) === basename(file)) === i);
   return [
     ...system,
     ...users.flatMap((file) => crontab(file, false)),
     ...timers.map((source) => ({
       source,
-      schedule: /^On\w+=(.*)$/m.exec(read(source))?.[1] ?? '',
-      command: source.split('/').at(-1)!.replace('.timer', '.service'),
+      schedule: [...read(source).matchAll(/^On\w+=(.+)$/gm)].map(([line]) => line.trim()).join(' '),
+      command: /^Unit=(.*)$/m.exec(read(source))?.[1] ?? basename(source).replace('.timer', '.service'),
     })),
   ];
 }
+
+const basename = (file: string): string => file.slice(file.lastIndexOf('/') + 1);
 
 function crontab(file: string, hasUser: boolean): ScheduledJob[] {
   return read(file)
@@ -186,9 +190,30 @@ export async function readFailedUnits(): Promise<string[]> {
   });
 }
 
-/** Whether the system says that it must be started anew after an update. */
-export function rebootRequired(): boolean {
-  return fs.existsSync('/run/reboot-required') || fs.existsSync('/var/run/reboot-required');
+/** Why the machine should be started anew: the system says so, or the running kernel's modules were replaced. */
+export function rebootReasons(): string[] {
+  const packages = read('/run/reboot-required.pkgs').split('\n').filter(Boolean);
+  const modules = directories('/lib/modules');
+  const kernel = read('/proc/sys/kernel/osrelease');
+  return [
+    ...(fs.existsSync('/run/reboot-required')
+      ? [`the system asks for it${packages.length > 0 ? `, because of ${[...new Set(packages)].join(', ')}` : ''}`]
+      : []),
+    ...(modules.length > 0 && !modules.includes(kernel) && containerOf() === undefined
+      ? [`kernel ${kernel} runs, but the modules here are of ${modules.join(', ')}`]
+      : []),
+  ];
+}
+
+function directories(directory: string): string[] {
+  try {
+    return fs
+      .readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 export function existing(paths: string[]): string[] {

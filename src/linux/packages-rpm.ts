@@ -1,15 +1,35 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** Tags of rpm headers (rpmtag.h). */
 const tags = { name: 1000, version: 1001, release: 1002, dirIndexes: 1116, baseNames: 1117, dirNames: 1118 };
 
-const databases = ['/usr/lib/sysimage/rpm/rpmdb.sqlite', '/var/lib/rpm/rpmdb.sqlite'];
+const databases = ['/usr/lib/sysimage/rpm', '/var/lib/rpm'];
 
-/** Calls back for every file of every package of rpm's SQLite database (rpm 4.16 and later); older formats are not read. */
-export function readRpmOwners(found: (path: string, info: { name: string; version: string }) => void): void {
-  const file = databases.find((path) => fs.existsSync(path));
-  if (!file) return;
+type Found = (path: string, info: { name: string; version: string }) => void;
+
+/** Calls back for files of rpm's packages: all of the SQLite database (rpm 4.16 and later); of older formats those asked for. */
+export function readRpmOwners(root: string, wanted: string[], found: Found): void {
+  const has = (name: string) =>
+    databases.map((directory) => `${root}${directory}/${name}`).find((path) => fs.existsSync(path));
+  const file = has('rpmdb.sqlite');
+  if (file) readSqlite(file, found);
+  // Berkeley DB and ndb: only rpm itself reads them, which is where they are.
+  else if (has('Packages') ?? has('Packages.db')) askRpm(root, wanted, found);
+}
+
+function askRpm(root: string, wanted: string[], found: Found): void {
+  for (const path of wanted.filter((name) => fs.existsSync(root + name))) {
+    const format = '%{NAME}\\t%{VERSION}-%{RELEASE}\\n';
+    const args = [...(root ? ['--root', root] : []), '-qf', '--queryformat', format, path];
+    const { status, stdout } = spawnSync('rpm', args, { encoding: 'utf8', timeout: 2000 });
+    const [name = '', version = ''] = (stdout ?? '').split('\n')[0]!.split('\t');
+    if (status === 0 && name) found(path, { name, version });
+  }
+}
+
+function readSqlite(file: string, found: Found): void {
   // Loaded only where there is such a database.
   const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite');
   const database = new DatabaseSync(file, { readOnly: true });

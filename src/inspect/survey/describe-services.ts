@@ -2,6 +2,7 @@ import { type PackageInfo, readPackageOwners } from '../../linux/packages.ts';
 import type { Process, Snapshot } from '../snapshot.ts';
 import { describeLocal, isAnyAddress, isListening, isLoopback, type Socket } from '../sockets.ts';
 import { groupProcesses, type ProcessGroup } from './group-processes.ts';
+import type { Identify } from './identify.ts';
 import type { ProcessFacts } from './process-facts.ts';
 import type { Family, Role } from './services/service.ts';
 
@@ -36,8 +37,9 @@ export function describeServices(
   facts: Map<number, ProcessFacts>,
   family: Family,
   existing: (paths: string[]) => string[],
+  identify: Identify,
 ): SurveyService[] {
-  const groups = groupProcesses(snapshot, (pid) => facts.get(pid)?.executable);
+  const groups = groupProcesses(snapshot, (pid) => facts.get(pid)?.executable, identify);
   const own = groups.filter(({ root }) => !root.container).flatMap(({ root }) => facts.get(root.pid)?.executable ?? []);
   const packages = readPackageOwners([...new Set(own)]);
   const byProcess = new Map<Process, Socket[]>();
@@ -95,7 +97,11 @@ function describeGroup(
       (path) => path,
     ).slice(0, 20),
     data: uniqueBy(
-      [...(root.container ? [] : existing(known?.data ?? [])), ...files.flatMap(dataDirectory)],
+      [
+        ...dataArguments(root, existing),
+        ...(root.container ? [] : existing(known?.data ?? [])),
+        ...files.flatMap(dataDirectory),
+      ],
       (path) => path,
     ).slice(0, 20),
   };
@@ -135,6 +141,19 @@ function configArguments({ cmdline, container }: Process, existing: (paths: stri
     (argument) => /(?:^|=)(\/[^\s=]+\.(?:conf|cfg|cnf|ini|ya?ml|toml|json|properties|rc))$/.exec(argument)?.[1] ?? [],
   );
   return existing(paths);
+}
+
+/** Directories that the command line names as data: '-D DIR', '--datadir=DIR', '--storage.tsdb.path=DIR'. */
+function dataArguments({ cmdline, container }: Process, existing: (paths: string[]) => string[]): string[] {
+  if (container) return [];
+  const option = /^(-D|--?(?:data[-_.]?(?:dir|path|directory)?|dbpath|storage[\w.-]*(?:path|dir)|path\.data))$/;
+  return existing(
+    cmdline.flatMap((argument, i) => {
+      const [name = '', value] = argument.split('=');
+      const path = option.test(name) ? (value ?? cmdline[i + 1]) : undefined;
+      return path?.startsWith('/') ? [path] : [];
+    }),
+  );
 }
 
 const isLog = (path: string): boolean => /\.log(\.\d+)?$|^\/var\/log\//.test(path);

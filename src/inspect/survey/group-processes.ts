@@ -1,5 +1,5 @@
 import type { Process, Snapshot } from '../snapshot.ts';
-import { identify } from './identify.ts';
+import type { Identify } from './identify.ts';
 import type { ServiceKnowledge } from './services/service.ts';
 
 /** The processes that are one service. */
@@ -19,7 +19,11 @@ const launchers =
  * Services by process tree: a container is one; else the topmost known program and what it started; else a systemd
  * service; else the topmost program that is no shell. Threads of the kernel are nobody's.
  */
-export function groupProcesses(snapshot: Snapshot, executableOf: (pid: number) => string | undefined): ProcessGroup[] {
+export function groupProcesses(
+  snapshot: Snapshot,
+  executableOf: (pid: number) => string | undefined,
+  identify: Identify,
+): ProcessGroup[] {
   const known = new Map<Process, ServiceKnowledge | undefined>();
   for (const process of snapshot.processes.values()) known.set(process, identify(process, executableOf(process.pid)));
   const groups = new Map<string, ProcessGroup>();

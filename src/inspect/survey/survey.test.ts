@@ -7,10 +7,13 @@ import { type SurveyService, withoutSecrets } from './describe-services.ts';
 import { diffSurveys } from './diff.ts';
 import { groupProcesses } from './group-processes.ts';
 import { surveyHtml } from './html.ts';
-import { identify } from './identify.ts';
+import { createIdentify } from './identify.ts';
 import { knownServices } from './services/all.ts';
+import { parseKnowledge } from './services/own.ts';
 import { familyOf, type Survey, takeSurvey } from './survey.ts';
 import { findUnusual, type UnusualInput } from './unusual.ts';
+
+const identify = createIdentify();
 
 const identities: [what: string, comm: string, cmdline: string[], service: string | undefined, executable?: string][] =
   [
@@ -80,7 +83,7 @@ test('a service is its process tree; what sshd started is not; a container is on
     ],
     webObjects([{ name: 'web-1-a', containerId: containerId('a') }]),
   );
-  const groups = groupProcesses(snapshot, () => undefined).map(({ name, members }) => [
+  const groups = groupProcesses(snapshot, () => undefined, identify).map(({ name, members }) => [
     name,
     members.map(({ pid }) => pid),
   ]);
@@ -145,6 +148,7 @@ const unusualInput = (fields: Partial<UnusualInput>): UnusualInput => ({
   services: [],
   fills: [],
   failedUnits: [],
+  rebootReasons: [],
   clockDifferenceSeconds: 0,
   memory: { MemTotal: 100, MemAvailable: 50 },
   ...fields,
@@ -210,3 +214,37 @@ test('the page is complete in itself, and no name of the host becomes markup', a
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   assert.ok(!/[\u001b\u202e]/.test(html));
 });
+
+test('people teach the survey services of their own, which win over those it knows', () => {
+  const own = parseKnowledge(
+    `
+- name: shop
+  title: The shop
+  role: application
+  programs: [java]
+  command: -jar .*shop.*[.]jar
+  config: [/etc/shop.conf]
+- name: proxy
+  programs: [nginx]
+`,
+    'services.yaml',
+  );
+  const taught = createIdentify(own);
+  assert.equal(taught({ comm: 'java', cmdline: ['java', '-jar', '/opt/shop-2.jar'] })?.title, 'The shop');
+  assert.notEqual(taught({ comm: 'java', cmdline: ['java', '-jar', '/opt/other.jar'] })?.name, 'shop');
+  assert.equal(taught({ comm: 'nginx', cmdline: ['nginx'] })?.name, 'proxy');
+  assert.equal(taught({ comm: 'redis-server', cmdline: ['redis-server'] })?.name, 'redis');
+});
+
+for (const [text, message] of [
+  ['a: b', /services.yaml: must be a list/],
+  ['- programs: [x]', /services.yaml: \[0\].name undefined: must be text/],
+  ['- name: x\n  programs: x', /\[0\].programs "x": must be a list of texts/],
+  ['- name: x\n  role: cook', /\[0\].role "cook": must be one of web server/],
+  ['- name: x\n  command: "("', /\[0\].command "\(": must be a regular expression/],
+  ['- name: x\n  log: [y]', /\[0\].log \["y"\]: must be one of name/],
+  ['- name: [', /services.yaml is no YAML/],
+] as const)
+  test(`wrong knowledge is told: ${message.source}`, () => {
+    assert.throws(() => parseKnowledge(text, 'services.yaml'), message);
+  });

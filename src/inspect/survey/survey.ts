@@ -4,6 +4,7 @@ import {
   readFills,
   readHostDescription,
   readScheduledJobs,
+  rebootReasons,
   type ScheduledJob,
 } from '../../linux/host-facts.ts';
 import { addSocketOwner } from '../../linux/proc-sockets.ts';
@@ -12,9 +13,13 @@ import { readSnapshot, type Snapshot } from '../snapshot.ts';
 import { readAllSockets, type Socket } from '../sockets.ts';
 import { type Connection, joinConnections } from './connections.ts';
 import { describeServices, type SurveyService } from './describe-services.ts';
+import { createIdentify } from './identify.ts';
 import { readProcessFacts } from './process-facts.ts';
-import type { Family } from './services/service.ts';
+import { knowledgeFiles, readKnowledge } from './services/own.ts';
+import type { Family, ServiceKnowledge } from './services/service.ts';
 import { findUnusual, type Unusual } from './unusual.ts';
+
+export type { ServiceKnowledge };
 
 /** What a host is, what it is for, who talks to whom, and what is unusual. Plain data: this is also the JSON. */
 export interface Survey {
@@ -51,8 +56,14 @@ export interface SurveyHost {
   users: number;
 }
 
+export interface SurveyOptions {
+  /** What is known of services beyond what Vitrine knows. @default what /etc/vitrine/services.yaml and the user's say */
+  services?: ServiceKnowledge[];
+}
+
 /** Reads the host once, and only reads. Works without root, and says what it could not see. */
-export async function takeSurvey(): Promise<Survey> {
+export async function takeSurvey(options: SurveyOptions = {}): Promise<Survey> {
+  const identify = createIdentify(options.services ?? readKnowledge(knowledgeFiles()));
   const start = performance.now();
   const failedUnits = readFailedUnits();
   const snapshot = await readSnapshot();
@@ -61,7 +72,7 @@ export async function takeSurvey(): Promise<Survey> {
   const sockets = readAllSockets(snapshot, owners);
   const description = readHostDescription(snapshot.takenAtMs);
   const host = hostOf(snapshot, description);
-  const services = describeServices(snapshot, sockets, facts, host.family, existing);
+  const services = describeServices(snapshot, sockets, facts, host.family, existing, identify);
   const unusual = findUnusual({
     snapshot,
     sockets,
@@ -69,6 +80,7 @@ export async function takeSurvey(): Promise<Survey> {
     services,
     fills: readFills(host.threads),
     failedUnits: await failedUnits,
+    rebootReasons: rebootReasons(),
     clockDifferenceSeconds: description.clockDifferenceSeconds,
     memory: readMemory(),
   });

@@ -21,6 +21,7 @@ export interface UnusualInput {
   services: SurveyService[];
   fills: Fill[];
   failedUnits: string[];
+  rebootReasons: string[];
   clockDifferenceSeconds: number | undefined;
   memory: Record<string, number>;
 }
@@ -29,6 +30,13 @@ export interface UnusualInput {
 const rules: ((input: UnusualInput) => Unusual[])[] = [
   ({ failedUnits }) =>
     failedUnits.map((unit) => ({ code: 'FailedUnit', severity: 'error', text: `unit ${unit} has failed`, pids: [] })),
+  ({ rebootReasons }) =>
+    rebootReasons.map((text) => ({
+      code: 'RebootPending',
+      severity: 'warning',
+      text: `restart pending: ${text}`,
+      pids: [],
+    })),
   states,
   executables,
   nearLimits,

@@ -3,28 +3,30 @@ export type Family = 'debian' | 'redhat' | 'suse' | 'alpine' | 'arch' | 'other';
 
 export type ByFamily<T> = Partial<Record<Family, T>>;
 
-export type Role =
-  | 'web server'
-  | 'proxy'
-  | 'database'
-  | 'cache'
-  | 'queue'
-  | 'search'
-  | 'container runtime'
-  | 'cluster'
-  | 'monitoring'
-  | 'directory'
-  | 'mail'
-  | 'name service'
-  | 'file service'
-  | 'remote access'
-  | 'time'
-  | 'log'
-  | 'schedule'
-  | 'network'
-  | 'system'
-  | 'application'
-  | 'runtime';
+export const roles = [
+  'web server',
+  'proxy',
+  'database',
+  'cache',
+  'queue',
+  'search',
+  'container runtime',
+  'cluster',
+  'monitoring',
+  'directory',
+  'mail',
+  'name service',
+  'file service',
+  'remote access',
+  'time',
+  'log',
+  'schedule',
+  'network',
+  'system',
+  'application',
+  'runtime',
+] as const;
+export type Role = (typeof roles)[number];
 
 /** What is known of a service before looking: how it is recognised and where its things usually are. */
 export interface ServiceKnowledge {
@@ -34,7 +36,7 @@ export interface ServiceKnowledge {
   /** Names of its programs: of the executable, of the kernel's name for the process, or of the first argument. */
   programs: string[];
   /** Needed too, where the program runs many things (java, python3): found in the command line. */
-  command?: RegExp;
+  command?: RegExp | undefined;
   /** Package, where it is not called like the service. */
   packages?: ByFamily<string>;
   /** systemd or OpenRC unit, without '.service', where it is not called like the service. */
