@@ -42,6 +42,7 @@ export function router(backend: Backend, paths: readonly PathHandler[]): ServerH
       const resource = backend.served(info);
       if (resource) {
         const accepted = negotiate(request.headers.accept, { protobuf: resource.info.type !== '' });
+        if (wantsNewest(request)) await backend.cache.fresh();
         return route({ backend, resource, request, accepted });
       }
     }
@@ -53,6 +54,9 @@ export function router(backend: Backend, paths: readonly PathHandler[]): ServerH
     return pathNotFound();
   };
 }
+
+/** Whoever names a resourceVersion is content with that; all else, writes too, is to see what any server has written. */
+const wantsNewest = ({ method, query }: ServerRequest) => method !== 'GET' || !query.get('resourceVersion');
 
 /** Subresources that open a connection: what is admitted are the options in their query. */
 const isConnection = (kind: string) => /(Exec|Attach|PortForward|Proxy)Options$/.test(kind);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { prefixEnd, type Store, type StoreEvent } from '../../store/store.ts';
+import { CompactedError, prefixEnd, type Store, type StoreEvent } from '../../store/store.ts';
 import { entryOf } from './cache-entry.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { ResourceCache } from './resource-cache.ts';
@@ -30,6 +30,10 @@ export class WatchCache {
   #waiting: { revision: number; resolve: () => void }[] = [];
   /** Why the store does not tell us of changes, until it does again. */
   #failure: Error | undefined;
+  /** The newest question to a shared store, answered or not; never rejects. */
+  #asked: Promise<unknown> = Promise.resolve();
+  /** The question that will be put when #asked is answered, for all who came meanwhile. */
+  #toAsk: Promise<void> | undefined;
   #stopWatch: () => void = () => {};
   #stopCompaction: () => void = () => {};
   #stopped = false;
@@ -81,6 +85,26 @@ export class WatchCache {
     return new Promise((resolve) => this.#waiting.push({ revision, resolve }));
   }
 
+  /**
+   * Resolves when everything that anybody has written before this call is in memory (KEP-2340, consistent reads from
+   * cache). Undefined: it is so already, as the store is ours alone.
+   */
+  fresh(): Promise<void> | undefined {
+    if (!this.#store.shared) return undefined;
+    // The answer to a question that is under way may be older than this call.
+    this.#toAsk ??= this.#asked.then(() => {
+      this.#toAsk = undefined;
+      const answer = this.#ask();
+      this.#asked = answer.catch(() => {});
+      return answer;
+    });
+    return this.#toAsk;
+  }
+
+  async #ask(): Promise<void> {
+    await this.whenSeen(await this.#store.currentRevision());
+  }
+
   #watch(): void {
     this.#failure = undefined;
     this.#stopWatch = this.#store.watch(registryRoot, prefixEnd(registryRoot), this.#seen, {
@@ -89,12 +113,42 @@ export class WatchCache {
     });
   }
 
-  /** Nothing compacts past what we have seen, so an error is the store's: it may come back. */
+  /** The store may come back. If its history has gone on without us (a shared store is compacted by all), we read it all. */
   #retry(error: Error): void {
     if (this.#stopped) return;
     this.#failure = error;
     this.#log.error('watch of the store ended', { error });
-    this.#stopWatch = this.#clock.after(retryMs, () => this.#watch());
+    const again = async () => {
+      if (error instanceof CompactedError) await this.#catchUp();
+      this.#watch();
+    };
+    this.#stopWatch = this.#clock.after(retryMs, () => void again().catch((failure) => this.#retry(failure)));
+  }
+
+  /** Makes the events that were missed out of what is there now: the newest of each object. */
+  async #catchUp(): Promise<void> {
+    const { items, revision } = await this.#store.range(registryRoot, prefixEnd(registryRoot));
+    const present = new Set(items.map(({ key }) => key));
+    const events: StoreEvent[] = items
+      .filter(({ modRevision }) => modRevision > this.#seen)
+      .map(({ modRevision, ...item }) => ({ ...item, type: 'put', revision: modRevision, previous: undefined }));
+    events.sort((a, b) => a.revision - b.revision);
+    for (const resource of this.#resources.values()) {
+      for (const { key } of resource.list()) {
+        const gone = {
+          type: 'delete',
+          key,
+          revision,
+          value: undefined,
+          previous: undefined,
+          createRevision: 0,
+        } as const;
+        if (!present.has(key)) events.push(gone);
+      }
+    }
+    this.#apply(events);
+    this.#seen = Math.max(this.#seen, revision);
+    this.#wake();
   }
 
   #apply(events: StoreEvent[]): void {
