@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import { UserError } from '../src/base/errors.ts';
+import { errorChain } from '../src/base/log.ts';
 import { removeFromKubeconfig } from '../src/client/kubeconfig.ts';
 import { stopCluster } from '../src/cluster.ts';
 import { clusterNames } from '../src/cluster-config.ts';
+import { deleteDatastore } from '../src/datastore.ts';
 import { clusterState } from '../src/launch.ts';
 import { contextName } from './access.ts';
 import type { Command } from './command.ts';
@@ -22,6 +24,12 @@ example:
     if (!config && !left && !values.images) throw new UserError(`there is no cluster "${name}"`);
     out.progress(`deleting cluster "${name}" …`);
     await stopCluster(name, { onProgress: out.progress, force: true });
+    if (config?.datastore) {
+      const { endpoints, prefix } = config.datastore;
+      await deleteDatastore(config.datastore).catch((error: unknown) =>
+        out.note(`its objects stay in etcd (${endpoints.join()}, ${prefix}): ${errorChain(error)}`),
+      );
+    }
     for (const dir of [paths.state, paths.run, paths.logs]) fs.rmSync(dir, { recursive: true, force: true });
     if (name === 'default') removePodLogs(paths.podLogs);
     await removeFromKubeconfig(undefined, contextName(name));

@@ -63,6 +63,7 @@ type Report = {
   running: boolean;
   nodeName: string;
   apiPort: number;
+  datastore?: { endpoints: string[]; prefix: string };
   plan: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; nodeAddress: string };
   components: { component: string; pid: number | undefined; pssBytes: number | undefined }[];
   api: Awaited<ReturnType<typeof apiStatus>> | undefined;
@@ -84,6 +85,9 @@ function render(report: Report): string[] {
         `${report.nodeName} (${report.plan.nodeAddress})${report.api ? (report.api.nodeReady ? ', Ready' : ', not Ready') : ''}`,
       ],
       ['API', `https://127.0.0.1:${report.apiPort}`],
+      ...(report.datastore
+        ? [['datastore', `etcd ${report.datastore.endpoints.join()}, ${report.datastore.prefix}`]]
+        : []),
       [
         'addresses',
         `Pods ${report.plan.podCidr}, Services ${report.plan.serviceCidr}, load balancers ${report.plan.loadBalancerCidr}`,

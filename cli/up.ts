@@ -5,17 +5,24 @@ import { startCluster } from '../src/launch.ts';
 import { clusterPaths } from '../src/paths.ts';
 import { adminKubeconfig, contextName } from './access.ts';
 import { type Command, type Invocation, stringOption, UsageError } from './command.ts';
+import { datastoreFrom, datastoreHelp, datastoreOptions } from './datastore-options.ts';
 import { kubeletHelp, kubeletOptions } from './kubelet-options.ts';
 import { formatDuration } from './output.ts';
 
 export const command: Command = {
-  options: { 'api-port': { type: 'string' }, 'no-kubeconfig': { type: 'boolean' }, ...kubeletOptions },
+  options: {
+    'api-port': { type: 'string' },
+    'no-kubeconfig': { type: 'boolean' },
+    ...datastoreOptions,
+    ...kubeletOptions,
+  },
   help: `
 Starts a cluster in the background, or resumes it, and returns when the API answers and the node is Ready.
 The context "vitrine" ("vitrine-NAME" for --name NAME) is merged into the kubeconfig and made the current one.
 
   --api-port PORT    port of the API on 127.0.0.1, chosen at the first start (default: the first free one from 6443)
   --no-kubeconfig    leave the kubeconfig alone
+${datastoreHelp}
 
 The kubelet's flags are kept for later starts, in kubelet.yaml (a KubeletConfiguration) beside the cluster's data; a
 node that runs already starts anew with them, its containers go on:
@@ -24,6 +31,7 @@ ${kubeletHelp}
 examples:
   vitrine up
   vitrine up --max-pods 500 --eviction-hard 'memory.available<500Mi,nodefs.available<10%'
+  vitrine up --datastore http://127.0.0.1:2379
   vitrine up --name ci --no-kubeconfig && vitrine kubeconfig --name ci > ci.kubeconfig`,
   run: async (invocation) => {
     await up(invocation);
@@ -36,7 +44,8 @@ export async function up(invocation: Invocation): Promise<void> {
   const { name, out } = invocation;
   const apiPort = portOption(invocation);
   out.progress(`starting cluster "${name}" …`);
-  const result = await startCluster(name, { apiPort, kubelet: fromFlags(invocation.values) });
+  const datastore = datastoreFrom(invocation);
+  const result = await startCluster(name, { apiPort, datastore, kubelet: fromFlags(invocation.values) });
   const server = `https://127.0.0.1:${result.config.apiPort}`;
   if (result.alreadyRunning) out.line(`cluster "${name}" is running: ${server}`);
   else
@@ -48,7 +57,7 @@ export async function up(invocation: Invocation): Promise<void> {
   out.line(`kubectl's context is now "${contextName(name)}" (${path.resolve(file)})`);
 }
 
-function portOption(invocation: Invocation): number | undefined {
+export function portOption(invocation: Invocation): number | undefined {
   const text = stringOption(invocation, 'api-port');
   if (text === undefined) return undefined;
   const port = Number(text);

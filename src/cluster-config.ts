@@ -3,6 +3,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { UserError } from './base/errors.ts';
+import { chooseDatastore, type Datastore, type DatastoreAddress } from './datastore.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { chooseAddresses } from './network/choose-addresses.ts';
@@ -14,12 +15,23 @@ export interface ClusterConfig {
   createdAt: string;
   nodeName: string;
   plan: AddressPlan;
+  /** The etcd with its objects. @default a file beside this one */
+  datastore?: Datastore;
   /** Port on 127.0.0.1 for clients of this machine. */
   apiPort: number;
   /** Port of the API server on the node's address, for Pods. */
   internalApiPort: number;
   /** Port of the kubelet on the node's address. */
   kubeletPort: number;
+}
+
+/** What the user may say about a server. */
+export interface ServerOptions {
+  /** Of a replica: a port of its own beside that of the cluster, on 127.0.0.1. */
+  apiPort?: number | undefined;
+  datastore?: DatastoreAddress | undefined;
+  /** Which of several servers of the cluster this is. @default the one that `vitrine up` starts */
+  replica?: string | undefined;
 }
 
 export const defaultApiPort = 6443;
@@ -33,21 +45,35 @@ export function readClusterConfig(paths: ClusterPaths): ClusterConfig | undefine
   }
 }
 
+/** The configuration for one more server of a cluster that is there. */
+export function replicaConfig(paths: ClusterPaths): ClusterConfig {
+  const config = readClusterConfig(paths);
+  if (config?.datastore) return config;
+  if (!config)
+    throw new UserError(`there is no cluster "${paths.name}"`, { hint: 'a replica joins what vitrine up has made' });
+  throw new UserError(`cluster "${paths.name}" keeps its objects in SQLite, which one server alone can use`, {
+    hint: 'vitrine up --datastore makes a cluster on etcd',
+  });
+}
+
 /** Reads the cluster's configuration, or decides it: addresses that clash with no route and no other cluster, a free port. */
-export async function ensureClusterConfig(
-  paths: ClusterPaths,
-  wanted: { apiPort?: number } = {},
-): Promise<ClusterConfig> {
+export async function ensureClusterConfig(paths: ClusterPaths, wanted: ServerOptions = {}): Promise<ClusterConfig> {
   const existing = readClusterConfig(paths);
   if (existing) {
     if (wanted.apiPort && wanted.apiPort !== existing.apiPort)
       throw new UserError(`cluster "${paths.name}" has port ${existing.apiPort} since its first start`, {
         hint: `vitrine delete --name ${paths.name} makes room for another port`,
       });
-    await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
-    return existing;
+    const datastore = chooseDatastore(paths.name, wanted.datastore, existing);
+    // Servers on one datastore share the port: another one may be at work.
+    if (!datastore)
+      await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
+    if (datastore && JSON.stringify(datastore) !== JSON.stringify(existing.datastore))
+      writeConfig(paths, { ...existing, datastore });
+    return { ...existing, ...(datastore && { datastore }) };
   }
   const others = otherClusters(paths);
+  const datastore = chooseDatastore(paths.name, wanted.datastore, undefined);
   const config: ClusterConfig = {
     name: paths.name,
     createdAt: new Date().toISOString(),
@@ -60,12 +86,17 @@ export async function ensureClusterConfig(
     apiPort: wanted.apiPort ?? (await freePort(others.map((other) => other.apiPort))),
     internalApiPort: 6443,
     kubeletPort: 10250,
+    ...(datastore && { datastore }),
   };
   if (wanted.apiPort) await requireFreePort(wanted.apiPort, 'choose another with --api-port');
+  writeConfig(paths, config);
+  return config;
+}
+
+function writeConfig(paths: ClusterPaths, config: ClusterConfig): void {
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   fs.writeFileSync(`${configFile(paths)}.tmp`, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600, flush: true });
   fs.renameSync(`${configFile(paths)}.tmp`, configFile(paths));
-  return config;
 }
 
 /** The configurations of all other clusters of this machine, running or not. */

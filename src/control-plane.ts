@@ -1,8 +1,7 @@
-import fs from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { endpointSlices, endpoints, services } from './api/resource.ts';
-import { serviceAccountUser, withAuthenticatedGroup } from './apiserver/authentication/groups.ts';
 import { bootstrap } from './apiserver/bootstrap/bootstrap.ts';
 import type { DefaultObject } from './apiserver/bootstrap/default-objects.ts';
 import { ensurePki } from './apiserver/pki/pki.ts';
@@ -11,22 +10,17 @@ import { createApiServer } from './apiserver/server.ts';
 import { standardPlugins } from './apiserver/standard-plugins.ts';
 import { systemClock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
-import { createInformerFactory } from './client/informers.ts';
-import { createEventRecorder } from './client/recorder.ts';
 import { createClient } from './client/rest.ts';
-import { runControllers } from './client/run-controller.ts';
-import { ensureClusterConfig } from './cluster-config.ts';
-import { allControllers } from './controllers/all.ts';
-import { startGarbageCollector } from './controllers/garbage-collector.ts';
+import { type ClusterConfig, ensureClusterConfig, replicaConfig, type ServerOptions } from './cluster-config.ts';
+import { startClients } from './control-plane-clients.ts';
 import { storageClasses } from './controllers/volumes/binder.ts';
 import { localPathClass } from './controllers/volumes/local-path.ts';
+import { openDatastore } from './datastore.ts';
 import type { RunningProcess } from './main.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { addressToNumber, numberToAddress } from './network/cidr.ts';
 import { dnsObjects } from './network/dns-objects.ts';
 import type { ClusterPaths } from './paths.ts';
-import { startScheduler } from './scheduler/scheduler.ts';
-import { openSqliteStore } from './store/sqlite.ts';
 
 const clock = systemClock;
 const administrator: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
@@ -40,9 +34,10 @@ const administrator: UserInfo = { name: 'system:apiserver', groups: ['system:mas
 export async function startControlPlane(
   paths: ClusterPaths,
   log: Logger,
-  options: { apiPort?: number },
+  options: ServerOptions,
 ): Promise<RunningProcess> {
-  const config = await ensureClusterConfig(paths, options);
+  const { replica } = options;
+  const config = replica ? replicaConfig(paths) : await ensureClusterConfig(paths, options);
   const { plan } = config;
   const apiServiceIp = numberToAddress(addressToNumber(plan.serviceCidr.split('/')[0] as string) + 1);
   const [pki, store] = await Promise.all([
@@ -53,7 +48,7 @@ export async function startControlPlane(
       nodeAddresses: [plan.nodeAddress],
       clock,
     }),
-    openSqliteStore({ file: path.join(paths.state, 'store.db'), log: log.child('store') }),
+    openDatastore(paths, config.datastore, log.child('store')),
   ]);
   const api = createApiServer({
     store,
@@ -99,8 +94,17 @@ export async function startControlPlane(
     },
   );
 
-  await api.listen({ host: '127.0.0.1', port: config.apiPort });
-  const stopClients = startClients();
+  await api.listen({ host: '127.0.0.1', port: config.apiPort, shared: store.shared });
+  if (replica && options.apiPort) await api.listen({ host: '127.0.0.1', port: options.apiPort });
+  const stopClients = startClients({
+    clientOf,
+    ca: pki.ca,
+    loadBalancerCidr: plan.loadBalancerCidr,
+    volumes: path.join(paths.state, 'volumes'),
+    clock,
+    log,
+    identity: store.shared ? serverIdentity(config, replica) : undefined,
+  });
   const stopListening = listenWhenAddressIsThere();
   return {
     ready: Promise.resolve(),
@@ -112,59 +116,6 @@ export async function startControlPlane(
     },
   };
 
-  function controllerClient(account: string) {
-    return clientOf(withAuthenticatedGroup(serviceAccountUser('kube-system', account)), 'kube-controller-manager');
-  }
-
-  function startClients(): () => Promise<void> {
-    const manager = clientOf(
-      { name: 'system:kube-controller-manager', groups: ['system:authenticated'] },
-      'kube-controller-manager',
-    );
-    const managerLog = log.child('controllers');
-    const informers = createInformerFactory(manager, { log: managerLog, clock });
-    const localDirectories = {
-      root: path.join(paths.state, 'volumes'),
-      make: async (folder: string) => {
-        await fs.mkdir(folder, { recursive: true });
-        // Whoever the containers run as, they may write there.
-        await fs.chmod(folder, 0o777);
-      },
-      remove: (folder: string) => fs.rm(folder, { recursive: true, force: true }),
-    };
-    const stops = allControllers({
-      signer: pki.ca,
-      ca: pki.ca.certificate,
-      loadBalancerCidr: plan.loadBalancerCidr,
-      localDirectories,
-    }).map(({ account, make }) => {
-      const client = controllerClient(account);
-      const events = createEventRecorder(client, { component: account, log: managerLog, clock });
-      return runControllers([make], { client, informers, events, clock, log: managerLog });
-    });
-    const collector = startGarbageCollector({
-      client: controllerClient('generic-garbage-collector'),
-      clock,
-      log: managerLog,
-    });
-    const scheduling = clientOf({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }, 'kube-scheduler');
-    const schedulerLog = log.child('scheduler');
-    const schedulerInformers = createInformerFactory(scheduling, { log: schedulerLog, clock });
-    const scheduler = startScheduler({
-      client: scheduling,
-      informers: schedulerInformers,
-      events: createEventRecorder(scheduling, { component: 'default-scheduler', log: schedulerLog, clock }),
-      clock,
-      log: schedulerLog,
-    });
-    schedulerInformers.start();
-    return async () => {
-      informers.stop();
-      schedulerInformers.stop();
-      await Promise.all([...stops.map((one) => one.stop()), collector.stop(), scheduler.stop()]);
-    };
-  }
-
   /** The node process makes the address; Pods reach the API there. */
   function listenWhenAddressIsThere(): () => void {
     const timer = setInterval(() => {
@@ -174,12 +125,22 @@ export async function startControlPlane(
       if (!there) return;
       clearInterval(timer);
       api
-        .listen({ host: plan.nodeAddress, port: config.internalApiPort })
+        .listen({ host: plan.nodeAddress, port: config.internalApiPort, shared: store.shared })
         .catch((error: unknown) => log.error('cannot listen for Pods', { address: plan.nodeAddress, error }));
     }, 50);
     timer.unref();
     return () => clearInterval(timer);
   }
+}
+
+/**
+ * The name of this server among those of its cluster, in the form of kube-controller-manager's: host and UUID. It stays
+ * the same over restarts, so that a leader that crashed goes on leading at once; a pid file keeps a second one away.
+ */
+function serverIdentity({ createdAt }: ClusterConfig, replica = ''): string {
+  const hash = createHash('sha256').update(`${createdAt}/${replica}`).digest('hex');
+  const uuid = hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/, '$1-$2-4$3-8$4-$5');
+  return `${os.hostname()}_${uuid}`;
 }
 
 /** The cluster's DNS Service, to be as it is here at every start. */

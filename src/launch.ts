@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from './base/errors.ts';
-import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import { type ClusterConfig, readClusterConfig, type ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { keepFlags } from './kubelet-config.ts';
 import { type Daemon, type DaemonReport, readPidFile, startDaemon, startTimeOf, stopDaemon } from './linux/daemon.ts';
@@ -42,7 +42,7 @@ export function clusterState(name: string): ClusterState {
 /** Starts whichever of the two processes is not running, and waits until the API answers and the node is Ready. */
 export async function startCluster(
   name: string,
-  options: { apiPort?: number; kubelet?: KubeletConfigurationFile } = {},
+  options: ServerOptions & { kubelet?: KubeletConfigurationFile } = {},
 ): Promise<StartResult> {
   const began = performance.now();
   const { paths, server, agent: found } = clusterState(name);
@@ -55,9 +55,8 @@ export async function startCluster(
   const agent = restart ? undefined : found;
   // The node process looks, too; a host that cannot run it should not get a cluster's files first.
   if (!agent) await checkLinux();
-  const extra = options.apiPort ? ['--api-port', String(options.apiPort)] : [];
   const starting = {
-    server: server ? undefined : start(paths, 'server', extra),
+    server: server ? undefined : start(paths, 'server', serverFlags(options)),
     agent: agent ? undefined : start(paths, 'agent', []),
   };
   try {
@@ -86,15 +85,35 @@ export async function startCluster(
 /** Ends both processes; containers are not touched. */
 export async function stopProcesses(name: string): Promise<void> {
   const { paths } = clusterState(name);
-  for (const component of ['agent', 'server'] as const) {
-    const daemon = readPidFile(pidFile(paths, component));
+  for (const file of [pidFile(paths, 'agent'), ...serverPidFiles(paths)]) {
+    const daemon = readPidFile(file);
     if (daemon) await stopDaemon(daemon, 5000);
-    fs.rmSync(pidFile(paths, component), { force: true });
+    fs.rmSync(file, { force: true });
   }
 }
 
-export function pidFile(paths: ClusterPaths, component: ComponentName): string {
-  return path.join(paths.run, `${component}.pid`);
+/** `replica`: which of several servers of the cluster. */
+export function pidFile(paths: ClusterPaths, component: ComponentName, replica?: string): string {
+  return path.join(paths.run, replica ? `${component}-${replica}.pid` : `${component}.pid`);
+}
+
+/** Of all servers of the cluster. */
+function serverPidFiles(paths: ClusterPaths): string[] {
+  if (!fs.existsSync(paths.run)) return [];
+  const names = fs.readdirSync(paths.run).filter((name) => /^server(-.+)?\.pid$/.test(name));
+  return names.map((name) => path.join(paths.run, name));
+}
+
+/** The options of `vitrine server` that say the same. */
+function serverFlags({ apiPort, datastore }: ServerOptions): string[] {
+  const flags = {
+    'api-port': apiPort && String(apiPort),
+    datastore: datastore?.endpoints.join(),
+    'datastore-cafile': datastore?.caFile,
+    'datastore-certfile': datastore?.certFile,
+    'datastore-keyfile': datastore?.keyFile,
+  };
+  return Object.entries(flags).flatMap(([name, value]) => (value ? [`--${name}`, value] : []));
 }
 
 function start(paths: ClusterPaths, component: ComponentName, extra: string[]): ReturnType<typeof startDaemon> {

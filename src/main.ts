@@ -6,6 +6,7 @@ import vm from 'node:vm';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { createLogger, errorChain } from './base/log.ts';
+import type { ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { type ComponentName, pidFile } from './launch.ts';
 import { readPidFile, reportToParent, writePidFile } from './linux/daemon.ts';
@@ -27,13 +28,14 @@ const titles: Record<ComponentName, string> = { server: 'control plane', agent: 
 export async function runProcess(
   component: ComponentName,
   name: string,
-  options: { apiPort?: number; kubelet?: KubeletConfigurationFile },
+  options: ServerOptions & { kubelet?: KubeletConfigurationFile },
 ): Promise<number> {
-  process.title = `vitrine: ${titles[component]} ${name}`;
+  const { replica } = options;
+  process.title = `vitrine: ${titles[component]} ${name}${replica ? ` (${replica})` : ''}`;
   const level = process.env.VITRINE_LOG === 'debug' ? 'debug' : 'info';
   const log = createLogger(component, { level });
   const paths = clusterPaths(name);
-  const file = pidFile(paths, component);
+  const file = pidFile(paths, component, replica);
   const other = readPidFile(file);
   if (other) throw new UserError(`${titles[component]} of cluster "${name}" is already running: pid ${other.pid}`);
   writePidFile(file);
@@ -66,7 +68,7 @@ async function start(
   component: ComponentName,
   paths: ClusterPaths,
   log: Logger,
-  options: { apiPort?: number; kubelet?: KubeletConfigurationFile },
+  options: ServerOptions & { kubelet?: KubeletConfigurationFile },
 ) {
   if (component === 'server') {
     const { startControlPlane } = await import('./control-plane.ts');

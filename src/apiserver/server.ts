@@ -32,7 +32,7 @@ export interface ApiServerOptions {
   log: Logger;
   clock: Clock;
   /** Where to serve HTTPS. */
-  listen: { host: string; port: number }[];
+  listen: ListenAddress[];
   tls: { key: string; cert: string; clientCa: string; frontProxyCa?: string };
   /** How to reach kubelets. */
   kubelet?: KubeletCredentials;
@@ -42,6 +42,13 @@ export interface ApiServerOptions {
   nodePortRange?: { from: number; to: number };
   /** Who may do what, and what else there is: made once there is something to read from. */
   plugins(core: ApiServerCore): ApiServerPlugins;
+}
+
+export interface ListenAddress {
+  host: string;
+  port: number;
+  /** Other servers may listen there, too: the kernel gives each connection to one of them (SO_REUSEPORT). @default false */
+  shared?: boolean;
 }
 
 /** What plugins may use of the server that they become part of. */
@@ -75,7 +82,7 @@ export interface ApiServer {
   /** Fills the cache and listens. */
   start(): Promise<void>;
   /** Listens at one more address, which may have come up after the start. */
-  listen(address: { host: string; port: number }): Promise<void>;
+  listen(address: ListenAddress): Promise<void>;
   /** Where it listens: the ports are real ones even if 0 was asked for. */
   addresses(): { host: string; port: number }[];
   /** Calls from within the process, as this user: the same chain, without TLS and copies. */
@@ -141,7 +148,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log: log.child('custom-resources'),
   });
   const listeners: Listener[] = [];
-  const listen = async (address: { host: string; port: number }) => {
+  const listen = async (address: ListenAddress) => {
     listeners.push(await openListener(address, options.tls, handle));
   };
   return {
@@ -174,7 +181,7 @@ interface Listener {
 }
 
 async function openListener(
-  address: { host: string; port: number },
+  address: ListenAddress,
   tls: ApiServerOptions['tls'],
   handle: ServerHandler,
 ): Promise<Listener> {
@@ -195,7 +202,7 @@ async function openListener(
   const close = closer(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(address.port, address.host, resolve);
+    server.listen({ port: address.port, host: address.host, reusePort: address.shared ?? false }, resolve);
   });
   const bound = server.address();
   const port = typeof bound === 'object' && bound ? bound.port : address.port;
