@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { services } from '../../api/resource.ts';
 import { type Cause, internalError, invalid } from '../../api/status-error.ts';
 import { invalidValue } from '../../api/validation/field-error.ts';
+import { type PutOptions, prefixEnd } from '../../store/store.ts';
 import { storagePrefix } from '../storage/storage-key.ts';
 import type { WatchCache } from '../storage/watch-cache.ts';
 import type { ServedResource } from '../strategy.ts';
@@ -16,6 +17,14 @@ import {
   needsNodePorts,
   normalizeAddresses,
 } from './service-fields.ts';
+
+/** What a Service got. */
+export interface Allocated {
+  /** To be called when the write is over, whatever came of it. */
+  settle(): void;
+  /** The write must fail if another server has written a Service meanwhile: it may have given away the same. */
+  guard?: PutOptions['guard'];
+}
 
 export interface ServiceRanges {
   serviceCidr: string;
@@ -31,6 +40,8 @@ export class ServiceAllocation {
   readonly #ports: ServiceRanges['nodePorts'];
   readonly #addressPool: NumberPool;
   readonly #portPool: NumberPool;
+  /** What is followed. */
+  #cache: WatchCache | undefined;
 
   constructor({ serviceCidr, nodePorts }: ServiceRanges) {
     this.#range = parseAddressRange(serviceCidr);
@@ -43,6 +54,7 @@ export class ServiceAllocation {
 
   /** Follows the Services of a filled cache. */
   follow(cache: WatchCache): void {
+    this.#cache = cache;
     const stored = cache.resource(storagePrefix(services));
     for (const entry of stored.list()) this.#count(entry.object as Service, 'hold');
     stored.listen(({ type, entry, previous }) => {
@@ -52,12 +64,16 @@ export class ServiceAllocation {
     });
   }
 
+  concerns({ info }: ServedResource): boolean {
+    return info.resource === services.resource && info.group === services.group;
+  }
+
   /**
-   * Gives a Service that is about to be stored what it needs. Call the returned function when the write is over,
-   * whatever came of it. Throws 422 if an address or port that it asks for cannot be had.
+   * Gives a Service that is about to be stored what it needs. Throws 422 if an address or port that it asks for cannot be
+   * had.
    */
-  allocate(resource: ServedResource, object: KubeObject, old: KubeObject | undefined): () => void {
-    if (resource.info.resource !== services.resource || resource.info.group !== services.group) return nothing;
+  allocate(resource: ServedResource, object: KubeObject, old: KubeObject | undefined): Allocated {
+    if (!this.concerns(resource)) return nothing;
     const service = object as Service;
     const before = old as Service | undefined;
     if (!service.spec) return nothing;
@@ -70,7 +86,7 @@ export class ServiceAllocation {
       normalizeAddresses(service.spec, before?.spec);
       this.#allocateAddress(service, before?.spec, taken);
       this.#allocatePorts(service, before?.spec, taken);
-      return settle;
+      return taken.length > 0 && this.#cache?.shared ? { settle, guard: guardOf(this.#cache) } : { settle };
     } catch (error) {
       settle();
       throw error;
@@ -177,7 +193,12 @@ export class ServiceAllocation {
   }
 }
 
-const nothing = () => {};
+const nothing: Allocated = { settle() {} };
+
+function guardOf(cache: WatchCache): PutOptions['guard'] {
+  const start = storagePrefix(services);
+  return { start, end: prefixEnd(start), revision: cache.seen };
+}
 
 /** Every node port of a Service, once. */
 function portsOf(spec: ServiceSpec): number[] {

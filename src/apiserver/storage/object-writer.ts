@@ -1,8 +1,11 @@
 import type { KubeObject } from '../../api/object.ts';
-import type { Store } from '../../store/store.ts';
+import type { PutOptions, Store } from '../../store/store.ts';
 import { type CacheEntry, encodeStored, entryOf } from './cache-entry.ts';
 import { storagePrefixOf } from './storage-key.ts';
 import type { WatchCache } from './watch-cache.ts';
+
+/** Why a creation came to nothing: the key exists, or its guard says that it was decided on what has changed. */
+export type NotCreated = 'exists' | 'outdated';
 
 /**
  * Writes objects by compare-and-swap. When a write returns, the cache has seen it: what one has written, one can read.
@@ -17,12 +20,12 @@ export class ObjectWriter {
     this.#cache = cache;
   }
 
-  async create(key: string, object: KubeObject, ttlSeconds?: number): Promise<CacheEntry | undefined> {
-    return this.#put(key, object, 0, ttlSeconds);
+  async create(key: string, object: KubeObject, options: PutOptions = {}): Promise<CacheEntry | NotCreated> {
+    return (await this.#put(key, object, 0, options)) ?? (this.#cached(key) ? 'exists' : 'outdated');
   }
 
-  async update(current: CacheEntry, object: KubeObject, ttlSeconds?: number): Promise<CacheEntry | undefined> {
-    return this.#put(current.key, object, current.revision, ttlSeconds);
+  async update(current: CacheEntry, object: KubeObject, options: PutOptions = {}): Promise<CacheEntry | undefined> {
+    return this.#put(current.key, object, current.revision, options);
   }
 
   /** The revision of the deletion. */
@@ -36,23 +39,27 @@ export class ObjectWriter {
     return result.revision;
   }
 
-  async #put(key: string, object: KubeObject, expected: number, ttlSeconds?: number): Promise<CacheEntry | undefined> {
+  async #put(key: string, object: KubeObject, expected: number, options: PutOptions): Promise<CacheEntry | undefined> {
     const value = encodeStored(object);
     const { pending } = this.#cache;
     pending.add(key, value, object);
-    const options = ttlSeconds === undefined ? undefined : { ttlSeconds };
     const result = await this.#store.put(key, value, expected, options).catch((error) => {
       pending.drop(key, value);
       throw error;
     });
     if (!result.ok) {
       pending.drop(key, value);
-      await this.#seeOther(result.current?.modRevision);
+      // What a guard found is not told either.
+      await this.#seeOther(options.guard ? undefined : result.current?.modRevision);
       return undefined;
     }
     await this.#cache.whenSeen(result.revision);
-    const seen = this.#cache.resource(storagePrefixOf(key)).get(key);
+    const seen = this.#cached(key);
     return seen?.revision === result.revision ? seen : entryOf(key, value, result.revision);
+  }
+
+  #cached(key: string): CacheEntry | undefined {
+    return this.#cache.resource(storagePrefixOf(key)).get(key);
   }
 
   /** Waits for the write that won, so that a retry sees it. A deletion has no revision to wait for: ask for the newest. */

@@ -74,6 +74,31 @@ describe('two API servers on one etcd', hasEtcd ? {} : { skip: 'etcd is not inst
     assert.equal((await servers[1]!.call('GET', `${path}/count`)).body.data.n, '40');
   });
 
+  it('Services made at both at the same time share no address and no node port', async () => {
+    const make = (n: number) =>
+      servers[n % 2]!.call('POST', '/api/v1/namespaces/default/services', {
+        metadata: { name: `s-${n}` },
+        spec: { type: 'NodePort', ports: [{ port: 80 }] },
+      });
+    const made = await Promise.all(Array.from({ length: 24 }, (_, n) => make(n)));
+    assert.deepEqual(
+      made.map(({ status }) => status),
+      made.map(() => 201),
+    );
+    assert.equal(new Set(made.map(({ body }) => body.spec.clusterIP)).size, 24);
+    assert.equal(new Set(made.map(({ body }) => body.spec.ports[0].nodePort)).size, 24);
+    // Of a fixed address only one can be had, whoever asks first.
+    const fixed = await Promise.all(
+      [0, 1].map((n) =>
+        servers[n]!.call('POST', '/api/v1/namespaces/default/services', {
+          metadata: { name: `fixed-${n}` },
+          spec: { clusterIP: '10.96.0.9', ports: [{ port: 80 }] },
+        }),
+      ),
+    );
+    assert.deepEqual(fixed.map(({ status }) => status).sort(), [201, 422]);
+  });
+
   it('a page goes on at the revision of the first one, whichever server is asked', async () => {
     const [one, other] = servers as [TestServer, TestServer];
     const { body: first } = await one.call('GET', `${path}?limit=10`);

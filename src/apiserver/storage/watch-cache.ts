@@ -44,6 +44,11 @@ export class WatchCache {
     this.#log = options.log;
   }
 
+  /** Whether other servers write to the store, too. */
+  get shared(): boolean {
+    return this.#store.shared;
+  }
+
   get seen(): number {
     return this.#seen;
   }

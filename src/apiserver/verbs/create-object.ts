@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../api/object.ts';
-import { alreadyExists, badRequest, invalid } from '../../api/status-error.ts';
+import { alreadyExists, badRequest, conflict, invalid, modifiedMessage } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';
+import type { PutOptions } from '../../store/store.ts';
 import { type Call, cacheOf } from '../backend.ts';
 import type { AdmissionAttributes } from '../request.ts';
 import { CacheEntry, encodeStored } from '../storage/cache-entry.ts';
+import type { NotCreated } from '../storage/object-writer.ts';
 import { storageKey } from '../storage/storage-key.ts';
 import { storable } from '../views.ts';
 import { recordFields } from './field-management.ts';
@@ -13,6 +15,8 @@ import type { Write } from './write.ts';
 
 /** How often a generated name is tried (KEP-4420). */
 const maxNameAttempts = 8;
+/** How often a creation is tried again because another server gave away the same address. */
+const maxRaces = 100;
 
 /**
  * Stores a new object (apiserver pkg/registry/generic/registry/store.go Create):
@@ -25,28 +29,32 @@ const maxNameAttempts = 8;
  */
 export async function createObject(call: Call, object: KubeObject, write: Write): Promise<CacheEntry> {
   const generated = !object.metadata.name && Boolean(object.metadata.generateName);
-  for (let attempt = 1; ; attempt++) {
-    const candidate = generated && attempt < maxNameAttempts ? structuredClone(object) : object;
-    const entry = await attemptCreate(call, candidate, write);
-    if (entry) return entry;
-    if (!generated || attempt >= maxNameAttempts) throw alreadyExists(call.resource.info, candidate.metadata.name);
+  const again = generated || (call.backend.cache.shared && call.backend.allocation.concerns(call.resource));
+  let names = 0;
+  for (let races = 0; races < maxRaces; ) {
+    const candidate = again ? structuredClone(object) : object;
+    const outcome = await attemptCreate(call, candidate, write);
+    if (typeof outcome === 'object') return outcome;
+    if (outcome === 'outdated') races++;
+    else if (!generated || ++names >= maxNameAttempts) throw alreadyExists(call.resource.info, candidate.metadata.name);
   }
+  throw conflict(call.resource.info, object.metadata.name, modifiedMessage);
 }
 
-async function attemptCreate(call: Call, object: KubeObject, write: Write): Promise<CacheEntry | undefined> {
+async function attemptCreate(call: Call, object: KubeObject, write: Write): Promise<CacheEntry | NotCreated> {
   const { backend, resource } = call;
   fillMetadata(call, object);
   recordFields(call, undefined, object, write);
   const attributes = createAttributes(call, object, write);
   await backend.admission.mutate(attributes);
   prepare(call, object);
-  const settle = backend.allocation.allocate(resource, object, undefined);
+  const { settle, guard } = backend.allocation.allocate(resource, object, undefined);
   try {
     const causes = resource.strategy.validateCreate(object);
     if (causes.length > 0) throw invalid(resource.info, object.metadata.name, causes);
     for (const warning of resource.strategy.kind.warnings?.(object) ?? []) write.warn(warning);
     await backend.admission.validate(attributes);
-    return await put(call, object, write);
+    return await put(call, object, write, guard);
   } finally {
     settle();
   }
@@ -103,11 +111,16 @@ function prepare(call: Call, object: KubeObject): void {
   else delete object.metadata.generation;
 }
 
-async function put(call: Call, object: KubeObject, write: Write): Promise<CacheEntry | undefined> {
+async function put(
+  call: Call,
+  object: KubeObject,
+  write: Write,
+  guard: PutOptions['guard'],
+): Promise<CacheEntry | NotCreated> {
   const { backend, resource } = call;
   const key = storageKey(resource.prefix, object.metadata.namespace ?? '', object.metadata.name);
-  if (cacheOf(call).get(key)) return undefined;
+  if (cacheOf(call).get(key)) return 'exists';
   const stored = await storable(object, resource);
   if (write.dryRun) return new CacheEntry(key, 0, encodeStored(stored), stored);
-  return backend.writer.create(key, stored, resource.strategy.ttlSeconds);
+  return backend.writer.create(key, stored, { ttlSeconds: resource.strategy.ttlSeconds, guard });
 }

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import { type Cause, conflict, invalid, modifiedMessage } from '../../api/status-error.ts';
+import type { PutOptions } from '../../store/store.ts';
 import type { Call } from '../backend.ts';
 import { CacheEntry } from '../storage/cache-entry.ts';
 import { prepareViews, storable, viewOf } from '../views.ts';
@@ -51,12 +52,12 @@ async function attemptUpdate(
   rules.combine(object, old);
   recordFields(call, old, object, write, rules.subresource);
   await admit(call, rules, object, old, write);
-  const settle = rules.subresource ? nothing : backend.allocation.allocate(resource, object, old);
+  const allocated = rules.subresource ? undefined : backend.allocation.allocate(resource, object, old);
   try {
     await judge(call, rules, object, old, write);
-    return await store(call, entry, object, old, write);
+    return await store(call, entry, object, old, write, allocated?.guard);
   } finally {
-    settle();
+    allocated?.settle();
   }
 }
 
@@ -135,6 +136,7 @@ async function store(
   object: KubeObject,
   old: KubeObject,
   write: Write,
+  guard: PutOptions['guard'],
 ): Promise<CacheEntry | undefined> {
   const { backend, resource } = call;
   if (isReadyToVanish(object, old)) return vanish(call, entry, object, write);
@@ -144,7 +146,7 @@ async function store(
   // What is stored may be of an older version or schema than what was read: then writing it again migrates it.
   if (isCustom && sameObject(stored, entry.object)) return entry;
   if (write.dryRun) return new CacheEntry(entry.key, entry.revision, encodeWithVersion(stored), stored);
-  return backend.writer.update(entry, stored, resource.strategy.ttlSeconds);
+  return backend.writer.update(entry, stored, { ttlSeconds: resource.strategy.ttlSeconds, guard });
 }
 
 /** The object goes; the answer is what it was at last. */
@@ -165,5 +167,3 @@ function encodeWithVersion(object: KubeObject): Buffer {
   const { resourceVersion, ...others } = metadata;
   return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: { resourceVersion, ...others }, ...rest }));
 }
-
-const nothing = () => {};
