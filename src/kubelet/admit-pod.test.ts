@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod, PodSpec } from '../api/generated/core-v1.ts';
 import { admitPod } from './admit-pod.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import { forbiddenSysctl, podSysctls } from './sysctls.ts';
 
 const metadata = { name: 'a', uid: 'a', resourceVersion: '1', creationTimestamp: '' };
@@ -52,4 +53,18 @@ test('required node affinity counts on the node as well', () => {
     });
   assert.equal(admitPod(wants('x'), { pods: [], node }), undefined);
   assert.equal(admitPod(wants('y'), { pods: [], node })?.reason, 'NodeAffinity');
+});
+
+test('on a node that is short of something only some Pods start', () => {
+  const burstable = pod({ containers: [{ name: 'a', resources: { requests: { memory: '1Mi' } } }] });
+  const tolerant = pod({ tolerations: [{ key: 'node.kubernetes.io/memory-pressure', operator: 'Exists' }] });
+  const critical = pod({ priority: 2_000_000_000 });
+  const ask = (one: Pod, ...pressures: Pressure[]) => admitPod(one, { pods: [], node, pressures });
+  assert.deepEqual(ask(pod({}), 'MemoryPressure'), {
+    reason: 'Evicted',
+    message: 'Pod was rejected: The node had condition: [MemoryPressure]. ',
+  });
+  for (const one of [burstable, tolerant, critical]) assert.equal(ask(one, 'MemoryPressure'), undefined);
+  for (const one of [burstable, tolerant]) assert.equal(ask(one, 'MemoryPressure', 'DiskPressure')?.reason, 'Evicted');
+  assert.equal(ask(critical, 'DiskPressure', 'PIDPressure'), undefined);
 });

@@ -1,21 +1,27 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import { matchesNodeAffinity } from '../api/node-selector.ts';
+import { tolerates } from '../api/tolerations.ts';
+import { evictedReason, systemCriticalPriority } from './eviction/messages.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import type { PodFailure } from './pod-record.ts';
 import { quantityValue } from './quantity.ts';
-import { podRequest } from './resources.ts';
+import { podRequest, qosClass } from './resources.ts';
 import { forbiddenSysctl } from './sysctls.ts';
 
 /** What a node has promised to its other Pods. */
 export interface NodeUse {
   pods: Pod[];
   node: Pick<Node, 'metadata' | 'status'>;
+  /** What the node is short of. */
+  pressures?: readonly Pressure[];
 }
 
 /**
  * The kubelet's own check of a Pod that was bound to it (lifecycle/predicate.go): the scheduler may have been passed by,
  * or have decided on old news. Undefined if the Pod may run. Pure.
  */
-export function admitPod(pod: Pod, { pods, node }: NodeUse): PodFailure | undefined {
+export function admitPod(pod: Pod, { pods, node, pressures = [] }: NodeUse): PodFailure | undefined {
+  if (!bears(pod, pressures)) return rejected(evictedReason, `The node had condition: [${pressures.join(' ')}]. `);
   const allocatable = node.status?.allocatable ?? {};
   const room = Number(allocatable.pods ?? 0);
   if (room && pods.length + 1 > room)
@@ -44,6 +50,14 @@ export function admitPod(pod: Pod, { pods, node }: NodeUse): PodFailure | undefi
       "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
     );
   return undefined;
+}
+
+/** Whether a Pod may start on a node that is short of something (eviction_manager.go Admit). */
+function bears({ spec }: Pod, pressures: readonly Pressure[]): boolean {
+  if (pressures.length === 0 || (spec.priority ?? 0) >= systemCriticalPriority) return true;
+  if (pressures.some((pressure) => pressure !== 'MemoryPressure')) return false;
+  const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' } as const;
+  return qosClass(spec) !== 'BestEffort' || tolerates(spec.tolerations, taint);
 }
 
 const rejected = (reason: string, why: string): PodFailure => ({ reason, message: `Pod was rejected: ${why}` });

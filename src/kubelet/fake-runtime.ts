@@ -138,6 +138,10 @@ export class FakeRuntime implements Runtime {
 
   async reopenLog(): Promise<void> {}
 
+  writableLayer(): string | undefined {
+    return undefined;
+  }
+
   async stats(): Promise<ContainerStats | undefined> {
     return { atMs: this.now(), cpuNanoseconds: 1, memoryBytes: 2, workingSetBytes: 1, pids: 1, writableBytes: 0 };
   }

@@ -12,6 +12,10 @@ import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type KubeletConfiguration, kubeletConfiguration } from './configuration.ts';
 import { CrashLoop } from './crash-loop.ts';
+import { removeDeadContainers } from './dead-containers.ts';
+import { EvictionManager } from './eviction/eviction-manager.ts';
+import type { Pressure } from './eviction/thresholds.ts';
+import { ImageGC } from './images/image-gc.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { podUidOf } from './labels.ts';
 import { Limiter } from './limiter.ts';
@@ -111,10 +115,14 @@ class NodeAgent implements Kubelet {
     });
     workers = new PodWorkers(node);
     const server = await this.#serve(node, workers);
-    const reporter = this.#reporter(machine, server.port);
+    const pressures = () => eviction?.pressures ?? [];
+    const reporter = this.#reporter(machine, server.port, pressures);
+    const imageGC = new ImageGC(node, () => reporter.node);
+    const eviction = this.#eviction(node, workers, reporter, imageGC);
     events = new PodEvents(node, workers, {
       self: () => reporter.node ?? { metadata: emptyMetadata },
       refreshSelf: () => reporter.refresh(),
+      pressures,
     });
     this.#stops.push(() => workers.close());
 
@@ -126,6 +134,8 @@ class NodeAgent implements Kubelet {
     void Promise.all([registered, this.#pods.whenSynced()]).then(() => {
       lease.start();
       events.removeOrphans();
+      eviction.start();
+      imageGC.start();
       this.#ready.resolve();
     }, this.#ready.reject);
   }
@@ -193,14 +203,32 @@ class NodeAgent implements Kubelet {
     return server;
   }
 
-  #reporter(machine: Machine, port: number): NodeReporter {
-    const { client, clock, events, log, nodeName, nodeAddress, paths, plan, runtime } = this.#options;
+  #eviction(node: NodeContext, workers: PodWorkers, reporter: NodeReporter, imageGC: ImageGC): EvictionManager {
+    const eviction = new EvictionManager({
+      node,
+      self: () => reporter.node,
+      records: () => workers.records(),
+      wake: (uid) => workers.wake(uid),
+      changed: () => reporter.lookSoon(),
+      reclaimDisk: async () => {
+        await removeDeadContainers(node, workers.records());
+        await imageGC.deleteUnused();
+      },
+    });
+    this.#stops.push(() => {
+      eviction.stop();
+      imageGC.stop();
+    });
+    return eviction;
+  }
+
+  #reporter(machine: Machine, port: number, pressures: () => readonly Pressure[]): NodeReporter {
+    const { client, clock, events, log, nodeName, nodeAddress, plan, runtime } = this.#options;
     const { maxPods } = this.#configuration;
     const reporter = new NodeReporter({
-      ...{ client, events, clock, machine },
+      ...{ client, events, clock, machine, pressures },
       images: runtime.images,
       log: log.child('node'),
-      stateDir: paths.state,
       identity: {
         ...{ name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.podCidr },
         allocatable: allocatable(machine, this.#configuration),

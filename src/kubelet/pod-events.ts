@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { Container, Sandbox } from '../runtime/runtime.ts';
 import { admitPod } from './admit-pod.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import { podUidOf } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
@@ -9,25 +10,32 @@ import { type PodFailure, PodRecord } from './pod-record.ts';
 import type { PodWorkers } from './pod-workers.ts';
 import { removePodDirs } from './remove-pod-dirs.ts';
 
+/** What the kubelet knows of the node that it runs on. */
+interface OwnNode {
+  /** The Node as it is known. */
+  self: () => Pick<Node, 'metadata' | 'status'>;
+  /** Asks the API for it. */
+  refreshSelf: () => Promise<void>;
+  /** What the node is short of. */
+  pressures: () => readonly Pressure[];
+}
+
 /** Turns what the API, the runtime and other objects say into records and wakes. */
 export class PodEvents {
   readonly #node: NodeContext;
   readonly #workers: PodWorkers;
   readonly #self: () => Pick<Node, 'metadata' | 'status'>;
   readonly #refreshSelf: () => Promise<void>;
+  readonly #pressures: () => readonly Pressure[];
   /** Sandboxes and containers found at the start, by Pod UID, until their Pod turns up. */
   readonly #found = new Map<string, { sandboxes: Sandbox[]; containers: Container[] }>();
 
-  /** `self` is the Node as it is known, `refreshSelf` asks the API for it. */
-  constructor(
-    node: NodeContext,
-    workers: PodWorkers,
-    { self, refreshSelf }: { self: () => Pick<Node, 'metadata' | 'status'>; refreshSelf: () => Promise<void> },
-  ) {
+  constructor(node: NodeContext, workers: PodWorkers, { self, refreshSelf, pressures }: OwnNode) {
     this.#node = node;
     this.#workers = workers;
     this.#self = self;
     this.#refreshSelf = refreshSelf;
+    this.#pressures = pressures;
   }
 
   /** Notes what runs already. */
@@ -138,7 +146,7 @@ export class PodEvents {
       .records()
       .filter(counts)
       .map(({ pod }) => pod);
-    return admitPod(record.pod, { pods, node: this.#self() });
+    return admitPod(record.pod, { pods, node: this.#self(), pressures: this.#pressures() });
   }
 
   #reject(record: PodRecord, failure: PodFailure | undefined): void {

@@ -12,6 +12,10 @@ export interface WaitingReason {
 export interface PodFailure {
   reason: string;
   message: string;
+  /** How long its containers get to end. @default the Pod's own */
+  graceSeconds?: number;
+  /** The Pod did nothing wrong: the kubelet ends it for the node's sake (KEP-3329). */
+  disruption?: boolean;
 }
 
 /** Everything the node remembers of one Pod between two looks at it. Only the Pod's own worker changes it. */

@@ -53,6 +53,9 @@ export function podLimits(spec: PodSpec, pids = -1): CgroupLimits {
 /** What the Pod asks for: CPU in thousandths, everything else in whole units (component-helpers resource PodRequests). */
 export const podRequest = (spec: PodSpec, name: string): number => podTotal(spec, name, 'requests');
 
+/** What the Pod may use at most; 0 without a limit. */
+export const podLimit = (spec: PodSpec, name: string): number => podTotal(spec, name, 'limits');
+
 function podTotal(spec: PodSpec, name: string, which: 'requests' | 'limits'): number {
   const measure = name === 'cpu' ? milliValue : wholeValue;
   const own = spec.resources?.[which]?.[name];

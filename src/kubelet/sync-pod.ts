@@ -213,10 +213,11 @@ async function writePodFiles(node: NodeContext, record: PodRecord, hostname: str
 
 /** The Pod has run its course, or must not run: nothing of it goes on; its logs and exit codes stay until it is deleted. */
 async function finish(node: NodeContext, record: PodRecord): Promise<undefined> {
-  const graceSeconds = record.pod.spec.terminationGracePeriodSeconds ?? 30;
+  const graceSeconds = record.failure?.graceSeconds ?? record.pod.spec.terminationGracePeriodSeconds ?? 30;
   if (!record.finished) {
     node.probes.stopPod(record.uid);
     await killPod(node, record, graceSeconds);
+    await node.volumes.unmount(record.uid, podDirs(node.paths, record.pod), record.pod.spec);
     record.finished = true;
     if (record.sandbox) await node.network.detach(record.sandbox.spec.id);
   }

@@ -163,6 +163,10 @@ class ContainerRuntime implements Runtime {
     if (this.#containers.get(id)?.state === 'running') reopenLog(this.#containers.bundle(id));
   }
 
+  writableLayer(id: string): string | undefined {
+    return this.#containers.get(id)?.state === 'running' ? path.join(this.#paths.writable, id, 'upper') : undefined;
+  }
+
   async stats(id: string): Promise<ContainerStats | undefined> {
     const container = this.#containers.get(id);
     if (container?.state !== 'running') return undefined;

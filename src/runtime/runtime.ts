@@ -34,6 +34,8 @@ export interface Runtime {
   /** Closes the current log file and goes on in a new one (after a rotation by rename). */
   reopenLog(id: string): Promise<void>;
   stats(id: string): Promise<ContainerStats | undefined>;
+  /** The directory on disk that holds what a running container has written. */
+  writableLayer(id: string): string | undefined;
 
   /** Called for each container that exits, with its final state. Returns the removal. */
   onExit(fn: (container: Container) => void): () => void;

@@ -1,7 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { NodeSystemInfo } from '../../api/generated/core-v1.ts';
-import { readMemory, readSystemInfo } from '../../linux/system-info.ts';
-import type { Health } from './node-conditions.ts';
+import { readSystemInfo } from '../../linux/system-info.ts';
 
 /** What the machine has. */
 export interface Machine {
@@ -38,12 +37,6 @@ export async function readMachine(stateDir: string): Promise<Machine> {
       ...(system.swapBytes > 0 && { swap: { capacity: system.swapBytes } }),
     },
   };
-}
-
-/** How much of disk and memory is free now. */
-export async function readUse(stateDir: string): Promise<Pick<Health, 'availableDisk' | 'availableMemoryBytes'>> {
-  const disk = await fileSystem(stateDir);
-  return { availableDisk: disk.bavail / disk.blocks, availableMemoryBytes: readMemory().MemAvailable ?? 0 };
 }
 
 /** Of the directory, or of the root while the directory does not exist yet. */

@@ -7,9 +7,18 @@ import type { Logger } from '../../base/log.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { Images } from '../../runtime/runtime.ts';
+import type { Pressure } from '../eviction/thresholds.ts';
 import { seconds } from '../status/container-status.ts';
-import { type Machine, readUse } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { initialNode, type NodeIdentity, nodeStatus, statusChanged } from './node-object.ts';
+
+/** Reasons of the Events that tell of a condition: False, True. */
+const changeReasons: Record<string, [string, string]> = {
+  MemoryPressure: ['NodeHasSufficientMemory', 'NodeHasInsufficientMemory'],
+  DiskPressure: ['NodeHasNoDiskPressure', 'NodeHasDiskPressure'],
+  PIDPressure: ['NodeHasSufficientPID', 'NodeHasInsufficientPID'],
+  Ready: ['NodeNotReady', 'NodeReady'],
+};
 
 /** The kubelet's nodeStatusUpdateFrequency and nodeStatusReportFrequency. */
 const lookMs = 10_000;
@@ -21,9 +30,10 @@ interface Parts {
   images: Images;
   clock: Clock;
   log: Logger;
-  stateDir: string;
   machine: Machine;
   identity: NodeIdentity;
+  /** What the node is short of. */
+  pressures(): readonly Pressure[];
 }
 
 /** Registers the Node and keeps its status true (kubelet_node_status.go). */
@@ -33,9 +43,11 @@ export class NodeReporter {
   #node: Node | undefined;
   /** When the status was last written, in milliseconds. */
   #reportedMs = 0;
-  /** Cancels the next look. */
+  /** Cancels the next look; undefined while one is under way. */
   #cancel: (() => void) | undefined;
   #stopped = false;
+  /** lookSoon was called during a look. */
+  #again = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -120,13 +132,34 @@ export class NodeReporter {
       events.event(about, 'Normal', reason, `Node ${name} status is now: ${reason}`);
   }
 
-  #schedule(): void {
+  /** An Event for each condition that came or went (nodestatus/setters.go recordEventFunc). */
+  #tellChanges(before: NodeStatus, after: NodeStatus): void {
+    const { events, identity } = this.#parts;
+    const about = this.#node;
+    for (const { type, status } of after.conditions ?? []) {
+      const old = before.conditions?.find((condition) => condition.type === type)?.status;
+      const reason = changeReasons[type]?.[status === 'True' ? 1 : 0];
+      if (!about || !reason || old === undefined || old === status) continue;
+      events.event(about, 'Normal', reason, `Node ${identity.name} status is now: ${reason}`);
+    }
+  }
+
+  /** Something about the node has changed: do not wait for the next look. */
+  lookSoon(): void {
+    if (!this.#cancel) this.#again = true;
+    else this.#schedule(0);
+  }
+
+  #schedule(afterMs = lookMs): void {
+    this.#cancel?.();
     if (this.#stopped) return;
-    this.#cancel = this.#parts.clock.after(lookMs, () => void this.#look());
+    this.#cancel = this.#parts.clock.after(afterMs, () => void this.#look());
   }
 
   async #look(): Promise<void> {
     const { clock, identity, log } = this.#parts;
+    this.#cancel = undefined;
+    this.#again = false;
     try {
       const due = clock.now() - this.#reportedMs >= reportMs;
       // Others write into the status, too: extended resources, conditions while we were not heard of.
@@ -136,19 +169,19 @@ export class NodeReporter {
       if (due || statusChanged(before, status)) {
         await this.#write(status);
         this.#reportedMs = clock.now();
+        this.#tellChanges(before, status);
       }
     } catch (error) {
       if (hasReason(error, 'NotFound')) await this.#registerOnce().catch(() => {});
       else log.warn('cannot update node status', { node: identity.name, error });
     }
-    this.#schedule();
+    this.#schedule(this.#again ? 0 : lookMs);
   }
 
   async #status(previous: NodeStatus): Promise<NodeStatus> {
-    const { images, stateDir, machine, identity, clock } = this.#parts;
-    const [use, list] = await Promise.all([readUse(stateDir), images.list()]);
-    const health = { ...use, processes: { used: 0, max: 0 }, problem: undefined };
-    return nodeStatus(identity, machine, health, list, previous, seconds(clock.now()));
+    const { images, machine, identity, clock, pressures } = this.#parts;
+    const health = { pressures: pressures(), problem: undefined };
+    return nodeStatus(identity, machine, health, await images.list(), previous, seconds(clock.now()));
   }
 
   async #write(status: NodeStatus): Promise<void> {

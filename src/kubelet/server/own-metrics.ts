@@ -1,8 +1,8 @@
 import { type MetricFamily, processMetrics } from '../../base/metrics.ts';
 import type { DiskUsage } from '../../linux/system-info.ts';
+import { diskOf } from '../disk-use.ts';
 import type { NodeContext } from '../node-context.ts';
 import type { PodRecord } from '../pod-record.ts';
-import { diskOf } from './disk-use.ts';
 
 /** GET /metrics: the kubelet about itself (kubelet metrics/metrics.go, metrics/collectors/volume_stats.go). */
 export function ownMetrics(node: NodeContext, records: readonly PodRecord[]): MetricFamily[] {

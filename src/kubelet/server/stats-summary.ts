@@ -3,10 +3,10 @@ import type { CgroupUsage } from '../../linux/linux.ts';
 import type { InterfaceUse } from '../../linux/network-use.ts';
 import { readNetworkUse } from '../../linux/network-use.ts';
 import type { DiskUsage } from '../../linux/system-info.ts';
+import { directoryBytes, diskOf } from '../disk-use.ts';
 import type { NodeContext } from '../node-context.ts';
 import { podDirs } from '../pod-files.ts';
 import { CpuRates } from './cpu-rates.ts';
-import { directoryBytes, diskOf } from './disk-use.ts';
 import { type ContainerUse, type NodeUse, networkOf, type PodUse } from './usage.ts';
 
 /** GET /stats/summary (kubelet pkg/apis/stats/v1alpha1): use of the node, of its Pods and of their containers. */

@@ -1,4 +1,5 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
+import type { PodFailure } from '../pod-record.ts';
 import { isSidecar } from '../restart-policy.ts';
 
 type Draft = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
@@ -11,6 +12,7 @@ export interface ConditionInput {
   previous: PodCondition[];
   /** There is a sandbox with a network. */
   sandboxReady: boolean;
+  failure: PodFailure | undefined;
   now: string;
 }
 
@@ -23,10 +25,17 @@ export function podConditions(input: ConditionInput): PodCondition[] {
     podReady(input, ready),
     ready,
     { type: 'PodScheduled', status: 'True' },
+    ...disruption(input),
   ];
   const own = new Set(drafts.map(({ type }) => type));
   const others = input.previous.filter(({ type }) => !own.has(type));
   return [...others, ...drafts.map((draft) => withHistory(draft, input))];
+}
+
+/** The kubelet itself ends the Pod, through no fault of the Pod's (KEP-3329). */
+function disruption({ failure }: ConditionInput): Draft[] {
+  if (!failure?.disruption) return [];
+  return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failure.message }];
 }
 
 function withHistory(draft: Draft, { pod, previous, now }: ConditionInput): PodCondition {

@@ -51,10 +51,13 @@ export function podStatus(input: StatusInput): PodStatus {
     waiting: 'ContainerCreating',
     over: () => input.terminal,
   });
+  // A Pod does not count as failed before its containers have ended (status_manager.go mergePodStatus).
+  const running = [...initStatuses, ...statuses, ...ephemeral].some(({ state }) => state?.running);
+  const failure = running ? undefined : input.failure;
   const byName = new Map([...initStatuses, ...statuses].map((status) => [status.name, status]));
   const initialized = statuses.some(hasStarted);
   const final = previous.phase === 'Failed' || previous.phase === 'Succeeded' ? previous.phase : undefined;
-  const phase = final ?? (input.failure ? 'Failed' : podPhase(spec, byName, { terminal: input.terminal, initialized }));
+  const phase = final ?? (failure ? 'Failed' : podPhase(spec, byName, { terminal: input.terminal, initialized }));
 
   const status: PodStatus = {
     ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
@@ -65,9 +68,10 @@ export function podStatus(input: StatusInput): PodStatus {
       statuses: byName,
       previous: previous.conditions ?? [],
       sandboxReady: input.sandboxReady,
+      failure: input.failure,
       now: seconds(input.now),
     }),
-    ...(input.failure ?? pick(previous)),
+    ...(failure ? { reason: failure.reason, message: failure.message } : pick(previous)),
     hostIP: input.hostIP,
     hostIPs: [{ ip: input.hostIP }],
     startTime: previous.startTime ?? seconds(input.firstSeenMs),
@@ -75,7 +79,7 @@ export function podStatus(input: StatusInput): PodStatus {
   };
   const ips = input.podIPs.length ? input.podIPs : (previous.podIPs ?? []).map(({ ip }) => ip);
   if (ips[0]) Object.assign(status, { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) });
-  if (!input.failure || input.sandboxReady || previous.containerStatuses) {
+  if (!failure || input.sandboxReady || previous.containerStatuses) {
     if (initStatuses.length) status.initContainerStatuses = initStatuses;
     status.containerStatuses = statuses;
     if (ephemeral.length) status.ephemeralContainerStatuses = ephemeral;

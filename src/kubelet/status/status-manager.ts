@@ -64,7 +64,14 @@ export class StatusManager {
     const foreign = reported.filter(({ type }) => !ownConditions.has(type));
     const merge = (status: PodStatus): PodStatus => ({
       ...status,
-      conditions: [...foreign, ...(status.conditions ?? []).filter(({ type }) => ownConditions.has(type))],
+      conditions: [
+        ...foreign,
+        // What the API does not have yet is on its way there: our own DisruptionTarget.
+        ...(status.conditions ?? []).filter(
+          ({ type }) =>
+            ownConditions.has(type) || (type === 'DisruptionTarget' && !foreign.some((one) => one.type === type)),
+        ),
+      ],
     });
     entry.known = merge(entry.known);
     entry.wanted = merge(entry.wanted);

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import type { Pod, PodSpec, Volume } from '../../api/generated/core-v1.ts';
 import type { Client } from '../../client/client.ts';
 import type { Linux } from '../../linux/linux.ts';
@@ -74,19 +75,28 @@ export class VolumeManager {
     }
   }
 
-  /** Unmounts and removes everything of the Pod. */
-  async tearDown(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
+  /** Unmounts and removes the volumes of a Pod whose containers have all ended: what was in its emptyDirs is gone. */
+  async unmount(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
     this.#ready.delete(uid);
     this.#written.delete(uid);
     this.tokens.forget(uid);
     this.#objects.release(uid);
     // An orphan's volumes are not known: look for mounts to be safe.
     if (!spec || hasMounts(spec)) {
-      for (const mount of await this.#linux.mounts.list(`${dirs.run}/`)) await this.#linux.mounts.unmount(mount.target);
+      for (const directory of [dirs.run, dirs.state])
+        for (const { target } of await this.#linux.mounts.list(`${directory}/`))
+          await this.#linux.mounts.unmount(target);
     }
-    rmSync(dirs.run, { recursive: true, force: true });
+    for (const name of ['volumes', 'volume-subpaths'])
+      rmSync(path.join(dirs.run, name), { recursive: true, force: true });
     if (!spec || spec.volumes?.some((volume) => volume.emptyDir))
       await rm(dirs.state, { recursive: true, force: true });
+  }
+
+  /** Removes everything of the Pod. */
+  async tearDown(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
+    await this.unmount(uid, dirs, spec);
+    rmSync(dirs.run, { recursive: true, force: true });
   }
 
   #context(pod: Pod, dirs: PodDirs, facts: PodFacts): VolumeContext {
@@ -121,11 +131,13 @@ export class VolumeManager {
   }
 }
 
-/** Whether something is mounted in the Pod's own directories. */
+/** Whether something is mounted in the Pod's own directories; what a container mounts may come out to us. */
 function hasMounts({ volumes = [], containers, initContainers = [], ephemeralContainers = [] }: PodSpec): boolean {
   const all = [...containers, ...initContainers, ...ephemeralContainers];
   return (
     volumes.some((volume) => volume.emptyDir?.medium === 'Memory') ||
-    all.some(({ volumeMounts = [] }) => volumeMounts.some((mount) => mount.subPath || mount.subPathExpr))
+    all.some(({ volumeMounts = [] }) =>
+      volumeMounts.some((mount) => mount.subPath || mount.subPathExpr || mount.mountPropagation === 'Bidirectional'),
+    )
   );
 }
