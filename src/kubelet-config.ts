@@ -18,6 +18,7 @@ const number: Read = (text) => {
 };
 const text: Read = (value) => value;
 const lessThan: Read = (value) => parseSignalMap(value, '<');
+const list: Read = (value) => value.split(',').filter(Boolean);
 const equals: Read = (value) => parseSignalMap(value, '=');
 
 /** The kubelet's flags that are taken, each with the field of KubeletConfiguration that it sets. */
@@ -55,6 +56,12 @@ export const kubeletFlags: Record<string, { field: keyof KubeletConfigurationFil
     field: 'systemReserved',
     read: equals,
     help: 'kept from Pods: cpu=500m,memory=1Gi,ephemeral-storage=1Gi',
+  },
+  'pod-manifest-path': { field: 'staticPodPath', read: text, help: 'directory of manifests of static Pods' },
+  'allowed-unsafe-sysctls': {
+    field: 'allowedUnsafeSysctls',
+    read: list,
+    help: "sysctls that Pods may set: 'kernel.msg*,net.core.somaxconn'",
   },
   'kube-reserved': { field: 'kubeReserved', read: equals, help: 'the same, for Vitrine itself' },
 };

@@ -40,6 +40,33 @@ test('only sysctls that stay within the Pod are allowed', () => {
   assert.deepEqual(podSysctls(sysctls('net/ipv4/conf/eth0.1/x').spec), { 'net.ipv4.conf.eth0/1.x': '1' });
 });
 
+test("other sysctls of the Pod's own namespaces are allowed when the node says so", () => {
+  const { spec } = pod({ securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '1' }] } });
+  assert.equal(forbiddenSysctl(spec, ['kernel.msg*']), undefined);
+  assert.equal(forbiddenSysctl(spec, ['net.*', 'kernel.msgmax']), undefined);
+  assert.equal(
+    forbiddenSysctl({ ...spec, hostIPC: true }, ['kernel.msg*']),
+    'forbidden sysctl: "kernel.msgmax" not allowed with host IPC enabled',
+  );
+  const ofHost = pod({ securityContext: { sysctls: [{ name: 'vm.swappiness', value: '1' }] } });
+  assert.equal(forbiddenSysctl(ofHost.spec, ['vm.*']), 'forbidden sysctl: "vm.swappiness" not allowlisted');
+});
+
+test('a Pod with an AppArmor profile does not run where none is enforced', () => {
+  const withoutAppArmor = 'AppArmor is not enabled on the host';
+  const confined = (type: 'RuntimeDefault' | 'Unconfined') =>
+    pod({ containers: [{ name: 'a', securityContext: { appArmorProfile: { type } } }] });
+  assert.deepEqual(admitPod(confined('RuntimeDefault'), { pods: [], node, withoutAppArmor }), {
+    reason: 'AppArmor',
+    message: 'Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host',
+  });
+  assert.equal(admitPod(confined('Unconfined'), { pods: [], node, withoutAppArmor }), undefined);
+  const annotations = { 'container.apparmor.security.beta.kubernetes.io/a': 'localhost/mine' };
+  const annotated = { ...pod({ containers: [{ name: 'a' }] }), metadata: { ...metadata, annotations } };
+  assert.equal(admitPod(annotated, { pods: [], node, withoutAppArmor })?.reason, 'AppArmor');
+  assert.equal(admitPod(annotated, { pods: [], node }), undefined);
+});
+
 test('required node affinity counts on the node as well', () => {
   const wants = (value: string) =>
     pod({

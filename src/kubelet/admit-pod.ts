@@ -1,6 +1,7 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import { matchesNodeAffinity } from '../api/node-selector.ts';
 import { tolerates } from '../api/tolerations.ts';
+import { wantsAppArmor } from './app-armor.ts';
 import { evictedReason, systemCriticalPriority } from './eviction/messages.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import type { PodFailure } from './pod-record.ts';
@@ -14,13 +15,20 @@ export interface NodeUse {
   node: Pick<Node, 'metadata' | 'status'>;
   /** What the node is short of. */
   pressures?: readonly Pressure[];
+  /** What the node allows beside the safe sysctls. */
+  allowedUnsafeSysctls?: readonly string[];
+  /** Why this kernel enforces no AppArmor profiles; undefined if it does. */
+  withoutAppArmor?: string;
 }
 
 /**
  * The kubelet's own check of a Pod that was bound to it (lifecycle/predicate.go): the scheduler may have been passed by,
  * or have decided on old news. Undefined if the Pod may run. Pure.
  */
-export function admitPod(pod: Pod, { pods, node, pressures = [] }: NodeUse): PodFailure | undefined {
+export function admitPod(
+  pod: Pod,
+  { pods, node, pressures = [], allowedUnsafeSysctls, withoutAppArmor }: NodeUse,
+): PodFailure | undefined {
   if (!bears(pod, pressures)) return rejected(evictedReason, `The node had condition: [${pressures.join(' ')}]. `);
   const allocatable = node.status?.allocatable ?? {};
   const room = Number(allocatable.pods ?? 0);
@@ -39,8 +47,9 @@ export function admitPod(pod: Pod, { pods, node, pressures = [] }: NodeUse): Pod
       return rejected(`OutOf${name}`, text);
     }
   }
-  const forbidden = forbiddenSysctl(pod.spec);
+  const forbidden = forbiddenSysctl(pod.spec, allowedUnsafeSysctls);
   if (forbidden) return rejected('SysctlForbidden', forbidden);
+  if (withoutAppArmor && wantsAppArmor(pod)) return rejected('AppArmor', `Cannot enforce AppArmor: ${withoutAppArmor}`);
   if (!matchesNodeAffinity(pod, { apiVersion: 'v1', kind: 'Node', spec: {}, ...node }))
     return rejected('NodeAffinity', "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
   const taken = pods.flatMap(hostPorts);

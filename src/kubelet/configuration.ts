@@ -16,6 +16,23 @@ export interface KubeletConfigurationFile extends ThresholdMaps {
   /** Amounts of cpu, memory, ephemeral-storage that Pods do not get. */
   systemReserved?: Record<string, string>;
   kubeReserved?: Record<string, string>;
+  /** Directory of manifests of static Pods. */
+  staticPodPath?: string;
+  /** Sysctls that Pods may set beside the safe ones: 'kernel.msg*'. */
+  allowedUnsafeSysctls?: string[];
+  crashLoopBackOff?: { maxContainerRestartPeriod?: string };
+  /** Time for all Pods to end when the node is shut down; none, and they are just stopped. */
+  shutdownGracePeriod?: string;
+  /** The part of it that only critical Pods get. */
+  shutdownGracePeriodCriticalPods?: string;
+  shutdownGracePeriodByPodPriority?: ShutdownGracePeriod[];
+  /** When the kernel kills for lack of memory, it kills one process and not the container (cgroup v2). */
+  singleProcessOOMKill?: boolean;
+}
+
+export interface ShutdownGracePeriod {
+  priority: number;
+  shutdownGracePeriodSeconds: number;
 }
 
 /** The same, checked and in plain units. */
@@ -34,6 +51,10 @@ export interface KubeletConfiguration {
   containerLog: { maxBytes: number; maxFiles: number };
   /** What Pods do not get: CPUs and bytes. */
   reserved: Record<(typeof reservable)[number], number>;
+  /** Longest delay before a container that crashes again and again is restarted. */
+  crashLoopMaxMs: number;
+  /** From low to high priority; empty, and a shutdown is not graceful. */
+  shutdownGracePeriods: ShutdownGracePeriod[];
 }
 
 const reservable = ['cpu', 'memory', 'ephemeral-storage'] as const;
@@ -62,6 +83,11 @@ const defaults = {
   containerLogMaxFiles: 5,
   systemReserved: {},
   kubeReserved: {},
+  allowedUnsafeSysctls: [],
+  shutdownGracePeriod: '0s',
+  shutdownGracePeriodCriticalPods: '0s',
+  shutdownGracePeriodByPodPriority: [],
+  singleProcessOOMKill: false,
 } satisfies KubeletConfigurationFile;
 
 /** Checks a configuration and fills in what it leaves out (kubelet/apis/config/validation). Pure. */
@@ -101,7 +127,47 @@ export function kubeletConfiguration(file: KubeletConfigurationFile = {}): Kubel
     },
     containerLog: { maxBytes: wholeValue(all.containerLogMaxSize), maxFiles: all.containerLogMaxFiles },
     reserved: reservations(all.systemReserved, all.kubeReserved),
+    crashLoopMaxMs: crashLoopMax(all.crashLoopBackOff?.maxContainerRestartPeriod),
+    shutdownGracePeriods: shutdownGracePeriods(all),
   };
+}
+
+/** KEP-4603: from a second to five minutes. */
+function crashLoopMax(text = '5m0s'): number {
+  const ms = goDurationMs(text);
+  if (ms < 1000 || ms > 300_000)
+    throw new Error(
+      `invalid configuration: crashLoopBackOff.maxContainerRestartPeriod ${text} must be from 1s to 300s`,
+    );
+  return ms;
+}
+
+const systemCriticalPriority = 2_000_000_000;
+
+/** kubelet nodeshutdown migrateConfig: two periods are a list of two priorities. */
+function shutdownGracePeriods(
+  all: Required<
+    Pick<
+      KubeletConfigurationFile,
+      'shutdownGracePeriod' | 'shutdownGracePeriodCriticalPods' | 'shutdownGracePeriodByPodPriority'
+    >
+  >,
+): ShutdownGracePeriod[] {
+  if (all.shutdownGracePeriodByPodPriority.length > 0)
+    return all.shutdownGracePeriodByPodPriority.toSorted((a, b) => a.priority - b.priority);
+  const [total, critical] = [all.shutdownGracePeriod, all.shutdownGracePeriodCriticalPods].map(goDurationMs) as [
+    number,
+    number,
+  ];
+  if (critical > total)
+    throw new Error(
+      `invalid configuration: shutdownGracePeriodCriticalPods ${all.shutdownGracePeriodCriticalPods} must be <= shutdownGracePeriod ${all.shutdownGracePeriod}`,
+    );
+  if (total === 0) return [];
+  return [
+    { priority: 0, shutdownGracePeriodSeconds: (total - critical) / 1000 },
+    { priority: systemCriticalPriority, shutdownGracePeriodSeconds: critical / 1000 },
+  ];
 }
 
 function reservations(...maps: Record<string, string>[]): KubeletConfiguration['reserved'] {

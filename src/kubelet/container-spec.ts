@@ -1,9 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Container as ContainerDef, Pod } from '../api/generated/core-v1.ts';
+import type { Container as ContainerDef, EphemeralContainer, Pod } from '../api/generated/core-v1.ts';
+import { appArmorProfiles } from '../linux/apparmor.ts';
 import type { Linux } from '../linux/linux.ts';
+import { readBeneath } from '../linux/read-beneath.ts';
 import type { ContainerMount, ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
+import { appArmorProfile } from './app-armor.ts';
 import { containerEnv } from './env/container-env.ts';
 import { expand } from './env/expand.ts';
 import { serviceEnv } from './env/service-env.ts';
@@ -34,7 +37,7 @@ export async function containerSpec(
   const { id, definition, image, restartCount } = start;
   verifyNonRoot(pod, definition, image);
   const dirs = podDirs(node.paths, pod);
-  const env = await environment(node, record, definition);
+  const env = await environment(node, record, start);
   const logDir = path.join(dirs.logs, definition.name);
   const messageFile = path.join(dirs.run, 'containers', definition.name, id.slice(0, 8));
   await mkdir(logDir, { recursive: true });
@@ -42,6 +45,7 @@ export async function containerSpec(
   return {
     id,
     sandboxId: record.sandbox!.spec.id,
+    ...targetContainer(node, record, definition),
     labels: containerLabels(pod, definition, start.role, restartCount, messageFile),
     imageId: image.id,
     ...(definition.command && { command: definition.command.map((word) => expand(word, env)) }),
@@ -49,8 +53,7 @@ export async function containerSpec(
     env: [...env].map(([name, value]) => ({ name, value })),
     ...(definition.workingDir && { workingDir: definition.workingDir }),
     mounts: await mounts(node.linux, definition, start.volumes, dirs, env),
-    // Unless singleProcessOOMKill is configured, which it is not (kuberuntime_container_linux.go).
-    resources: { ...containerResources(definition), oomGroup: true },
+    resources: { ...containerResources(definition), oomGroup: !node.configuration.settings.singleProcessOOMKill },
     security: security(pod, definition, image, node),
     tty: definition.tty ?? false,
     stdin: definition.stdin ?? false,
@@ -65,6 +68,15 @@ export async function containerSpec(
   };
 }
 
+/** An ephemeral container may look at the processes of another (KEP-277). */
+function targetContainer(node: NodeContext, record: PodRecord, definition: ContainerDef): { pidsOf?: string } {
+  const { targetContainerName: name } = definition as EphemeralContainer;
+  if (!name) return {};
+  const target = record.current(node.runtime, name);
+  if (target?.state !== 'running') throw new Error(`unable to find target container "${name}"`);
+  return { pidsOf: target.id };
+}
+
 /** Any user inside may write the message. Synchronous, as it is on tmpfs. */
 function makeMessageFile(file: string): void {
   mkdirSync(path.dirname(file), { recursive: true });
@@ -75,7 +87,7 @@ function makeMessageFile(file: string): void {
 async function environment(
   node: NodeContext,
   record: PodRecord,
-  container: ContainerDef,
+  { definition: container, volumes }: ContainerStart,
 ): Promise<Map<string, string>> {
   const { pod } = record;
   await node.services.whenSynced();
@@ -88,6 +100,7 @@ async function environment(
       configMap: (namespace, name) => node.objects.configMap(record.uid, namespace, name),
       secret: (namespace, name) => node.objects.secret(record.uid, namespace, name),
     },
+    volumeFile: (volume, file) => volumeFile(volumes, volume, file),
     invalidKeys: (source, keys) =>
       node.events.event(
         pod,
@@ -96,6 +109,20 @@ async function environment(
         `Keys [${keys.join(', ')}] from the EnvFrom ${source} were skipped since they are considered invalid environment variable names.`,
       ),
   });
+}
+
+/** Most bytes of an environment file (kubelet_pods.go). */
+const envFileBytes = 64 << 10;
+
+function volumeFile(volumes: ContainerStart['volumes'], name: string, file: string): string | undefined {
+  const volume = volumes.get(name);
+  if (!volume) throw new Error(`cannot find the volume "${name}" referenced by FileKeyRef`);
+  try {
+    return readBeneath(volume.hostPath, file, envFileBytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function mounts(
@@ -157,6 +184,7 @@ function security(pod: Pod, definition: ContainerDef, image: ImageInfo, node: No
     privileged: own.privileged ?? false,
     ...(name !== undefined && { user: group !== undefined ? `${name}:${group}` : name }),
     supplementalGroups: groups,
+    ...(ofPod.supplementalGroupsPolicy === 'Strict' && { onlyListedGroups: true }),
     capabilities: { add: own.capabilities?.add ?? [], drop: own.capabilities?.drop ?? [] },
     noNewPrivileges: own.allowPrivilegeEscalation === false,
     readOnlyRoot: own.readOnlyRootFilesystem ?? false,
@@ -167,7 +195,17 @@ function security(pod: Pod, definition: ContainerDef, image: ImageInfo, node: No
       }),
     },
     ...(own.procMount && { procMount: own.procMount }),
+    ...appArmor(pod, definition),
   };
+}
+
+/** A profile that is loaded on the node; admission has seen to it that the kernel has AppArmor. */
+function appArmor(pod: Pod, definition: ContainerDef): { apparmor?: string } {
+  const { type, localhostProfile } = appArmorProfile(pod, definition) ?? {};
+  if (type === 'Unconfined') return { apparmor: 'unconfined' };
+  if (type !== 'Localhost' || localhostProfile === undefined) return {};
+  if (!appArmorProfiles().includes(localhostProfile)) throw new Error(`apparmor profile not found ${localhostProfile}`);
+  return { apparmor: localhostProfile };
 }
 
 /** kuberuntime security_context.go verifyRunAsNonRoot. */

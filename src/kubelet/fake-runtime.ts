@@ -68,6 +68,7 @@ export class FakeRuntime implements Runtime {
       startedAtMs: this.now(),
       oomKilled: false,
       logPath: spec.logPath,
+      stopSignal: spec.stopSignal ?? 'SIGTERM',
       cgroup: '',
     };
     this.#containers.set(spec.id, container);

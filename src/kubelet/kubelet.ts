@@ -190,7 +190,7 @@ class NodeAgent implements Kubelet {
       ...{ status, probes, objects },
       volumes: new VolumeManager({ client, linux, objects, tokens }),
       images: new ImageManager({ images: runtime.images, events, clock, secret }),
-      crashLoop: new CrashLoop(),
+      crashLoop: new CrashLoop(this.#configuration.crashLoopMaxMs),
       starts: new Limiter(startsAtOnce),
     };
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/generated/core-v1.ts';
+import { withoutAppArmor } from '../linux/apparmor.ts';
 import type { Container, Sandbox } from '../runtime/runtime.ts';
 import { admitPod } from './admit-pod.ts';
 import type { Pressure } from './eviction/thresholds.ts';
@@ -146,7 +147,11 @@ export class PodEvents {
       .records()
       .filter(counts)
       .map(({ pod }) => pod);
-    return admitPod(record.pod, { pods, node: this.#self(), pressures: this.#pressures() });
+    const { allowedUnsafeSysctls } = this.#node.configuration.settings;
+    return admitPod(record.pod, {
+      ...{ pods, node: this.#self(), pressures: this.#pressures() },
+      ...{ allowedUnsafeSysctls, withoutAppArmor: withoutAppArmor() },
+    });
   }
 
   #reject(record: PodRecord, failure: PodFailure | undefined): void {

@@ -80,7 +80,11 @@ describe('the environment of a container', () => {
 
   it('resolves every source, in order', async () => {
     const invalid: string[] = [];
-    const env = await containerEnv({ ...input, invalidKeys: (source, keys) => invalid.push(source, ...keys) });
+    const env = await containerEnv({
+      ...input,
+      volumeFile: () => undefined,
+      invalidKeys: (source, keys) => invalid.push(source, ...keys),
+    });
     assert.deepEqual(Object.fromEntries(env), {
       P_K: 'v',
       IP: '10.1.0.1',
@@ -98,9 +102,12 @@ describe('the environment of a container', () => {
       name: 'c',
       env: [{ name: 'X', valueFrom: { configMapKeyRef: { name: 'cm', key: 'none' } } }],
     };
-    await assert.rejects(containerEnv({ ...input, container: missing, invalidKeys: () => {} }), {
-      message: "couldn't find key none in ConfigMap ns/cm",
-    });
+    await assert.rejects(
+      containerEnv({ ...input, container: missing, volumeFile: () => undefined, invalidKeys: () => {} }),
+      {
+        message: "couldn't find key none in ConfigMap ns/cm",
+      },
+    );
   });
 
   it('links Services of the namespace, and kubernetes always', () => {

@@ -30,10 +30,20 @@ function withDots(name: string): string {
   return separator === '/' ? name.replace(/[./]/g, (one) => (one === '/' ? '.' : '/')) : name;
 }
 
+/** Which namespace the kernel keeps a sysctl in (kubelet sysctl/namespace.go). */
+function namespaceOf(name: string): Namespace | undefined {
+  if (name === 'kernel.sem' || /^(kernel\.(shm|msg)|fs\.mqueue\.)/.test(name)) return 'IPC';
+  return name.startsWith('net.') ? 'Net' : undefined;
+}
+
+/** Whether a list like ['kernel.msg*', 'net.core.somaxconn'] holds a name. */
+const listed = (list: readonly string[], name: string): boolean =>
+  list.map(withDots).some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : one === name));
+
 /** Why the Pod may not run with its sysctls; undefined if it may (kubelet sysctl/allowlist.go). Pure. */
-export function forbiddenSysctl(spec: PodSpec): string | undefined {
+export function forbiddenSysctl(spec: PodSpec, allowedUnsafe: readonly string[] = []): string | undefined {
   for (const name of Object.keys(podSysctls(spec))) {
-    const namespace = safe[name];
+    const namespace = safe[name] ?? (listed(allowedUnsafe, name) ? namespaceOf(name) : undefined);
     if (!namespace) return `forbidden sysctl: "${name}" not allowlisted`;
     const shared = namespace === 'IPC' ? spec.hostIPC : spec.hostNetwork;
     if (shared) return `forbidden sysctl: "${name}" not allowed with host ${namespace} enabled`;

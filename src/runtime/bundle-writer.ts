@@ -26,14 +26,15 @@ export class BundleWriter {
     this.#seccomp = new SeccompFilters(options.paths.seccomp);
   }
 
-  /** Writes config.json into the bundle `dir`, whose root is mounted. */
+  /** Writes config.json into the bundle `dir`, whose root is mounted; returns as whom the container runs. */
   async write(
     dir: string,
     cgroup: string,
     spec: ContainerSpec,
     image: ImageInfo,
     sandbox: SandboxRecord,
-  ): Promise<void> {
+    pidNamespace?: string,
+  ): Promise<ProcessUser> {
     const { security } = spec;
     this.#limits ??= ownLimits();
     const limits = this.#limits;
@@ -43,7 +44,7 @@ export class BundleWriter {
       image: image.config,
       user: this.#user(spec, image),
       hostname: sandbox.spec.hostname,
-      namespaces: sandbox.namespaces,
+      namespaces: { ...sandbox.namespaces, ...(pidNamespace !== undefined && { pid: pidNamespace }) },
       host: sandbox.spec.host ?? {},
       shm: this.#options.sandboxes.shm(sandbox),
       cgroup,
@@ -67,6 +68,7 @@ export class BundleWriter {
     if (spec.terminationMessage) closeSync(openSync(spec.terminationMessage.hostPath, 'a', 0o666));
     ensureDirectory(path.join(dir, 'rootfs'), config.process.cwd);
     writeFileSync(path.join(dir, 'config.json'), JSON.stringify(config));
+    return config.process.user;
   }
 
   #user(spec: ContainerSpec, image: ImageInfo): ProcessUser {
@@ -77,7 +79,7 @@ export class BundleWriter {
     }
     const user = spec.security.user ?? image.config.User ?? '';
     try {
-      return resolveUser(user, files, spec.security.supplementalGroups);
+      return resolveUser(user, files, spec.security.supplementalGroups, spec.security);
     } catch (error) {
       throw new ContainerError('CreateContainerError', (error as Error).message, error);
     }

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { ProcessUser } from './container-user.ts';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
 import type { Container, ContainerSpec } from './runtime.ts';
 
@@ -19,6 +20,8 @@ export interface StartedState {
   monitorPid: number;
   monitorStart: number | undefined;
   startedAtMs: number;
+  /** Absent in files of earlier versions. */
+  user?: ProcessUser;
 }
 
 /** finished.json: written before the container's traces in the kernel are removed. */
@@ -72,5 +75,7 @@ export function toContainer(created: CreatedState, started?: StartedState, finis
     oomKilled: finished?.oomKilled ?? false,
     logPath: spec.logPath,
     cgroup: created.cgroup,
+    stopSignal: created.stopSignal,
+    ...(started?.user && { user: started.user }),
   };
 }

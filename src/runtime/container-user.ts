@@ -34,7 +34,12 @@ export function readUserFiles(layers: string[]): UserFiles {
  * 'user', 'uid', 'user:group', … to numbers, as docker and containerd read an image's User (moby/sys/user
  * GetExecUser): names must exist, numbers need not; without a group the user's own and those that list it.
  */
-export function resolveUser(user: string, files: UserFiles, supplementalGroups: number[]): ProcessUser {
+export function resolveUser(
+  user: string,
+  files: UserFiles,
+  supplementalGroups: number[],
+  { onlyListedGroups = false } = {},
+): ProcessUser {
   const [name = '', groupName = ''] = user.split(':');
   const users = rows(files.passwd).map(([login, , uid, gid]) => ({ login, uid: Number(uid), gid: Number(gid) }));
   const groups = rows(files.group).map(([group, , gid, members = '']) => ({
@@ -51,7 +56,7 @@ export function resolveUser(user: string, files: UserFiles, supplementalGroups: 
   const own = found
     ? groups.filter(({ members }) => members.includes(found.login ?? '')).map((group) => group.gid)
     : [];
-  let additional = own;
+  let additional = onlyListedGroups ? [] : own;
   if (groupName !== '') {
     const group = groups.find((row) => row.group === groupName);
     if (!group && !isNumber(groupName)) {

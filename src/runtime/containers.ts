@@ -14,6 +14,7 @@ import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Linux } from '../linux/linux.ts';
+import { namespaceFile } from '../linux/proc.ts';
 import { BundleWriter } from './bundle-writer.ts';
 import { monitorFiles, startMonitor } from './conmon.ts';
 import {
@@ -24,6 +25,7 @@ import {
   type StartedState,
   toContainer,
 } from './container-state.ts';
+import type { ProcessUser } from './container-user.ts';
 import type { OciProcess, OciSpec } from './oci-spec.ts';
 import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { type Container, ContainerError, type ContainerSpec, type Images } from './runtime.ts';
@@ -130,8 +132,9 @@ export class Containers {
     try {
       const rootfs = path.join(files.dir, 'rootfs');
       await mountRootfs(linux, { rootfs, layers: image.layers, writable: path.join(paths.writable, spec.id) });
-      await this.#bundles.write(files.dir, created.cgroup, spec, image, sandbox);
-      await this.#run(entry);
+      const pids = spec.pidsOf === undefined ? undefined : this.#pidNamespace(spec.pidsOf);
+      const user = await this.#bundles.write(files.dir, created.cgroup, spec, image, sandbox, pids);
+      await this.#run(entry, user);
     } catch (error) {
       await this.#discard(spec.id);
       throw asContainerError(error);
@@ -200,7 +203,15 @@ export class Containers {
     for (const entry of this.#entries.values()) entry.unwatch?.();
   }
 
-  async #run(entry: Entry): Promise<void> {
+  /** The PID namespace of a running container. */
+  #pidNamespace(id: string): string {
+    const entry = this.#entries.get(id);
+    if (!entry?.started || entry.finished)
+      throw new ContainerError('CreateContainerError', `target container "${id}" does not run`);
+    return namespaceFile(entry.started.pid, 'pid');
+  }
+
+  async #run(entry: Entry, user: ProcessUser): Promise<void> {
     const { linux, paths, clock, monitorCgroup } = this.#options;
     const { spec } = entry.created;
     const { dir } = entry.files;
@@ -224,6 +235,7 @@ export class Containers {
       monitorPid,
       monitorStart: linux.processes.startTime(monitorPid),
       startedAtMs: clock.now(),
+      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
     };
     entry.files.writeStarted(entry.started);
     this.#watch(entry);

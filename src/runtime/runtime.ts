@@ -64,6 +64,8 @@ export interface Sandbox {
 export interface ContainerSpec {
   id: string;
   sandboxId: string;
+  /** Id of a running container whose PID namespace this one joins. */
+  pidsOf?: string;
   labels: Record<string, string>;
   /** Image id as Images.resolve gives it. */
   imageId: string;
@@ -114,6 +116,8 @@ export interface ContainerSecurity {
   /** User and group as in the image's config ('1000', 'www-data', '1000:1000'); default: the image's. */
   user?: string;
   supplementalGroups: number[];
+  /** The groups that the image's /etc/group gives the user do not count. */
+  onlyListedGroups?: boolean;
   capabilities: { add: string[]; drop: string[] };
   noNewPrivileges: boolean;
   readOnlyRoot: boolean;
@@ -140,6 +144,10 @@ export interface Container {
   oomKilled: boolean;
   logPath: string;
   cgroup: string;
+  /** What ends it: 'SIGTERM'. */
+  stopSignal: string;
+  /** Ids that its first process began with; absent before they are known. */
+  user?: { uid: number; gid: number; additionalGids: number[] };
 }
 
 /** Why a container could not be started; `reason` is what the kubelet reports (CreateContainerError, RunContainerError). */

@@ -1,5 +1,6 @@
-import type { ConfigMap, Container, EnvVar, Pod, Secret } from '../../api/generated/core-v1.ts';
+import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret } from '../../api/generated/core-v1.ts';
 import { hasReason } from '../../api/status-error.ts';
+import { parseEnvFile } from './env-file.ts';
 import { expand } from './expand.ts';
 import { fieldValue, type PodFacts, resourceFieldValue } from './field-ref.ts';
 
@@ -15,6 +16,8 @@ export interface EnvInput {
   facts: PodFacts;
   references: References;
   services: Map<string, string>;
+  /** Content of a file in one of the Pod's volumes; undefined if it is absent. */
+  volumeFile(volume: string, path: string): string | undefined;
   /** Told of keys of an envFrom source that are no variable names. */
   invalidKeys(source: string, keys: string[]): void;
 }
@@ -58,9 +61,11 @@ async function addEnvFrom({ pod, container, references, invalidKeys }: EnvInput,
 }
 
 /** The value, or undefined for an absent optional source. */
-async function resolve({ pod, container, facts, references }: EnvInput, variable: EnvVar): Promise<string | undefined> {
+async function resolve(input: EnvInput, variable: EnvVar): Promise<string | undefined> {
+  const { pod, container, facts, references } = input;
   const namespace = pod.metadata.namespace ?? '';
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = variable.valueFrom ?? {};
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
+  if (fileKeyRef) return fromFile(input, fileKeyRef);
   if (fieldRef) return fieldValue(pod, fieldRef.fieldPath, facts);
   if (resourceFieldRef) {
     const other = resourceFieldRef.containerName;
@@ -84,6 +89,17 @@ async function resolve({ pod, container, facts, references }: EnvInput, variable
     }
     return value;
   });
+}
+
+/** A variable that another container has written (KEP-3721). */
+function fromFile({ volumeFile }: EnvInput, { volumeName, path, key, optional }: FileKeySelector): string | undefined {
+  const text = volumeFile(volumeName, path);
+  if (text === undefined && !optional)
+    throw new Error(`environment variable file ${path} not found in volume ${volumeName}`);
+  const value = parseEnvFile(text ?? '').get(key);
+  if (value === undefined && !optional)
+    throw new Error(`environment variable key ${key} not found in file ${path} of volume ${volumeName}`);
+  return value;
 }
 
 async function unlessAbsent<T>(optional: boolean | undefined, read: () => Promise<T>): Promise<T | undefined> {

@@ -72,6 +72,7 @@ export function nodeStatus(
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
     nodeInfo: machine.info,
+    features: { supplementalGroupsPolicy: true },
     // The 50 largest, as nodeStatusMaxImages.
     images: images
       .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
@@ -100,8 +101,8 @@ export function statusChanged(before: NodeStatus, after: NodeStatus): boolean {
     return JSON.parse(JSON.stringify({ ...status, conditions }));
   };
   const own = (status: NodeStatus) => {
-    const { capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, images } = status;
-    return plain({ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, images });
+    const { capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images } = status;
+    return plain({ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images });
   };
   return !isDeepStrictEqual(own(before), own(after));
 }

@@ -57,6 +57,8 @@ export function containerStatus(facts: ContainerFacts): ContainerStatus {
   if (facts.init && !isSidecar(definition)) status.ready = status.state.terminated?.exitCode === 0;
   else status.ready = started && facts.ready(newest!.id);
   addConfiguration(status, definition, running);
+  if (running && newest?.user) status.user = { linux: linuxUser(newest.user) };
+  if (newest?.stopSignal.startsWith('SIG')) status.stopSignal = newest.stopSignal as ContainerStatus['stopSignal'];
   return status;
 }
 
@@ -132,6 +134,10 @@ function addConfiguration(status: ContainerStatus, definition: ContainerDef, run
       ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
     }));
   }
+}
+
+function linuxUser({ uid, gid, additionalGids }: NonNullable<Container['user']>) {
+  return { uid, gid, supplementalGroups: additionalGids };
 }
 
 /** RFC 3339 in whole seconds, as metav1.Time. */
