@@ -91,6 +91,7 @@ export function containerJson(container: Container) {
     cluster: container.cluster ?? null,
     name: container.name ?? null,
     image: container.image ?? null,
+    podName: container.podName ?? null,
     firstPid: container.first?.pid ?? null,
     monitorPid: container.monitor?.pid ?? null,
     pod: container.pod

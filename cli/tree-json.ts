@@ -1,5 +1,7 @@
-import { type ObjectNode, podsOf, totalsOf } from '../src/inspect/resolve.ts';
-import type { Container, Snapshot } from '../src/inspect/snapshot.ts';
+import type { Service } from '../src/api/generated/core-v1.ts';
+import { type ObjectNode, ownersAbove, podsOf, totalsOf } from '../src/inspect/resolve.ts';
+import { rulesOfService, type ServiceRule } from '../src/inspect/service-rules.ts';
+import type { CgroupUse, Container, Snapshot } from '../src/inspect/snapshot.ts';
 import { containerJson, processJson } from './process-json.ts';
 
 /** What `vitrine tree -o json` prints; docs/json.md is its description. Fields are added, never renamed or removed. */
@@ -8,7 +10,14 @@ export function treeJson(snapshot: Snapshot, roots: ObjectNode[]) {
     schema: 'vitrine/tree/v1',
     takenAt: new Date(snapshot.takenAtMs).toISOString(),
     host: snapshot.host.hostname,
-    objects: roots.map((root) => nodeJson(snapshot, root)),
+    objects: roots.map((root) => ({
+      ...nodeJson(snapshot, root),
+      owners: ownersAbove(snapshot, root.object).map(({ kind, metadata: { namespace = null, name } }) => ({
+        kind,
+        namespace,
+        name,
+      })),
+    })),
     totals: totalsOf(roots.flatMap(podsOf)),
   };
 }
@@ -21,6 +30,7 @@ interface NodeJson {
   status: unknown;
   children: NodeJson[];
   containers?: unknown[];
+  rules?: ServiceRule[] | null;
 }
 
 function nodeJson(snapshot: Snapshot, { kind, object, pod, children }: ObjectNode): NodeJson {
@@ -32,8 +42,14 @@ function nodeJson(snapshot: Snapshot, { kind, object, pod, children }: ObjectNod
     uid,
     status: (object as { status?: unknown }).status ?? null,
     children: children.map((child) => nodeJson(snapshot, child)),
+    ...(kind === 'Service' && { rules: rulesJson(snapshot, object as Service) }),
     ...(pod && { containers: pod.containers.map((container) => fullContainer(snapshot, container)) }),
   };
+}
+
+function rulesJson(snapshot: Snapshot, service: Service): ServiceRule[] | null {
+  const ruleset = snapshot.readRules();
+  return ruleset ? rulesOfService(ruleset, service) : null;
 }
 
 function fullContainer(snapshot: Snapshot, container: Container) {
@@ -46,7 +62,7 @@ function fullContainer(snapshot: Snapshot, container: Container) {
   }));
   return {
     ...containerJson(container),
-    cgroup: container.cgroup ? { path: container.cgroup, ...nullsForUndefined(reading) } : null,
+    cgroup: reading ? cgroupJson(snapshot, container, reading) : null,
     namespaces,
     processes: container.processes.map((process) => {
       const { container: _, ...json } = processJson(process, true);
@@ -55,7 +71,24 @@ function fullContainer(snapshot: Snapshot, container: Container) {
   };
 }
 
-/** A limit that is not set is null: absent fields would leave readers guessing. */
-function nullsForUndefined(values: object = {}): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value ?? null]));
+function cgroupJson(snapshot: Snapshot, container: Container, reading: CgroupUse) {
+  return {
+    path: container.cgroup,
+    cpuNanoseconds: reading.cpuNanoseconds,
+    throttledNanoseconds: reading.throttledNanoseconds,
+    memoryBytes: reading.memoryBytes,
+    workingSetBytes: reading.workingSetBytes,
+    memoryLimitBytes: reading.memoryLimitBytes ?? null,
+    pids: reading.pids,
+    pidsLimit: reading.pidsLimit ?? null,
+    oomKills: reading.oomKills,
+    cpuLimit: reading.cpuLimit ?? null,
+    cpuShares: reading.cpuShares ?? null,
+    pressure: pressureJson(snapshot, container),
+  };
+}
+
+function pressureJson(snapshot: Snapshot, { cgroup }: Container) {
+  const pressures = Object.entries(snapshot.readPressure(cgroup));
+  return Object.fromEntries(pressures.map(([name, { some, full }]) => [name, { some, full: full ?? null }]));
 }

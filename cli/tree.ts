@@ -1,7 +1,18 @@
+import type { KubeObject } from '../src/api/object.ts';
+import { builtinResources, type Resource } from '../src/api/resource.ts';
 import type { Client } from '../src/client/client.ts';
 import { podPhase } from '../src/inspect/pod-phase.ts';
 import { printableJson } from '../src/inspect/printable.ts';
-import { type ObjectNode, overviewTree, podsOf, resolveTree, totalsOf } from '../src/inspect/resolve.ts';
+import {
+  askedFor,
+  type ObjectNode,
+  overviewTree,
+  ownersAbove,
+  parseReference,
+  podsOf,
+  resolveTree,
+  totalsOf,
+} from '../src/inspect/resolve.ts';
 import { type PodEntry, readSnapshot } from '../src/inspect/snapshot.ts';
 import { clusterClient } from './access.ts';
 import { drawTrees, type TextNode } from './box-tree.ts';
@@ -26,7 +37,9 @@ Shows an object and all that it is made of: Service, Deployment, ReplicaSet, Pod
 use, namespaces, processes, threads; at the end the totals of the whole. Without an argument: all Services and
 workloads, with one line for the Pods of each.
 
-KIND is service, deployment, replicaset, statefulset, daemonset, job, cronjob, pod, node, or kubectl's short name.
+KIND is service, deployment, replicaset, statefulset, daemonset, job, cronjob, pod, node, namespace, ingress,
+replicationcontroller, or what Pods use: configmap, secret, persistentvolumeclaim, serviceaccount; or kubectl's short
+name. What the object is part of (a Pod's Services and owners) is above it.
 
   -n, --namespace NS   of the object; without an argument: only this namespace. Default: default; all
       --pods N|all     how many Pods are shown in full; the others get one line. Default: 1; without an argument 0
@@ -91,9 +104,12 @@ export interface TreeRequest {
 /** Prints the tree of an object, or of everything. */
 export async function showTree(request: TreeRequest): Promise<void> {
   const { client, out, root, namespace } = request;
+  const asked = root === undefined ? undefined : await askFor(client, root, namespace ?? 'default');
   const snapshot = await readSnapshot({ client, objects: 'all', threads: request.json === true });
   const roots =
-    root === undefined ? overviewTree(snapshot, namespace) : [resolveTree(snapshot, root, namespace ?? 'default')];
+    root === undefined
+      ? overviewTree(snapshot, namespace)
+      : [resolveTree(snapshot, root, namespace ?? 'default', asked)];
   if (request.json) return out.line(printableJson(treeJson(snapshot, roots), request.compact ? 0 : 2));
   const options = {
     snapshot,
@@ -101,9 +117,31 @@ export async function showTree(request: TreeRequest): Promise<void> {
     everyThread: request.everyThread === true,
     full: choosePods(roots.flatMap(podsOf), request.pods),
   };
-  const lines = root === undefined ? toOverview(roots, options) : toLines(roots, options);
+  const lines = root === undefined ? toOverview(roots, options) : belowOwners(roots, options);
   for (const line of drawTrees(lines, out.columns)) out.line(line);
   out.line(describeTotals(roots.flatMap(podsOf)));
+}
+
+/** The object itself, where the snapshot does not list its kind. */
+async function askFor(client: Client, reference: string, namespace: string): Promise<KubeObject | undefined> {
+  const { kind, name } = parseReference(reference);
+  if (!askedFor.has(kind)) return undefined;
+  const resource = builtinResources.find((info) => info.kind === kind)!;
+  const found = await client.get(resource as Resource<KubeObject>, name, resource.namespaced ? namespace : undefined);
+  return { ...found, kind };
+}
+
+/** The object under what it is part of; Services beside the one that is drawn are lines of their own. */
+function belowOwners(roots: ObjectNode[], options: LineOptions): TextNode[] {
+  const above = roots.flatMap(({ object }) => ownersAbove(options.snapshot, object));
+  const services = above.filter(({ kind }) => kind === 'Service');
+  const chain = above.filter((object) => !services.slice(1).includes(object));
+  const text = (object: KubeObject) => describeObject(object, options.style);
+  const others = services.slice(1).map((service) => ({ text: text(service), children: [] }));
+  return [
+    ...others,
+    ...chain.reduceRight<TextNode[]>((children, object) => [{ text: text(object), children }], toLines(roots, options)),
+  ];
 }
 
 /** Those shown in full: Pods that run before others, as there is more to see. */

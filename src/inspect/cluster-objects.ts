@@ -1,6 +1,6 @@
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../api/generated/apps-v1.ts';
 import type { CronJob, Job } from '../api/generated/batch-v1.ts';
-import type { Node, Pod, Service } from '../api/generated/core-v1.ts';
+import type { Node, Pod, ReplicationController, Service } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import {
   builtin,
@@ -21,11 +21,11 @@ export interface ClusterObjects {
   pods: Pod[];
   services: Service[];
   nodes: Node[];
-  /** Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs. */
+  /** Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs, ReplicationControllers. */
   workloads: KubeObject[];
 }
 
-export type Workload = Deployment | ReplicaSet | StatefulSet | DaemonSet | Job | CronJob;
+export type Workload = Deployment | ReplicaSet | StatefulSet | DaemonSet | Job | CronJob | ReplicationController;
 
 export const workloadResources: Resource<KubeObject>[] = [
   deployments,
@@ -34,6 +34,7 @@ export const workloadResources: Resource<KubeObject>[] = [
   daemonSets,
   builtin<Job>('batch', 'v1', 'jobs'),
   builtin<CronJob>('batch', 'v1', 'cronjobs'),
+  builtin<ReplicationController>('', 'v1', 'replicationcontrollers'),
 ];
 
 export function noObjects(): ClusterObjects {

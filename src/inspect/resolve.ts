@@ -1,7 +1,10 @@
 import type { Node, Service } from '../api/generated/core-v1.ts';
+import type { Ingress } from '../api/generated/networking-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import { matchesLabels, type Selector } from '../api/selectors.ts';
 import { UserError } from '../base/errors.ts';
+import { ownerChain } from './join.ts';
+import { leadsTo, usesObject } from './references.ts';
 import type { PodEntry, Snapshot } from './snapshot.ts';
 
 /** A kind that a tree can start from, as the command line writes it. */
@@ -15,7 +18,30 @@ const kinds: Record<string, { resource: string; words: string[] }> = {
   CronJob: { resource: 'cronjobs.batch', words: ['cronjob', 'cronjobs', 'cj'] },
   Pod: { resource: 'pods', words: ['pod', 'pods', 'po'] },
   Node: { resource: 'nodes', words: ['node', 'nodes', 'no'] },
+  ReplicationController: {
+    resource: 'replicationcontrollers',
+    words: ['replicationcontroller', 'replicationcontrollers', 'rc'],
+  },
+  Namespace: { resource: 'namespaces', words: ['namespace', 'namespaces', 'ns'] },
+  ConfigMap: { resource: 'configmaps', words: ['configmap', 'configmaps', 'cm'] },
+  Secret: { resource: 'secrets', words: ['secret', 'secrets'] },
+  PersistentVolumeClaim: {
+    resource: 'persistentvolumeclaims',
+    words: ['persistentvolumeclaim', 'persistentvolumeclaims', 'pvc'],
+  },
+  ServiceAccount: { resource: 'serviceaccounts', words: ['serviceaccount', 'serviceaccounts', 'sa'] },
+  Ingress: { resource: 'ingresses.networking.k8s.io', words: ['ingress', 'ingresses', 'ing'] },
 };
+
+/** Kinds that a snapshot does not list: the object itself must be asked for. */
+export const askedFor: ReadonlySet<string> = new Set([
+  'Namespace',
+  'ConfigMap',
+  'Secret',
+  'PersistentVolumeClaim',
+  'ServiceAccount',
+  'Ingress',
+]);
 
 /** 'svc/web', 'deploy.apps/web' → kind and name. Throws a UserError on a kind that has no tree. */
 export function parseReference(text: string): { kind: string; name: string } {
@@ -36,10 +62,13 @@ export interface ObjectNode {
   children: ObjectNode[];
 }
 
-/** The object and everything below it down to its Pods, from a snapshot with objects: 'all'. */
-export function resolveTree(snapshot: Snapshot, reference: string, namespace: string): ObjectNode {
+/**
+ * The object and everything below it down to its Pods, from a snapshot with objects: 'all'; `asked`: the object, if it
+ * is of a kind that a snapshot does not list.
+ */
+export function resolveTree(snapshot: Snapshot, reference: string, namespace: string, asked?: KubeObject): ObjectNode {
   const { kind, name } = parseReference(reference);
-  const object = findObject(snapshot, kind, name, namespace);
+  const object = asked ?? findObject(snapshot, kind, name, namespace);
   if (!object) throw new UserError(`${kinds[kind]!.resource} "${name}" not found`);
   return objectTree(snapshot, object);
 }
@@ -84,6 +113,20 @@ function objectTree(snapshot: Snapshot, object: KubeObject): ObjectNode {
     case 'Node':
       node.children = groupByOwner(pods.filter((pod) => pod.object.spec.nodeName === (object as Node).metadata.name));
       break;
+    case 'Namespace':
+      node.children = overviewTree(snapshot, object.metadata.name);
+      break;
+    case 'Ingress':
+      node.children = snapshot.objects.services
+        .filter((service) => leadsTo(object as Ingress, service))
+        .map((service) => objectTree(snapshot, service));
+      break;
+    case 'ConfigMap':
+    case 'Secret':
+    case 'PersistentVolumeClaim':
+    case 'ServiceAccount':
+      node.children = groupByOwner(pods.filter((pod) => usesObject(pod.object, object)));
+      break;
     default:
       node.children = groupByOwner(
         pods.filter((pod) => pod.owners.includes(object)),
@@ -91,6 +134,15 @@ function objectTree(snapshot: Snapshot, object: KubeObject): ObjectNode {
       );
   }
   return node;
+}
+
+/** What an object is part of, the outermost first: Services that select a Pod, owners. */
+export function ownersAbove(snapshot: Snapshot, object: KubeObject): KubeObject[] {
+  const pod = object.kind === 'Pod' ? snapshot.pods.get(object.metadata.uid) : undefined;
+  const { services: all, workloads } = snapshot.objects;
+  if (!pod) return ownerChain(object, new Map(workloads.map((its) => [its.metadata.uid, its]))).reverse();
+  const services = all.filter((service) => isSelected(pod, service));
+  return [...services, ...[...pod.owners].reverse()];
 }
 
 /** A Service without a selector has no Pods of its own (its Endpoints are somebody else's work). */

@@ -44,7 +44,7 @@ test('kinds are understood as kubectl writes them', () => {
   for (const text of ['svc/x', 'service/x', 'Services/x'])
     assert.deepEqual(parseReference(text), { kind: 'Service', name: 'x' });
   assert.deepEqual(parseReference('deploy.apps/x'), { kind: 'Deployment', name: 'x' });
-  assert.throws(() => parseReference('configmap/x'), /no tree of "configmap"/);
+  assert.throws(() => parseReference('lease/x'), /no tree of "lease"/);
   assert.throws(() => parseReference('x'), /must be KIND\/NAME/);
 });
 
