@@ -69,6 +69,36 @@ const importedPackages: Record<string, string> = {
   apiv1: 'core/v1',
   authenticationv1: 'authentication/v1',
 };
+/**
+ * Marked +optional, which the facts do not tell from omitempty, but without omitempty in Go's tags (types.go of each
+ * package): written even when nobody set them.
+ */
+const alwaysWritten: Record<string, string[]> = {
+  'apiextensions/v1.CustomResourceDefinitionStatus': ['conditions', 'storedVersions'],
+  'apps/v1.StatefulSetOrdinals': ['start'],
+  'apps/v1.StatefulSetSpec': ['serviceName'],
+  'apps/v1.StatefulSetStatus': ['availableReplicas'],
+  'authentication/v1.TokenRequestSpec': ['audiences'],
+  'authentication/v1.TokenRequestStatus': ['token'],
+  'autoscaling/v2.HorizontalPodAutoscalerStatus': ['currentMetrics'],
+  'batch/v1.PodFailurePolicyOnPodConditionsPattern': ['status'],
+  'core/v1.ContainerImage': ['names'],
+  'core/v1.Event': ['reportingComponent', 'reportingInstance'],
+  'core/v1.NodeRuntimeHandler': ['name'],
+  'core/v1.ProjectedVolumeSource': ['sources'],
+  'discovery/v1.EndpointSlice': ['endpoints', 'ports'],
+  'flowcontrol/v1.FlowSchemaSpec': ['matchingPrecedence'],
+  'flowcontrol/v1.QueuingConfiguration': ['queues', 'handSize', 'queueLengthLimit'],
+  'flowcontrol/v1.ResourcePolicyRule': ['namespaces'],
+  'policy/v1.PodDisruptionBudgetStatus': ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'],
+  'rbac/v1.ClusterRole': ['rules'],
+  'rbac/v1.Role': ['rules'],
+  'rbac/v1.RoleRef': ['apiGroup'],
+  'resource/v1.AllocatedDeviceStatus': ['conditions'],
+  'resource/v1.DeviceClaim': ['requests'],
+  'scheduling/v1.PriorityClass': ['value'],
+  'storage/v1.CSINodeDriver': ['topologyKeys'],
+};
 /** In these packages the Go import name v1 means the machinery. */
 const v1IsMeta = new Set(['apidiscovery/v2']);
 
@@ -231,6 +261,7 @@ function fieldsOf(pkg: string, name: string, via: number[] = []): OutField[] {
       type,
       ...(pointer ? { pointer } : {}),
       ...(opt ? { optional: true } : {}),
+      ...(alwaysWritten[`${pkg}.${name}`]?.includes(n) ? { written: true } : {}),
       ...(req ? { required: true } : {}),
       ...(pb?.[1] ? { number: pb[1] } : {}),
       ...(via.length ? { via } : {}),

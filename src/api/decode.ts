@@ -147,7 +147,7 @@ function compileFields(type: string): FieldDecoder[] {
 }
 
 function omitsEmpty(field: FieldFacts): boolean {
-  if (!field.optional) return false;
+  if (!field.optional || field.written) return false;
   if (field.parsed.kind === 'list' || field.parsed.kind === 'map') return true;
   return field.parsed.kind === 'scalar' && !field.pointer && !alwaysKept.has(field.parsed.name);
 }
@@ -158,13 +158,13 @@ const alwaysKept: ReadonlySet<ScalarName> = new Set(['quantity', 'intOrString', 
  * Go writes structs and unmarked scalars even when nothing set them. Two departures, for the sake of readers in
  * JavaScript: an absent required list is [] and not null, an absent time is left out and not null.
  */
-function zeroOf({ parsed, pointer, optional, name, typeMeta }: FieldFacts): (() => unknown) | undefined {
+function zeroOf({ parsed, pointer, optional, written, name, typeMeta }: FieldFacts): (() => unknown) | undefined {
   if (pointer || typeMeta) return undefined;
   if (parsed.kind === 'struct') {
     const decoder = structDecoder(parsed.name);
     return () => decoder({}, { clean: true });
   }
-  if (optional) return undefined;
+  if (optional && !written) return undefined;
   if (parsed.kind === 'list') return () => [];
   if (parsed.kind === 'map') return () => ({});
   const zero = scalarZeros[parsed.name];

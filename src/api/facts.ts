@@ -34,8 +34,10 @@ export interface FieldFacts {
   readonly parsed: ParsedType;
   /** A Go pointer: a zero value is something else than an absent one. */
   readonly pointer?: boolean;
-  /** `omitempty`: the zero value is not written. */
+  /** `omitempty` or +optional: the zero value is not written, unless `written` says so. */
   readonly optional?: boolean;
+  /** Optional, but without `omitempty`. */
+  readonly written?: boolean;
   /** +required. Not every required field is marked. */
   readonly required?: boolean;
   /** Set on apiVersion and kind of top-level objects, which have no protobuf number. */

@@ -16,7 +16,7 @@ export function factsSchema(type: string): MapSchema {
     fields.set(field.name, fieldSchema(field));
     if (field.pointer) continue;
     if (field.parsed.kind === 'struct') implied.set(field.name, emptyStruct);
-    else if (!field.optional && (field.parsed.kind === 'list' || field.parsed.kind === 'map')) {
+    else if ((!field.optional || field.written) && (field.parsed.kind === 'list' || field.parsed.kind === 'map')) {
       implied.set(field.name, null);
     }
   }

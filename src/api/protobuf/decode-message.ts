@@ -46,7 +46,7 @@ function decodeField(
     decodeEntry(reader.bytes(), type.of, object[name] as JsonObject, raw, union);
   } else {
     const value = decodeOne(reader, type, raw);
-    if (value === undefined || (facts.optional && !facts.pointer && isZero(type, value))) return;
+    if (value === undefined || (facts.optional && !facts.written && !facts.pointer && isZero(type, value))) return;
     object[name] = value;
   }
 }

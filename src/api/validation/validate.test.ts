@@ -261,7 +261,7 @@ test('what is immutable stays', () => {
   ]);
   const binding = (name: string) => ({ metadata: meta, roleRef: { kind: 'Role', name } });
   assert.deepEqual(updateErrors('rbac/v1.RoleBinding', binding('b'), binding('a')), [
-    'roleRef: Invalid value: {"kind":"Role","name":"b","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
+    'roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"b"}: cannot change roleRef',
   ]);
   assert.deepEqual(
     updateErrors('core/v1.ConfigMap', { metadata: { ...meta, uid: '2' } }, { metadata: { ...meta, uid: '1' } }),

@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
 import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { StatusObject } from '../../api/object.ts';
@@ -10,7 +10,7 @@ import type { Call } from '../backend.ts';
 import { checkKind, readBodyValue } from '../body.ts';
 import { renderObject } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
-import { deleteObject } from '../verbs/delete.ts';
+import { checkPreconditions, deleteObject } from '../verbs/delete.ts';
 import { existing } from '../verbs/get.ts';
 import { updateObject } from '../verbs/update-object.ts';
 import { statusRules } from '../verbs/update-rules.ts';
@@ -26,7 +26,9 @@ export async function eviction(call: Call): Promise<ApiResponse> {
   const write = writeOf(call, 'CreateOptions');
   if (write.dryRun) options.dryRun = ['All'];
   const pod = existing(call).object as Pod;
-  if (!mayGo(pod)) await useBudget(call, pod, Boolean(options.dryRun?.length));
+  const dryRun = Boolean(options.dryRun?.length);
+  if (!mayGo(pod)) await useBudget(call, pod, dryRun);
+  if (!dryRun) await markDisrupted(call, options);
   await deleteObject(call, options);
   const status: StatusObject = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
   return renderObject({ ...call, accepted: { ...call.accepted, as: undefined } }, status, 201);
@@ -36,6 +38,33 @@ export async function eviction(call: Call): Promise<ApiResponse> {
 function mayGo(pod: Pod): boolean {
   const phase = pod.status?.phase;
   return phase === 'Succeeded' || phase === 'Failed' || phase === 'Pending' || Boolean(pod.metadata.deletionTimestamp);
+}
+
+/** The Pod tells why it goes, for those whose failures do not count then (KEP-3329). */
+async function markDisrupted(call: Call, options: DeleteOptions): Promise<void> {
+  const now = formatTime(new Date(call.backend.clock.now()));
+  const change = (current: object): Pod => {
+    const { metadata, status = {}, ...pod } = current as Pod;
+    checkPreconditions(call, current as Pod, options);
+    return { ...pod, metadata: { ...metadata }, status: { ...status, conditions: disruptedConditions(status, now) } };
+  };
+  const entry = await updateObject(call, statusRules(call.resource.strategy), change, writeOf(call, 'UpdateOptions'));
+  // Who wants to delete this version wants to delete what has become of it here.
+  if (options.preconditions?.resourceVersion)
+    options.preconditions = { ...options.preconditions, resourceVersion: entry.object.metadata.resourceVersion };
+}
+
+function disruptedConditions({ conditions = [] }: PodStatus, now: string): PodCondition[] {
+  const old = conditions.find(({ type }) => type === 'DisruptionTarget');
+  const condition: PodCondition = {
+    ...old,
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastTransitionTime: old?.status === 'True' ? (old.lastTransitionTime ?? now) : now,
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+  };
+  return [...conditions.filter((other) => other !== old), condition];
 }
 
 async function useBudget(call: Call, pod: Pod, dryRun: boolean): Promise<void> {

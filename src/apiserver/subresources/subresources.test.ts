@@ -61,7 +61,24 @@ describe('eviction', () => {
     const server = await startTestServer();
     await runningPod(server);
     assert.equal((await server.call('POST', `${pods}/p/eviction`, eviction)).status, 201);
-    assert.ok((await server.call('GET', `${pods}/p`)).body.metadata.deletionTimestamp);
+    const { body } = await server.call('GET', `${pods}/p`);
+    assert.ok(body.metadata.deletionTimestamp);
+    const told = body.status.conditions.find((one: { type: string }) => one.type === 'DisruptionTarget');
+    assert.deepEqual(
+      [told.status, told.reason, told.message],
+      ['True', 'EvictionByEvictionAPI', 'Eviction API: evicting'],
+    );
+  });
+
+  it('keeps to the preconditions of a deletion', async () => {
+    const server = await startTestServer();
+    await runningPod(server);
+    const { metadata } = (await server.call('GET', `${pods}/p`)).body;
+    const evict = (preconditions: object) =>
+      server.call('POST', `${pods}/p/eviction`, { ...eviction, deleteOptions: { preconditions } });
+    assert.equal((await evict({ resourceVersion: '1' })).status, 409);
+    assert.equal((await evict({ uid: 'other' })).status, 409);
+    assert.equal((await evict({ uid: metadata.uid, resourceVersion: metadata.resourceVersion })).status, 201);
   });
 
   it('answers 429 while the budget allows no disruption, and uses it up otherwise', async () => {

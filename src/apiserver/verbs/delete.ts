@@ -1,5 +1,5 @@
 import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
-import type { StatusObject } from '../../api/object.ts';
+import type { KubeObject, StatusObject } from '../../api/object.ts';
 import { conflict } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';
 import type { Call } from '../backend.ts';
@@ -29,7 +29,7 @@ export async function deleteObject(call: Call, options: DeleteOptions): Promise<
   for (;;) {
     const entry = existing(call);
     await prepareViews([entry], call.resource);
-    checkPreconditions(call, entry, options);
+    checkPreconditions(call, entry.object, options);
     await judge(call, entry, options);
     const done = await attemptDelete(call, entry, options);
     if (done) return done;
@@ -55,10 +55,9 @@ async function attemptDelete(call: Call, entry: CacheEntry, options: DeleteOptio
 }
 
 /** apiserver pkg/registry/rest/delete.go BeforeDelete. */
-function checkPreconditions(call: Call, entry: CacheEntry, options: DeleteOptions): void {
+export function checkPreconditions(call: Call, { metadata }: KubeObject, options: DeleteOptions): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
   const { info } = call.resource;
-  const { metadata } = entry.object;
   if (uid !== undefined && uid !== metadata.uid) {
     throw conflict(
       info,
