@@ -1,4 +1,5 @@
 import type { ControllerFactory } from '../client/controller.ts';
+import { admissionPolicyStatusController } from './admission-policy-status.ts';
 import { certificateSigningController } from './certificate-signing.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
 import { cronJobController } from './cronjob/cronjob.ts';
@@ -70,6 +71,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'disruption-controller', make: disruptionController },
     { account: 'resourcequota-controller', make: resourceQuotaController },
     { account: 'clusterrole-aggregation-controller', make: clusterRoleAggregationController },
+    { account: 'validatingadmissionpolicy-status-controller', make: admissionPolicyStatusController },
     { account: 'service-cidrs-controller', make: serviceCidrsController },
     { account: 'ephemeral-volume-controller', make: ephemeralVolumeController },
     { account: 'persistent-volume-binder', make: claimBinderController },

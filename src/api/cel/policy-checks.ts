@@ -8,9 +8,10 @@ import type {
 import type { Cause } from '../status-error.ts';
 import { invalidValue } from '../validation/field-error.ts';
 import { authorizerType, registerAuthorizer } from './authorizer.ts';
-import { compilationProblem, newEnvironment } from './load.ts';
+import { newEnvironment } from './load.ts';
 import { rewriteMessageLiterals } from './message-literals.ts';
 import { registerObjects } from './objects.ts';
+import { compilationProblem } from './problems.ts';
 
 /** A kind that a policy is about: how warnings name it, and how its type is declared. */
 export interface CheckedType {

@@ -4,8 +4,9 @@ import type { KubeObject } from '../object.ts';
 import type { Cause } from '../status-error.ts';
 import { childPath, extraSchema, isMap, type JsonSchema } from '../structural/json-schema.ts';
 import { duplicate, forbiddenField, invalidValue, required, sameValue } from '../validation/field-error.ts';
-import { celProblem, compileMetered, dynamicEnvironment } from './load.ts';
+import { compileMetered, dynamicEnvironment } from './load.ts';
 import { CostExceeded, Ledger, ledgerKey, requestBudget } from './meter.ts';
+import { celProblem } from './problems.ts';
 import { toCel } from './values.ts';
 
 interface CompiledRule {

@@ -3,9 +3,9 @@ import { extraSchema, type JsonSchema } from '../structural/json-schema.ts';
 import { escapeName } from './values.ts';
 
 const formats: Record<string, string> = {
-  'date-time': 'timestamp',
-  date: 'timestamp',
-  duration: 'duration',
+  'date-time': 'google.protobuf.Timestamp',
+  date: 'google.protobuf.Timestamp',
+  duration: 'google.protobuf.Duration',
   byte: 'bytes',
 };
 

@@ -1,9 +1,10 @@
 import type { ParseResult } from '@marcbachmann/cel-js';
 import { authorizerType, CelAuthorizer, registerAuthorizer } from '../../api/cel/authorizer.ts';
-import { celProblem, compilationProblem, compileMetered, dynamicEnvironment } from '../../api/cel/load.ts';
+import { compileMetered, dynamicEnvironment } from '../../api/cel/load.ts';
 import { rewriteMessageLiterals } from '../../api/cel/message-literals.ts';
 import { CostExceeded, Ledger, ledgerKey } from '../../api/cel/meter.ts';
 import { registerObjects } from '../../api/cel/objects.ts';
+import { celProblem, compilationProblem } from '../../api/cel/problems.ts';
 import { toCel } from '../../api/cel/values.ts';
 import { serviceAccountUser, withAuthenticatedGroup } from '../authentication/groups.ts';
 import type { Authorizer, UserInfo } from '../request.ts';

@@ -65,9 +65,81 @@ describe('validating admission policies', () => {
     assert.match(body.message, /resulted in error: no such key: missing$/);
   });
 
+  it('refuses what costs too much', async () => {
+    const spec = {
+      matchConstraints: { resourceRules: rules, objectSelector: { matchLabels: { costly: 'yes' } } },
+      validations: [
+        { expression: 'object.data.all(a, object.data.all(b, object.data.all(c, a != b || b != c || true)))' },
+      ],
+    };
+    await api.call('POST', `${group}/validatingadmissionpolicies`, { metadata: { name: 'costly' }, spec });
+    await api.call('POST', `${group}/validatingadmissionpolicybindings`, {
+      metadata: { name: 'costly' },
+      spec: { policyName: 'costly', validationActions: ['Deny'] },
+    });
+    const data = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, '']));
+    const { body } = await create('big', data, { costly: 'yes' });
+    assert.match(body.message, /resulted in error: operation cancelled: actual cost limit exceeded$/);
+  });
+
   it('refuses without the parameters that it needs', async () => {
     await api.call('DELETE', `${configMaps}/limits`);
     const { body } = await create('e', { a: '1' });
     assert.match(body.message, /no params found for policy binding with `Deny` parameterNotFoundAction/);
+  });
+
+  describe('with audit annotations and actions', () => {
+    const told = () => Object.fromEntries(annotations);
+    const annotations = new Map<string, string>();
+    let audited: TestServer;
+    before(async () => {
+      const authorizer = { authorize: async () => ({ allowed: true, reason: '' }) };
+      audited = await startTestServer({
+        admission: (core) => {
+          const plugin = validatingPolicies({ ...core, authorizer });
+          const record = (key: string, value: string) => void annotations.set(key, value);
+          return [{ ...plugin, validate: (attributes) => plugin.validate!({ ...attributes, annotate: record }) }];
+        },
+      });
+      const spec = {
+        matchConstraints: {
+          resourceRules: rules,
+          excludeResourceRules: [{ ...rules[0], resourceNames: ['excluded'] }],
+        },
+        validations: [{ expression: '!has(object.data)', message: 'no data' }],
+        auditAnnotations: [
+          { key: 'keys', valueExpression: "has(object.data) ? 'keys: ' + string(size(object.data)) : ''" },
+        ],
+      };
+      await audited.call('POST', `${group}/validatingadmissionpolicies`, { metadata: { name: 'p' }, spec });
+      await audited.call('POST', `${group}/validatingadmissionpolicybindings`, {
+        metadata: { name: 'b' },
+        spec: { policyName: 'p', validationActions: ['Audit', 'Warn'] },
+      });
+    });
+    after(() => audited.server.stop());
+
+    it('warns, tells the audit log, and lets pass', async () => {
+      annotations.clear();
+      const { status, headers, body } = await audited.call('POST', configMaps, {
+        metadata: { name: 'a' },
+        data: { a: '1' },
+      });
+      assert.equal(status, 201, body.message);
+      assert.deepEqual(told(), {
+        'p/keys': 'keys: 1',
+        'validation.policy.admission.k8s.io/validation_failure': JSON.stringify([
+          { message: 'no data', policy: 'p', binding: 'b', expressionIndex: 0, validationActions: ['Audit', 'Warn'] },
+        ]),
+      });
+      assert.equal(headers.warning, undefined, 'calls from within the process have no headers');
+    });
+
+    it('says nothing of what holds, or is excluded', async () => {
+      annotations.clear();
+      await audited.call('POST', configMaps, { metadata: { name: 'b' } });
+      await audited.call('POST', configMaps, { metadata: { name: 'excluded' }, data: { a: '1' } });
+      assert.deepEqual(told(), {});
+    });
   });
 });

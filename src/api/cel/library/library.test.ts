@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { celProblem, compileMetered, dynamicEnvironment } from '../load.ts';
+import { compileMetered, dynamicEnvironment } from '../load.ts';
 import { toJson } from '../objects.ts';
+import { celProblem } from '../problems.ts';
 import { toCel } from '../values.ts';
 
 const evaluate = (expression: string, self: unknown = null): unknown =>
