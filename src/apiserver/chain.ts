@@ -6,7 +6,9 @@ import { compression } from './filters/compression.ts';
 import { headers } from './filters/headers.ts';
 import { impersonation } from './filters/impersonation.ts';
 import { measure } from './filters/measure.ts';
+import { priorityAndFairness, type SeatsOf } from './filters/priority-and-fairness.ts';
 import { recover } from './filters/recover.ts';
+import type { FlowControl } from './flow-control/flow-control.ts';
 import type { ServerHandler } from './http/exchange.ts';
 import type { Authenticator, Authorizer } from './request.ts';
 
@@ -15,6 +17,9 @@ export interface ChainOptions {
   metrics: RequestMetrics;
   authenticators: readonly Authenticator[];
   authorizers: readonly Authorizer[];
+  flowControl?: FlowControl | undefined;
+  /** How many seats a list takes. */
+  seatsOf: SeatsOf;
 }
 
 /**
@@ -32,6 +37,8 @@ const filters: ((next: ServerHandler, options: ChainOptions) => ServerHandler)[]
   (next, { authenticators }) => authentication(next, authenticators),
   // Needs to know who asks, and decides as whom: so between these two.
   (next, { authorizers }) => impersonation(next, authorizers),
+  // Whom a request counts for must be known; to decide what they may is work that has to wait for its turn.
+  (next, { flowControl, seatsOf }) => priorityAndFairness(next, flowControl, seatsOf),
   (next, { authorizers }) => authorization(next, authorizers),
 ];
 

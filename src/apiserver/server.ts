@@ -3,6 +3,7 @@ import http2, { type Http2SecureServer } from 'node:http2';
 import type { ResourceInfo } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { type MetricFamily, processMetrics } from '../base/metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { Actions } from './actions.ts';
 import { Admission } from './admission-chain.ts';
@@ -12,7 +13,9 @@ import { CustomResources } from './custom-resources/custom-resources.ts';
 import type { HealthCheck } from './endpoints/health.ts';
 import { builtinPaths } from './endpoints/paths.ts';
 import { RequestMetrics } from './endpoints/request-metrics.ts';
-import type { ServerHandler } from './http/exchange.ts';
+import type { FlowControl } from './flow-control/flow-control.ts';
+import { listSeats } from './flow-control/list-seats.ts';
+import type { ServerHandler, ServerRequest } from './http/exchange.ts';
 import { serveHttp1 } from './http/http1.ts';
 import { serveHttp2 } from './http/http2.ts';
 import { type LocalTransport, localTransport } from './http/in-process.ts';
@@ -65,6 +68,8 @@ export interface ApiServerPlugins {
   authenticators: Authenticator[];
   authorizers: Authorizer[];
   admission: AdmissionPlugin[];
+  /** Who waits when there are too many requests; nobody does without it. */
+  flowControl?: FlowControl;
   /** Reviews and tokens: what answers a POST without storing it. */
   actions?: Actions;
   /** Paths beyond those of resources: discovery, OpenAPI, the JWKS. Asked in order. */
@@ -72,6 +77,8 @@ export interface ApiServerPlugins {
   /** Called when the cache is filled, and before it is let go. */
   started?(): void;
   stopped?(): void;
+  /** More figures for /metrics. */
+  metrics?(): MetricFamily[];
   /** What must be well for /readyz, beyond the store. */
   checks?: HealthCheck[];
 }
@@ -134,11 +141,22 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'watch-cache', check: async () => cache.requireHealthy() },
     ...(plugins.checks ?? []),
   ];
+  const measured = () => [
+    ...metrics.families(),
+    ...(plugins.flowControl?.metrics() ?? []),
+    ...(plugins.metrics?.() ?? []),
+    storedObjects(resources, cache),
+    ...processMetrics(),
+  ];
   const paths = [
     ...(plugins.paths ?? []),
-    builtinPaths({ checks, metrics, served: () => resources.all(), shutdown: shutdown.signal }),
+    builtinPaths({ checks, metrics: measured, served: () => resources.all(), shutdown: shutdown.signal }),
   ];
-  const handle = buildChain(router(backend, paths), { log, metrics, ...plugins });
+  const seatsOf = ({ info, query }: ServerRequest) => {
+    const resource = resources.get(info);
+    return resource ? listSeats(cache.resource(resource.prefix).size, Number(query.get('limit')) || 0) : 1;
+  };
+  const handle = buildChain(router(backend, paths), { log, metrics, seatsOf, ...plugins });
   const custom = new CustomResources({
     cache,
     resources,
@@ -159,6 +177,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.start();
       allocation.follow(cache);
       await custom.follow();
+      plugins.flowControl?.start();
       plugins.started?.();
       for (const address of options.listen) await listen(address);
     },
@@ -166,6 +185,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {
       shutdown.abort(new Error('the server is stopping'));
+      plugins.flowControl?.stop();
       plugins.stopped?.();
       custom.stop();
       cache.stop();
@@ -232,4 +252,19 @@ function closer(server: Http2SecureServer): () => Promise<void> {
       });
       for (const session of sessions) session.close();
     });
+}
+
+/** How many objects of each kind are there (apiserver pkg/storage/etcd3/metrics). */
+function storedObjects(resources: ServedResources, cache: WatchCache): MetricFamily {
+  const counts = new Map<string, number>();
+  for (const info of resources.all()) {
+    const size = cache.resource(resources.get(info)!.prefix).size;
+    if (size > 0) counts.set(info.group ? `${info.resource}.${info.group}` : info.resource, size);
+  }
+  return {
+    name: 'apiserver_storage_objects',
+    help: '[DEPRECATED, consider using apiserver_resource_objects instead] Number of stored objects at the time of last check split by kind.',
+    type: 'gauge',
+    samples: [...counts].map(([resource, value]) => ({ labels: { resource }, value })),
+  };
 }

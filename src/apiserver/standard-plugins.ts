@@ -23,6 +23,7 @@ import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from
 import { type ClusterAuthorizer, createAuthorizer } from './authorization/authorizers.ts';
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
+import { FlowControl } from './flow-control/flow-control.ts';
 import { metricsGroup, metricsVersion } from './metrics-api/metrics-objects.ts';
 import { metricsPaths, metricsResources } from './metrics-api/metrics-paths.ts';
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts';
@@ -77,6 +78,9 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         validatingWebhooks(context),
         ...admission.afterWebhooks,
       ],
+      flowControl: new FlowControl({ reader, clock }),
+      flowControl: new FlowControl({ reader, clock }),
+      metrics: () => [services.metrics()],
       started: () => services.start(),
       stopped: () => {
         services.stop();

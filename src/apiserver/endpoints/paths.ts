@@ -1,13 +1,14 @@
 import type { ResourceInfo } from '../../api/resource.ts';
+import { type MetricFamily, metricsContentType, renderMetrics } from '../../base/metrics.ts';
 import { json, text } from '../http/response.ts';
 import type { PathHandler } from '../router.ts';
 import { type HealthCheck, health } from './health.ts';
-import type { RequestMetrics } from './request-metrics.ts';
 import { versionInfo } from './version.ts';
 
 export interface BuiltinPathsOptions {
   checks: readonly HealthCheck[];
-  metrics: RequestMetrics;
+  /** What /metrics tells, read when somebody asks. */
+  metrics(): MetricFamily[];
   /** What is served now. */
   served(): readonly ResourceInfo[];
   /** Aborted when the server stops: then it is no longer ready. */
@@ -26,9 +27,7 @@ export function builtinPaths({ checks, metrics, served, shutdown }: BuiltinPaths
     if (/^\/readyz(\/|$)/.test(path)) return health(path, query, [...checks, stopping]);
     if (path === '/') return json(200, { paths: indexOf(served(), checks) });
     if (path === '/version' || path === '/version/') return json(200, versionInfo());
-    if (path === '/metrics') {
-      return text(200, metrics.render(), { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
-    }
+    if (path === '/metrics') return text(200, renderMetrics(metrics()), { 'content-type': metricsContentType });
     return undefined;
   };
 }

@@ -1,83 +1,93 @@
+import { Histogram, Metric, type MetricFamily } from '../../base/metrics.ts';
 import type { RequestInfo } from '../request.ts';
 
 /** Upper bounds in seconds (apiserver pkg/endpoints/metrics). */
 const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 
-interface Series {
-  labels: string;
-  /** How many requests took at most so long, per bound, and in all. */
-  buckets: number[];
-  count: number;
-  sum: number;
+/** The names that the metrics have for verbs, where it is not the verb in capitals. */
+const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
+const connects = new Set(['attach', 'exec', 'portforward', 'proxy']);
+const mutating = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+/** Different series that are kept; resources of custom names must not fill the memory. */
+const mostKinds = 10_000;
+
+/** What is counted for one kind of request and one outcome. */
+interface Kind {
+  total: { value: number };
+  duration: { observe(value: number): void };
 }
 
-/** Requests by verb, resource and code, with their latencies, for /metrics. */
+/** Requests by verb, resource and code, with their latencies, for /metrics (apiserver pkg/endpoints/metrics). */
 export class RequestMetrics {
-  /** Only grows: verbs, resources and codes are few. */
-  readonly #series = new Map<string, Series & { code: number }>();
+  readonly #kinds = new Map<string, Kind>();
+  /** Requests that are being answered now, those that change something and the others. */
+  readonly inFlight = { mutating: 0, readOnly: 0 };
+  readonly #requests = new Metric('counter', {
+    name: 'apiserver_request_total',
+    help: 'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
+    labels: ['code', 'component', 'dry_run', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'],
+  });
+  readonly #durations = new Histogram(bounds, {
+    name: 'apiserver_request_duration_seconds',
+    help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
+    labels: ['component', 'dry_run', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'],
+  });
+  readonly #terminations = new Metric('counter', {
+    name: 'apiserver_request_terminations_total',
+    help: 'Number of requests which apiserver terminated in self-defense.',
+    labels: ['code', 'component', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'],
+  });
 
   observe(info: RequestInfo, code: number, seconds: number): void {
     const { verb, group, version, resource, subresource } = info;
-    const id = `${verb} ${group} ${version} ${resource} ${subresource} ${code}`;
-    let series = this.#series.get(id);
-    if (!series) {
-      const scope = info.namespace ? 'namespace' : 'cluster';
-      const labels = `group="${group}",resource="${label(resource)}",scope="${scope}",subresource="${label(subresource)}",verb="${verb.toUpperCase()}",version="${version}"`;
-      series = { labels, code, buckets: new Array<number>(bounds.length).fill(0), count: 0, sum: 0 };
-      this.#series.set(id, series);
+    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${info.namespace ? 1 : 0}${info.name ? 1 : 0} ${code}`;
+    let kind = this.#kinds.get(key);
+    if (!kind) {
+      if (this.#kinds.size >= mostKinds) return;
+      const labels = ['apiserver', '', group, resource, scopeOf(info), subresource, verbOf(info), version];
+      kind = { total: this.#requests.of(String(code), ...labels), duration: this.#durations.of(...labels) };
+      this.#kinds.set(key, kind);
     }
-    series.count++;
-    series.sum += seconds;
-    const bucket = bounds.findIndex((bound) => seconds <= bound);
-    if (bucket >= 0) series.buckets[bucket]!++;
+    kind.total.value++;
+    kind.duration.observe(seconds);
   }
 
-  /** The Prometheus text format. */
-  render(): string {
-    const lines = [
-      '# HELP apiserver_request_total Counter of apiserver requests broken out for each verb, group, version, resource, scope, and HTTP response code.',
-      '# TYPE apiserver_request_total counter',
-    ];
-    for (const { labels, code, count } of this.#series.values()) {
-      lines.push(`apiserver_request_total{code="${code}",${labels}} ${count}`);
-    }
-    lines.push(
-      '# HELP apiserver_request_duration_seconds Response latency distribution in seconds for each verb, group, version, resource, subresource and scope.',
-      '# TYPE apiserver_request_duration_seconds histogram',
+  /** A request that was cut short: it took too long. */
+  terminated(info: RequestInfo, code: number): void {
+    const { group, resource, subresource, version } = info;
+    this.#terminations.add(
+      1,
+      ...[String(code), 'apiserver', group, resource, scopeOf(info), subresource, verbOf(info), version],
     );
-    for (const series of this.#merged()) lines.push(...histogram(series));
-    return `${lines.join('\n')}\n`;
   }
 
-  /** The histogram is not told apart by code. */
-  #merged(): Series[] {
-    const merged = new Map<string, Series>();
-    for (const { labels, buckets, count, sum } of this.#series.values()) {
-      const into = merged.get(labels) ?? { labels, buckets: buckets.map(() => 0), count: 0, sum: 0 };
-      merged.set(labels, into);
-      into.count += count;
-      into.sum += sum;
-      buckets.forEach((n, i) => {
-        into.buckets[i]! += n;
-      });
-    }
-    return [...merged.values()];
+  /** Which of `inFlight` a request is one of. */
+  kindOf(info: RequestInfo): 'mutating' | 'readOnly' {
+    return mutating.has(info.verb) ? 'mutating' : 'readOnly';
+  }
+
+  families(): MetricFamily[] {
+    return [
+      {
+        name: 'apiserver_current_inflight_requests',
+        help: 'Maximal number of currently used inflight request limit of this apiserver per request kind in last second.',
+        type: 'gauge',
+        samples: Object.entries(this.inFlight).map(([kind, value]) => ({ labels: { request_kind: kind }, value })),
+      },
+      this.#durations.family(),
+      this.#terminations.family(),
+      this.#requests.family(),
+    ];
   }
 }
 
-function histogram({ labels, buckets, count, sum }: Series): string[] {
-  const name = 'apiserver_request_duration_seconds';
-  let total = 0;
-  const lines = bounds.map((bound, i) => {
-    total += buckets[i]!;
-    return `${name}_bucket{${labels},le="${bound}"} ${total}`;
-  });
-  return [
-    ...lines,
-    `${name}_bucket{${labels},le="+Inf"} ${count}`,
-    `${name}_sum{${labels}} ${sum}`,
-    `${name}_count{${labels}} ${count}`,
-  ];
+function verbOf({ verb, subresource }: RequestInfo): string {
+  return connects.has(subresource) ? 'CONNECT' : (verbs[verb] ?? verb.toUpperCase());
 }
 
-const label = (text: string) => text.replace(/[\\"\n]/g, '_');
+/** CleanScope: one object, those of a namespace, or all. */
+function scopeOf({ isResourceRequest, name, namespace }: RequestInfo): string {
+  if (!isResourceRequest) return '';
+  return name ? 'resource' : namespace ? 'namespace' : 'cluster';
+}

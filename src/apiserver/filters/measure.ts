@@ -3,10 +3,17 @@ import type { ServerHandler } from '../http/exchange.ts';
 
 /** Counts requests and how long they take. */
 export function measure(next: ServerHandler, metrics: RequestMetrics): ServerHandler {
+  const { inFlight } = metrics;
   return async (request) => {
     const start = performance.now();
-    const response = await next(request);
-    metrics.observe(request.info, response.status, (performance.now() - start) / 1000);
-    return response;
+    const kind = metrics.kindOf(request.info);
+    inFlight[kind]++;
+    try {
+      const response = await next(request);
+      metrics.observe(request.info, response.status, (performance.now() - start) / 1000);
+      return response;
+    } finally {
+      inFlight[kind]--;
+    }
   };
 }
