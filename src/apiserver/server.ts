@@ -78,7 +78,7 @@ export interface ApiServerPlugins {
   started?(): void;
   stopped?(): void;
   /** More figures for /metrics. */
-  metrics?(): MetricFamily[];
+  moreMetrics?(): MetricFamily[];
   /** What must be well for /readyz, beyond the store. */
   checks?: HealthCheck[];
 }
@@ -144,7 +144,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const measured = () => [
     ...metrics.families(),
     ...(plugins.flowControl?.metrics() ?? []),
-    ...(plugins.metrics?.() ?? []),
+    ...(plugins.moreMetrics?.() ?? []),
     storedObjects(resources, cache),
     ...processMetrics(),
   ];

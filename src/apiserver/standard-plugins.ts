@@ -24,6 +24,7 @@ import { type ClusterAuthorizer, createAuthorizer } from './authorization/author
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
+import { FlowControlObjects } from './flow-control/keep-objects.ts';
 import { metricsGroup, metricsVersion } from './metrics-api/metrics-objects.ts';
 import { metricsPaths, metricsResources } from './metrics-api/metrics-paths.ts';
 import { ResourceMetrics } from './metrics-api/resource-metrics.ts';
@@ -60,6 +61,12 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       clock,
       log: log.child('aggregation'),
     });
+    const flowObjects = new FlowControlObjects({
+      reader,
+      transport: transport(itself),
+      clock,
+      log: log.child('flow-control'),
+    });
     const metrics = new ResourceMetrics({ reader, kubelet, clock, log: log.child('metrics') });
     /** An extension server for metrics.k8s.io, such as metrics-server, takes the place of our own figures. */
     const ownMetrics = () => (services.find(metricsGroup, metricsVersion) ? [] : metricsResources);
@@ -79,11 +86,14 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         ...admission.afterWebhooks,
       ],
       flowControl: new FlowControl({ reader, clock }),
-      flowControl: new FlowControl({ reader, clock }),
-      metrics: () => [services.metrics()],
-      started: () => services.start(),
+      moreMetrics: () => [services.metrics()],
+      started: () => {
+        services.start();
+        flowObjects.start();
+      },
       stopped: () => {
         services.stop();
+        flowObjects.stop();
         metrics.stop();
       },
       actions: actionsOf({ reader, clock }, tokens, authorizer),

@@ -18,6 +18,7 @@ import { deployment } from './deployment.ts';
 import { endpointSlice } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { event, newEvent } from './event.ts';
+import { flowSchema, priorityLevelConfiguration } from './flow-control.ts';
 import { job } from './job.ts';
 import { lease } from './lease.ts';
 import { namespace } from './namespace.ts';
@@ -88,6 +89,8 @@ const kinds = [
   controllerRevision,
   podTemplate,
   apiService,
+  flowSchema,
+  priorityLevelConfiguration,
 ] as unknown as readonly Kind[];
 const byType = new Map(kinds.map((kind) => [kind.type, kind]));
 
