@@ -34,9 +34,14 @@ function hostLines({ host, takenAt }: Survey, style: Style): string[] {
   return [
     `${style.name(printable(host.name))}   ${printable(host.distribution)}, kernel ${host.kernel} (${host.architecture}), init ${printable(host.init)}`,
     `  ${host.virtualisation ?? 'no virtualisation found'}, cgroups ${host.cgroups}, up ${uptime}, load ${host.loadAverage.join(' ')} on ${host.cpus} CPUs`,
-    `  memory ${size(host.memoryAvailableBytes)} of ${size(host.memoryBytes)} available, swap ${host.swapBytes ? `${size(host.swapFreeBytes)} of ${size(host.swapBytes)} free` : 'none'}, ${host.processes} processes, ${host.threads} threads, ${host.users} users`,
+    `  memory ${size(host.memoryAvailableBytes)} of ${size(host.memoryBytes)} available, swap ${host.swapBytes ? `${size(host.swapFreeBytes)} of ${size(host.swapBytes)} free` : 'none'}, ${host.processes} processes, ${host.threads} threads of ${host.users} users`,
+    ...(host.addresses.length > 0 ? [`  addresses ${host.addresses.slice(0, 8).map(printable).join(', ')}`] : []),
+    ...(host.disks.length > 0 ? [`  disks ${host.disks.slice(0, 8).map(diskText).join(', ')}`] : []),
   ];
 }
+
+const diskText = ({ mount, usedBytes, totalBytes }: Survey['host']['disks'][number]): string =>
+  `${printable(mount)} ${size(usedBytes)} of ${size(totalBytes)}`;
 
 function unusualLines({ unusual }: Survey, style: Style, all: boolean): string[] {
   if (unusual.length === 0) return [style.good('  nothing')];

@@ -23,9 +23,6 @@ try {
       main: 'cli/main.ts',
       'sqlite-worker': 'src/store/sqlite-worker.ts',
       'linux-worker': 'src/linux/worker.ts',
-      // What programs import from the package (package.json, exports).
-      snapshot: 'src/inspect/snapshot.ts',
-      survey: 'src/inspect/survey/survey.ts',
     },
     outdir: next,
     bundle: true,

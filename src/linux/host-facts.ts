@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import { readDiskUsage } from './system-info.ts';
 
 /** What kind of machine and system this is; read from files only. */
@@ -62,6 +63,7 @@ function containerOf(): string | undefined {
 function machineOf(): string | undefined {
   const hypervisor = read('/sys/hypervisor/type');
   if (hypervisor) return hypervisor;
+  if (/^vendor_id\s*: User Mode Linux/m.test(read('/proc/cpuinfo'))) return 'user-mode linux';
   const product = [read('/sys/class/dmi/id/sys_vendor'), read('/sys/class/dmi/id/product_name')].join(' ').trim();
   const known = products.find(([pattern]) => pattern.test(product));
   if (known) return known[1];
@@ -109,7 +111,7 @@ export function readFills(processCount: number): Fill[] {
       limit: number('/proc/sys/net/netfilter/nf_conntrack_max'),
     },
   ];
-  for (const target of diskMounts()) {
+  for (const { target } of diskMounts()) {
     try {
       const { capacityBytes, availableBytes, usedBytes, inodes, inodesFree } = readDiskUsage(target);
       if (capacityBytes === 0) continue;
@@ -122,8 +124,36 @@ export function readFills(processCount: number): Fill[] {
   return fills.filter(({ limit }) => limit > 0);
 }
 
+export interface Disk {
+  mount: string;
+  source: string;
+  usedBytes: number;
+  totalBytes: number;
+}
+
+/** File systems on block devices, each once. */
+export function readDisks(): Disk[] {
+  return diskMounts().flatMap(({ source, target }) => {
+    try {
+      const { capacityBytes, availableBytes, usedBytes } = readDiskUsage(target);
+      return capacityBytes === 0 ? [] : [{ mount: target, source, usedBytes, totalBytes: usedBytes + availableBytes }];
+    } catch {
+      return []; // Not ours to look at.
+    }
+  });
+}
+
+/** 'eth0 10.0.0.5/24', without loopback and without what clusters and containers made for themselves. */
+export function readAddresses(): string[] {
+  return Object.entries(os.networkInterfaces())
+    .filter(([name]) => !/^(veth|vt|docker|br-|cni|flannel|cali|virbr|lxc|tap)/.test(name))
+    .flatMap(([name, addresses = []]) =>
+      addresses.filter(({ internal, scopeid }) => !internal && !scopeid).map(({ cidr }) => `${name} ${cidr}`),
+    );
+}
+
 /** One mount point for each block device. */
-function diskMounts(): string[] {
+function diskMounts(): { source: string; target: string }[] {
   const seen = new Set<string>();
   return read('/proc/self/mounts')
     .split('\n')
@@ -131,9 +161,13 @@ function diskMounts(): string[] {
       const [source = '', target = '', type = ''] = line.split(' ');
       if (!source.startsWith('/dev/') || /^(squashfs|iso9660|overlay)$/.test(type) || seen.has(source)) return [];
       seen.add(source);
-      return [target.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))];
+      return [{ source, target: unescapeOctal(target) }];
     });
 }
+
+/** '\\040' is a blank (proc_pid_mounts(5)). */
+const unescapeOctal = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 export interface ScheduledJob {
   source: string;
@@ -170,7 +204,7 @@ function crontab(file: string, hasUser: boolean): ScheduledJob[] {
       const match = /^\s*(@\w+|(?:[\d*,/\-A-Za-z]+\s+){4}[\d*,/\-A-Za-z]+)\s+(.*)$/.exec(line);
       if (!match || line.trimStart().startsWith('#')) return [];
       const command = hasUser ? match[2]!.replace(/^\S+\s+/, '') : match[2]!;
-      return [{ source: file, schedule: match[1]!, command }];
+      return [{ source: file, schedule: match[1]!.replace(/\s+/g, ' '), command }];
     });
 }
 

@@ -40,7 +40,7 @@ export function describeServices(
   identify: Identify,
 ): SurveyService[] {
   const groups = groupProcesses(snapshot, (pid) => facts.get(pid)?.executable, identify);
-  const own = groups.filter(({ root }) => !root.container).flatMap(({ root }) => facts.get(root.pid)?.executable ?? []);
+  const own = groups.filter(({ root }) => !root.container).flatMap(({ root }) => packagePaths(root, facts));
   const packages = readPackageOwners([...new Set(own)]);
   const byProcess = new Map<Process, Socket[]>();
   for (const socket of sockets)
@@ -61,7 +61,11 @@ function describeGroup(
 ): SurveyService {
   const { root, members, known } = group;
   const executable = facts.get(root.pid)?.executable;
-  const owner = root.container || !executable ? undefined : packages.get(executable);
+  const owner = root.container
+    ? undefined
+    : packagePaths(root, facts)
+        .map((path) => packages.get(path))
+        .find((found) => found !== undefined);
   const files = root.container ? [] : members.flatMap(({ pid }) => facts.get(pid)?.files ?? []);
   const sum = (value: (process: Process) => number) => members.reduce((total, process) => total + value(process), 0);
   const listens = members.flatMap((process) => sockets.get(process) ?? []);
@@ -105,6 +109,22 @@ function describeGroup(
       (path) => path,
     ).slice(0, 20),
   };
+}
+
+const interpreters = /^(python[\d.]*|perl[\d.]*|ruby[\d.]*|node|php[\d.]*|bash|sh|dash|java)$/;
+
+/**
+ * Files whose package is the service's, the best first: the script that an interpreter runs; the name by which the
+ * program was called, which may be a link of another package (redis-server); the executable.
+ */
+function packagePaths({ cmdline, pid }: Process, facts: Map<number, ProcessFacts>): string[] {
+  const executable = facts.get(pid)?.executable;
+  if (!executable) return [];
+  const called = (cmdline[0] ?? '').split(' ')[0]!;
+  const script = interpreters.test(executable.slice(executable.lastIndexOf('/') + 1))
+    ? cmdline.slice(1).find((argument) => argument.startsWith('/'))
+    : undefined;
+  return [...(script ? [script] : []), ...(called.startsWith('/') ? [called] : []), executable];
 }
 
 /** Surveys are passed on: the values of '--password X', '--token=X' and 'API_KEY=X' are left out. */

@@ -51,6 +51,11 @@ function hostFacts(host: Survey['host']): [string, string][] {
     ['CPUs', `${host.cpus}, load ${host.loadAverage.join(' ')}`],
     ['Memory', `${size(host.memoryBytes)}, ${size(host.memoryAvailableBytes)} available`],
     ['Swap', `${size(host.swapBytes)}, ${size(host.swapFreeBytes)} free`],
+    ['Addresses', host.addresses.join(', ') || 'none'],
+    ...host.disks.map(({ mount, source, usedBytes, totalBytes }): [string, string] => [
+      `Disk ${mount}`,
+      `${size(usedBytes)} of ${size(totalBytes)} (${source})`,
+    ]),
     ['Processes', `${host.processes} with ${host.threads} threads of ${host.users} users`],
   ];
 }

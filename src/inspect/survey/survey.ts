@@ -1,5 +1,8 @@
 import {
+  type Disk,
   existing,
+  readAddresses,
+  readDisks,
   readFailedUnits,
   readFills,
   readHostDescription,
@@ -54,6 +57,9 @@ export interface SurveyHost {
   processes: number;
   threads: number;
   users: number;
+  /** 'eth0 10.0.0.5/24'. */
+  addresses: string[];
+  disks: Disk[];
 }
 
 export interface SurveyOptions {
@@ -122,6 +128,8 @@ function hostOf(
     processes: processes.length,
     threads: processes.reduce((sum, { threadCount }) => sum + threadCount, 0),
     users: new Set(processes.map(({ uid }) => uid)).size,
+    addresses: readAddresses(),
+    disks: readDisks(),
   };
 }
 
