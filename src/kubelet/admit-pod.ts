@@ -1,12 +1,13 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import { matchesNodeAffinity } from '../api/node-selector.ts';
+import { qosClassOf } from '../api/qos.ts';
 import { tolerates } from '../api/tolerations.ts';
 import { wantsAppArmor } from './app-armor.ts';
 import { evictedReason, systemCriticalPriority } from './eviction/messages.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import type { PodFailure } from './pod-record.ts';
 import { quantityValue } from './quantity.ts';
-import { podRequest, qosClass } from './resources.ts';
+import { podRequest } from './resources.ts';
 import { forbiddenSysctl } from './sysctls.ts';
 
 /** What a node has promised to its other Pods. */
@@ -37,16 +38,8 @@ export function admitPod(
       'OutOfpods',
       `Node didn't have enough resource: pods, requested: 1, used: ${pods.length}, capacity: ${room}`,
     );
-  for (const name of ['cpu', 'memory', 'ephemeral-storage']) {
-    const requested = podRequest(pod.spec, name);
-    const capacity = Math.floor(quantityValue(allocatable[name]) * (name === 'cpu' ? 1000 : 1));
-    if (requested === 0 || !allocatable[name]) continue;
-    const used = pods.reduce((sum, other) => sum + podRequest(other.spec, name), 0);
-    if (used + requested > capacity) {
-      const text = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
-      return rejected(`OutOf${name}`, text);
-    }
-  }
+  const lack = shortage(pod, { pods, node });
+  if (lack) return rejected(`OutOf${lack.name}`, lack.message);
   const forbidden = forbiddenSysctl(pod.spec, allowedUnsafeSysctls);
   if (forbidden) return rejected('SysctlForbidden', forbidden);
   if (withoutAppArmor && wantsAppArmor(pod)) return rejected('AppArmor', `Cannot enforce AppArmor: ${withoutAppArmor}`);
@@ -66,7 +59,22 @@ function bears({ spec }: Pod, pressures: readonly Pressure[]): boolean {
   if (pressures.length === 0 || (spec.priority ?? 0) >= systemCriticalPriority) return true;
   if (pressures.some((pressure) => pressure !== 'MemoryPressure')) return false;
   const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' } as const;
-  return qosClass(spec) !== 'BestEffort' || tolerates(spec.tolerations, taint);
+  return qosClassOf(spec) !== 'BestEffort' || tolerates(spec.tolerations, taint);
+}
+
+/** What the node has too little of beside what it has promised to others. */
+export function shortage(pod: Pod, { pods, node }: NodeUse): { name: string; message: string } | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  for (const name of ['cpu', 'memory', 'ephemeral-storage']) {
+    const requested = podRequest(pod.spec, name);
+    const capacity = Math.floor(quantityValue(allocatable[name]) * (name === 'cpu' ? 1000 : 1));
+    if (requested === 0 || !allocatable[name]) continue;
+    const used = pods.reduce((sum, other) => sum + podRequest(other.spec, name), 0);
+    if (used + requested <= capacity) continue;
+    const amounts = `requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+    return { name, message: `Node didn't have enough resource: ${name}, ${amounts}` };
+  }
+  return undefined;
 }
 
 const rejected = (reason: string, why: string): PodFailure => ({ reason, message: `Pod was rejected: ${why}` });

@@ -33,7 +33,7 @@ export async function containerSpec(
   record: PodRecord,
   start: ContainerStart,
 ): Promise<ContainerSpec> {
-  const { pod } = record;
+  const pod = record.allocatedPod;
   const { id, definition, image, restartCount } = start;
   verifyNonRoot(pod, definition, image);
   const dirs = podDirs(node.paths, pod);
@@ -53,7 +53,10 @@ export async function containerSpec(
     env: [...env].map(([name, value]) => ({ name, value })),
     ...(definition.workingDir && { workingDir: definition.workingDir }),
     mounts: await mounts(node.linux, definition, start.volumes, dirs, env),
-    resources: { ...containerResources(definition), oomGroup: !node.configuration.settings.singleProcessOOMKill },
+    resources: {
+      ...containerResources(definition, pod.spec),
+      oomGroup: !node.configuration.settings.singleProcessOOMKill,
+    },
     security: security(pod, definition, image, node),
     tty: definition.tty ?? false,
     stdin: definition.stdin ?? false,
@@ -89,7 +92,7 @@ async function environment(
   record: PodRecord,
   { definition: container, volumes }: ContainerStart,
 ): Promise<Map<string, string>> {
-  const { pod } = record;
+  const pod = record.allocatedPod;
   await node.services.whenSynced();
   return containerEnv({
     pod,

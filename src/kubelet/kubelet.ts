@@ -112,6 +112,7 @@ class NodeAgent implements Kubelet {
     const node = this.#build(machine, {
       wake: (uid) => workers?.wake(uid),
       changed: (uids) => events?.refreshVolumes(uids),
+      use: (record) => events?.use(record) ?? { pods: [], node: { metadata: emptyMetadata } },
     });
     workers = new PodWorkers(node);
     const server = await this.#serve(node, workers);
@@ -145,7 +146,10 @@ class NodeAgent implements Kubelet {
     this.#stops.length = 0;
   }
 
-  #build(machine: Machine, on: { wake(uid: string): void; changed(uids: string[]): void }): NodeContext {
+  #build(
+    machine: Machine,
+    on: { wake(uid: string): void; changed(uids: string[]): void; use: NodeContext['use'] },
+  ): NodeContext {
     const {
       client,
       clock,
@@ -177,6 +181,7 @@ class NodeAgent implements Kubelet {
       startedAtMs: clock.now(),
       ...(isolation && { isolation }),
       configuration: this.#configuration,
+      use: on.use,
       services: informers.informer(services),
       dnsServiceIp: plan.dnsServiceIp,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',

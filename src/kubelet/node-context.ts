@@ -8,6 +8,7 @@ import type { Linux } from '../linux/linux.ts';
 import type { PodIsolation, PodNetwork } from '../network/network.ts';
 import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { NodeUse } from './admit-pod.ts';
 import type { KubeletConfiguration } from './configuration.ts';
 import type { CrashLoop } from './crash-loop.ts';
 import type { PodFacts } from './env/field-ref.ts';
@@ -33,6 +34,8 @@ export interface NodeContext {
   log: Logger;
   paths: ClusterPaths;
   configuration: KubeletConfiguration;
+  /** What the node has promised to all Pods but this one. */
+  use(record: PodRecord): NodeUse;
   services: Lister<Service> & { whenSynced(): Promise<void> };
   nodeName: string;
   nodeAddress: string;

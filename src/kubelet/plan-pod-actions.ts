@@ -13,6 +13,8 @@ export interface ContainerView {
   started: boolean;
   liveness?: 'success' | 'failure';
   startup?: 'success' | 'failure';
+  /** Only a restart gives it what the node has promised. */
+  resize?: boolean;
 }
 
 export interface PodView {
@@ -29,7 +31,7 @@ export interface KillAction {
   id: string;
   name: string;
   message: string;
-  reason: 'definition changed' | 'liveness' | 'startup' | 'done';
+  reason: 'definition changed' | 'liveness' | 'startup' | 'resize';
 }
 
 export interface PodActions {
@@ -129,7 +131,7 @@ function planContainers(view: PodView, actions: PodActions): void {
     } else if (!seen.running) {
       if (shouldRestart(spec, container, seen.exitCode ?? -1)) actions.start.push(container.name);
     } else if (planKills(spec, container, seen, actions)) {
-      if (seen.hash !== containerHash(container) || shouldRestart(spec, container, 137))
+      if (seen.hash !== containerHash(container) || seen.resize || shouldRestart(spec, container, 137))
         actions.start.push(container.name);
     } else {
       kept++;
@@ -152,6 +154,7 @@ function planKills(spec: PodSpec, container: ContainerDef, seen: ContainerView, 
   };
   if (seen.hash !== containerHash(container))
     return kill('definition changed', 'definition changed', ', will be restarted');
+  if (seen.resize) return kill('resize', 'resize requires restart', '');
   if (seen.liveness === 'failure') return kill('liveness', 'failed liveness probe', restart);
   if (seen.startup === 'failure') return kill('startup', 'failed startup probe', restart);
   return false;

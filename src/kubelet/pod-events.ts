@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import { withoutAppArmor } from '../linux/apparmor.ts';
 import type { Container, Sandbox } from '../runtime/runtime.ts';
-import { admitPod } from './admit-pod.ts';
+import { admitPod, type NodeUse } from './admit-pod.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import { podUidOf } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
@@ -142,16 +142,18 @@ export class PodEvents {
   #check(record: PodRecord): PodFailure | undefined {
     const { phase } = record.pod.status ?? {};
     if (phase === 'Failed' || phase === 'Succeeded') return undefined;
+    return admitPod(record.pod, this.use(record));
+  }
+
+  /** What the node has promised to its other Pods, and what it allows. */
+  use(record: PodRecord): NodeUse {
     const counts = (one: PodRecord) => one !== record && !one.failure && !one.finished && one.admitted;
-    const pods = this.#workers
-      .records()
-      .filter(counts)
-      .map(({ pod }) => pod);
+    const others = this.#workers.records().filter(counts);
     const { allowedUnsafeSysctls } = this.#node.configuration.settings;
-    return admitPod(record.pod, {
-      ...{ pods, node: this.#self(), pressures: this.#pressures() },
+    return {
+      ...{ pods: others.map(({ allocatedPod }) => allocatedPod), node: this.#self(), pressures: this.#pressures() },
       ...{ allowedUnsafeSysctls, withoutAppArmor: withoutAppArmor() },
-    });
+    };
   }
 
   #reject(record: PodRecord, failure: PodFailure | undefined): void {

@@ -1,6 +1,14 @@
-import type { Container as ContainerDef, Pod } from '../api/generated/core-v1.ts';
+import type { Container as ContainerDef, Pod, ResourceRequirements } from '../api/generated/core-v1.ts';
 import type { Container, Runtime, Sandbox } from '../runtime/runtime.ts';
 import { type ContainerRole, containerNameOf, restartCountOf } from './labels.ts';
+import {
+  type Allocation,
+  allocatedSpec,
+  allocationFromStatus,
+  allocationOf,
+  isAllocated,
+} from './resize/allocation.ts';
+import type { PendingResize } from './resize/plan-resize.ts';
 
 /** Why a container does not run yet. */
 export interface WaitingReason {
@@ -37,8 +45,12 @@ export class PodRecord {
   readonly messages = new Map<string, string>();
   /** Ids of containers whose postStart hook is done. */
   readonly hooked = new Set<string>();
-  /** Limits in force, as JSON, by container id; unknown for containers found running. */
-  readonly limits = new Map<string, string>();
+  /** What the node has promised; undefined as long as that is what the spec asks for. */
+  allocation: Allocation | undefined;
+  /** Requests and limits in force, by container id; unknown for containers found running. */
+  readonly actual = new Map<string, ResourceRequirements | undefined>();
+  /** A resize that waits to be promised, and one that is being put into force. */
+  resize: { pending?: PendingResize | undefined; inProgress?: { reason?: string; message?: string } | undefined } = {};
   /** Ids of containers that ran before this process did. */
   readonly adopted = new Set<string>();
   /** Passed the node's admission. Containers that were found running count as admitted. */
@@ -60,6 +72,17 @@ export class PodRecord {
     this.firstSeenMs = now;
   }
 
+  /** Takes a newer object. What the node has promised stays as it was. */
+  update(pod: Pod): void {
+    this.allocation ??= isAllocated(pod.spec, allocationOf(this.pod.spec)) ? undefined : allocationOf(this.pod.spec);
+    this.pod = pod;
+  }
+
+  /** The Pod with what the node has promised it. */
+  get allocatedPod(): Pod {
+    return this.allocation ? { ...this.pod, spec: allocatedSpec(this.pod.spec, this.allocation) } : this.pod;
+  }
+
   get terminating(): boolean {
     return this.gone || this.pod.metadata.deletionTimestamp !== undefined;
   }
@@ -76,8 +99,20 @@ export class PodRecord {
       this.addContainer(containerNameOf(container), container.id);
       this.hooked.add(container.id);
       this.adopted.add(container.id);
+      const known = this.#toldResources(container);
+      if (known) this.actual.set(container.id, known);
     }
-    if (containers.length > 0) this.admitted = true;
+    if (containers.length === 0) return;
+    this.admitted = true;
+    const told = allocationFromStatus(this.pod);
+    if (!isAllocated(this.pod.spec, told)) this.allocation = told;
+  }
+
+  /** What the API was told to be in force in a container. */
+  #toldResources(container: Container): ResourceRequirements | undefined {
+    const { containerStatuses = [], initContainerStatuses = [] } = this.pod.status ?? {};
+    const statuses = [...containerStatuses, ...initContainerStatuses];
+    return statuses.find(({ containerID }) => containerID?.endsWith(container.id))?.resources;
   }
 
   /** All containers of one name, newest first. */
@@ -106,7 +141,7 @@ export class PodRecord {
       (this.#ids.get(name) ?? []).filter((other) => other !== id),
     );
     this.messages.delete(id);
-    this.limits.delete(id);
+    this.actual.delete(id);
     this.hooked.delete(id);
   }
 }

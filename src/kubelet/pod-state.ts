@@ -3,12 +3,13 @@ import { containerNameOf, hashOf } from './labels.ts';
 import type { NodeContext } from './node-context.ts';
 import type { ContainerView, PodView } from './plan-pod-actions.ts';
 import { type PodRecord, specContainer } from './pod-record.ts';
+import { needsRestart } from './resize/resize-pod.ts';
 import { podStatus } from './status/pod-status.ts';
 import { terminationMessage } from './status/termination-message.ts';
 
 /** What the planner is to see of a Pod. */
 export function podView(node: NodeContext, record: PodRecord): PodView {
-  const { spec } = record.pod;
+  const { spec } = record.allocatedPod;
   const containers = new Map<string, ContainerView>();
   for (const definition of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
     const container = record.current(node.runtime, definition.name);
@@ -23,6 +24,7 @@ export function podView(node: NodeContext, record: PodRecord): PodView {
       started: isStarted(node, record, definition, container.id),
       ...(liveness && { liveness }),
       ...(startup && { startup }),
+      ...(needsRestart(record, definition, container) && { resize: true }),
     });
   }
   return { spec, sandbox: record.sandbox !== undefined, ranBefore: hasRunBefore(node, record), containers };
@@ -69,6 +71,9 @@ export function currentStatus(node: NodeContext, record: PodRecord, { terminal =
     firstSeenMs: record.firstSeenMs,
     now: node.clock.now(),
     failure: record.failure,
+    allocated: record.allocatedPod.spec,
+    resize: record.resize,
+    actual: (id) => (record.actual.has(id) ? { resources: record.actual.get(id) } : undefined),
     terminal: terminal || record.finished,
     attempts: (name) => record.attempts(node.runtime, name),
     waiting: (name) => record.waiting.get(name),

@@ -57,7 +57,7 @@ export class PodWorkers {
   update(uid: string, pod: Pod): void {
     const worker = this.#workers.get(uid);
     if (!worker) return;
-    worker.record.pod = pod;
+    worker.record.update(pod);
     if (worker.record.terminating) worker.record.ending.abort();
     this.#shorten(worker);
     this.wake(uid);
@@ -104,6 +104,7 @@ export class PodWorkers {
         this.#workers.delete(record.uid);
         this.#failures.delete(record.uid);
         if (!record.gone) this.#ended.add(record.uid);
+        this.#retryResizes();
         return;
       }
       afterMs = await syncPod(this.#node, record);
@@ -125,6 +126,11 @@ export class PodWorkers {
     if (!failed && (worker.again || record.terminating)) return this.wake(record.uid);
     if (afterMs !== undefined && !this.#closed)
       worker.cancel = this.#node.clock.after(afterMs, () => this.wake(record.uid));
+  }
+
+  /** What a Pod has given back may be enough for one that waits to grow. */
+  #retryResizes(): void {
+    for (const { record } of this.#workers.values()) if (record.resize.pending) this.wake(record.uid);
   }
 
   /** A second deletion with a shorter grace reaches containers that are being stopped. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Container, ContainerStatus, Pod, PodSpec, Service } from '../api/generated/core-v1.ts';
+import { qosClassOf } from '../api/qos.ts';
 import { CrashLoop, goDuration } from './crash-loop.ts';
 import { containerEnv } from './env/container-env.ts';
 import { expand } from './env/expand.ts';
@@ -8,7 +9,7 @@ import { serviceEnv } from './env/service-env.ts';
 import { credentialsOf } from './images/pull-secrets.ts';
 import { hostsFile, parseResolvConf, resolvConf } from './pod-files.ts';
 import { milliValue, wholeValue } from './quantity.ts';
-import { containerResources, oomScoreAdj, podLimits, qosClass } from './resources.ts';
+import { containerResources, oomScoreAdj, podLimits } from './resources.ts';
 import { podPhase } from './status/pod-phase.ts';
 import { statusPatch } from './status/status-patch.ts';
 
@@ -216,10 +217,10 @@ describe('resources', () => {
   ];
   for (const [what, spec, qos, score, limits] of rows)
     it(`${what}: ${qos}`, () => {
-      assert.equal(qosClass(spec), qos);
+      assert.equal(qosClassOf(spec), qos);
       assert.equal(oomScoreAdj(spec, spec.containers[0]!, 1000 * 2 ** 20), score);
       assert.deepEqual(podLimits(spec), limits);
-      assert.deepEqual(containerResources(spec.containers[0]!), limits);
+      assert.deepEqual(containerResources(spec.containers[0]!, spec), limits);
     });
 });
 

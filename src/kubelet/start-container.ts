@@ -27,7 +27,7 @@ export async function startContainer(
   volumes: ReadonlyMap<string, ReadyVolume>,
 ): Promise<number | undefined> {
   const { pod } = record;
-  const spec = specContainer(pod, name);
+  const spec = specContainer(record.allocatedPod, name);
   if (!spec) return undefined;
   const last = record.attempts(node.runtime, name)[0];
   const waitMs = backOff(node, record, spec, last);
@@ -81,7 +81,7 @@ async function createAndStart(
   record.addContainer(definition.name, id);
   try {
     await node.runtime.startContainer(spec);
-    record.limits.set(id, JSON.stringify(spec.resources));
+    record.actual.set(id, definition.resources);
   } catch (error) {
     // What never ran is no attempt: the next one has the same restart count.
     record.dropContainer(definition.name, id);

@@ -13,7 +13,7 @@ import { type PodActions, planPodActions } from './plan-pod-actions.ts';
 import { hostNetworkHostsFile, hostsFile, podDirs, podHostname, resolvConf } from './pod-files.ts';
 import { type PodRecord, specContainer } from './pod-record.ts';
 import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
-import { resizeContainers } from './resize-containers.ts';
+import { actuateResize, allocateResize } from './resize/resize-pod.ts';
 import { podCgroup, podLimits } from './resources.ts';
 import { isSidecar } from './restart-policy.ts';
 import { checkRuntimeHandler } from './runtime-handler.ts';
@@ -22,6 +22,8 @@ import { podSysctls } from './sysctls.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
 const retryMs = 2000;
+/** A resize that found no room is tried again after this long, if no Pod ends before. */
+const pendingResizeMs = 10_000;
 
 /**
  * Brings one Pod to what its spec wants (kubelet SyncPod and kuberuntime SyncPod):
@@ -38,6 +40,7 @@ export async function syncPod(node: NodeContext, record: PodRecord): Promise<num
   await readMessages(node, record);
   // Containers of before a restart of the kubelet: their probes are there from the first look, with what they last said.
   if (record.adopted.size > 0) watchProbes(node, record);
+  allocateResize(node, record);
   const plan = planPodActions(podView(node, record));
   if (plan.killPod) return finish(node, record);
   const idle = !plan.createSandbox && !startsOf(plan).length && !plan.kill.length;
@@ -48,10 +51,12 @@ export async function syncPod(node: NodeContext, record: PodRecord): Promise<num
   const volumes = await prepare(node, record);
   if (!volumes) again = retryMs;
   else if (!idle) again = await startAll(node, record, plan, volumes);
-  await resizeContainers(node, record);
+  await actuateResize(node, record);
 
   watchProbes(node, record);
   report(node, record, true);
+  if (record.resize.inProgress) again = soonest(again, retryMs);
+  if (record.resize.pending) again = soonest(again, pendingResizeMs);
   return soonest(again, untilDeadline);
 }
 
@@ -157,7 +162,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
   const id = randomBytes(32).toString('hex');
   const [, sandbox] = await Promise.all([
     mkdir(podDirs(node.paths, pod).logs, { recursive: true }),
-    node.linux.cgroups.create(cgroup, podLimits(spec, node.configuration.podPidsLimit)).then(() =>
+    node.linux.cgroups.create(cgroup, podLimits(record.allocatedPod.spec, node.configuration.podPidsLimit)).then(() =>
       node.runtime.createSandbox({
         id,
         labels: podLabels(pod),

@@ -56,6 +56,7 @@ export const resize = partOf(({ resource }) => ({
       });
     (object as Pod).spec = {
       ...before,
+      ...(asked?.resources ? { resources: asked.resources } : {}),
       containers: sized(before.containers, asked?.containers),
       ...(before.initContainers ? { initContainers: sized(before.initContainers, asked?.initContainers) } : {}),
     };

@@ -1,5 +1,5 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
-import type { PodFailure } from '../pod-record.ts';
+import type { PodFailure, PodRecord } from '../pod-record.ts';
 import { isSidecar } from '../restart-policy.ts';
 
 type Draft = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
@@ -13,6 +13,7 @@ export interface ConditionInput {
   /** There is a sandbox with a network. */
   sandboxReady: boolean;
   failure: PodFailure | undefined;
+  resize: PodRecord['resize'];
   now: string;
 }
 
@@ -26,8 +27,9 @@ export function podConditions(input: ConditionInput): PodCondition[] {
     ready,
     { type: 'PodScheduled', status: 'True' },
     ...disruption(input),
+    ...resizeConditions(input.resize),
   ];
-  const own = new Set(drafts.map(({ type }) => type));
+  const own = new Set<string>([...drafts.map(({ type }) => type), ...resizeTypes]);
   const others = input.previous.filter(({ type }) => !own.has(type));
   return [...others, ...drafts.map((draft) => withHistory(draft, input))];
 }
@@ -49,6 +51,16 @@ function withHistory(draft: Draft, { pod, previous, now }: ConditionInput): PodC
     ...(draft.reason && { reason: draft.reason }),
     ...(draft.message && { message: draft.message }),
   };
+}
+
+/** There only while a resize is under way. */
+export const resizeTypes = ['PodResizePending', 'PodResizeInProgress'] as const;
+
+function resizeConditions({ pending, inProgress }: PodRecord['resize']): Draft[] {
+  return [
+    ...(pending ? [{ type: 'PodResizePending', status: 'True', ...pending } as const] : []),
+    ...(inProgress ? [{ type: 'PodResizeInProgress', status: 'True', ...inProgress } as const] : []),
+  ];
 }
 
 function initialized({ pod, phase, statuses }: ConditionInput): Draft {

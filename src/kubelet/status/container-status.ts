@@ -3,6 +3,7 @@ import type {
   ContainerState,
   ContainerStateTerminated,
   ContainerStatus,
+  ResourceRequirements,
 } from '../../api/generated/core-v1.ts';
 import type { Container } from '../../runtime/runtime.ts';
 import { restartCountOf } from '../labels.ts';
@@ -12,6 +13,10 @@ import { isSidecar } from '../restart-policy.ts';
 /** What is known of one container of the spec. */
 export interface ContainerFacts {
   definition: ContainerDef;
+  /** What the node has promised it. */
+  allocated: ResourceRequirements | undefined;
+  /** What is in force; undefined where that is not known. */
+  actual(id: string): { resources: ResourceRequirements | undefined } | undefined;
   init: boolean;
   /** Newest first. */
   attempts: Container[];
@@ -56,7 +61,8 @@ export function containerStatus(facts: ContainerFacts): ContainerStatus {
   status.started = facts.init && !isSidecar(definition) ? running : started;
   if (facts.init && !isSidecar(definition)) status.ready = status.state.terminated?.exitCode === 0;
   else status.ready = started && facts.ready(newest!.id);
-  addConfiguration(status, definition, running);
+  if (running && newest) addResources(status, facts, newest.id);
+  addMounts(status, definition);
   if (running && newest?.user) status.user = { linux: linuxUser(newest.user) };
   if (newest?.stopSignal.startsWith('SIG')) status.stopSignal = newest.stopSignal as ContainerStatus['stopSignal'];
   return status;
@@ -119,14 +125,14 @@ function lostTermination({ previous }: ContainerFacts): ContainerStateTerminated
   };
 }
 
-function addConfiguration(status: ContainerStatus, definition: ContainerDef, running: boolean): void {
-  const { resources, volumeMounts } = definition;
-  if (running && resources && Object.keys(resources).length > 0) {
-    if (resources.requests) status.allocatedResources = resources.requests;
-    status.resources = resources;
-  } else if (running) {
-    status.resources = {};
-  }
+/** Promised and in force; of a container that was found running the status tells what is in force. */
+function addResources(status: ContainerStatus, { allocated, actual, previous }: ContainerFacts, id: string): void {
+  if (allocated?.requests) status.allocatedResources = allocated.requests;
+  const known = actual(id);
+  status.resources = (known ? known.resources : (previous?.resources ?? allocated)) ?? {};
+}
+
+function addMounts(status: ContainerStatus, { volumeMounts }: ContainerDef): void {
   if (volumeMounts?.length) {
     status.volumeMounts = volumeMounts.map(({ name, mountPath, readOnly }) => ({
       name,

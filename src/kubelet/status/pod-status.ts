@@ -1,7 +1,15 @@
-import type { Container as ContainerDef, ContainerStatus, Pod, PodStatus } from '../../api/generated/core-v1.ts';
+import type {
+  Container as ContainerDef,
+  ContainerStatus,
+  Pod,
+  PodSpec,
+  PodStatus,
+  ResourceRequirements,
+} from '../../api/generated/core-v1.ts';
+import { podResources } from '../../api/pod-resources.ts';
+import { qosClassOf } from '../../api/qos.ts';
 import type { Container } from '../../runtime/runtime.ts';
-import type { PodFailure, WaitingReason } from '../pod-record.ts';
-import { qosClass } from '../resources.ts';
+import type { PodFailure, PodRecord, WaitingReason } from '../pod-record.ts';
 import { isSidecar } from '../restart-policy.ts';
 import { hasStarted, podConditions } from './conditions.ts';
 import { containerStatus, seconds } from './container-status.ts';
@@ -17,6 +25,11 @@ export interface StatusInput {
   firstSeenMs: number;
   now: number;
   failure: PodFailure | undefined;
+  /** The spec with what the node has promised. */
+  allocated: PodSpec;
+  resize: PodRecord['resize'];
+  /** Requests and limits in force in a container; undefined where they are not known. */
+  actual(id: string): { resources: ResourceRequirements | undefined } | undefined;
   /** All containers are stopped for good: the phase is final. */
   terminal: boolean;
   attempts(name: string): Container[];
@@ -34,7 +47,7 @@ export function podStatus(input: StatusInput): PodStatus {
   const inits = spec.initContainers ?? [];
   // Of a Pod that is over, what comes after the last init container that ran never had its turn.
   const lastInit = inits.findLastIndex(({ name }) => input.attempts(name).length > 0);
-  const initStatuses = statusesOf(input, spec.initContainers, true, {
+  const initStatuses = statusesOf(input, 'initContainers', true, {
     waiting: 'PodInitializing',
     over: (index) => input.terminal && index <= lastInit,
   });
@@ -43,11 +56,11 @@ export function podStatus(input: StatusInput): PodStatus {
   );
   const anyRan = spec.containers.some(({ name }) => input.attempts(name).length > 0);
   const over = input.terminal && (initDone || anyRan);
-  const statuses = statusesOf(input, spec.containers, false, {
+  const statuses = statusesOf(input, 'containers', false, {
     waiting: inits.length > 0 && !initDone ? 'PodInitializing' : 'ContainerCreating',
     over: () => over,
   });
-  const ephemeral = statusesOf(input, spec.ephemeralContainers, false, {
+  const ephemeral = statusesOf(input, 'ephemeralContainers', false, {
     waiting: 'ContainerCreating',
     over: () => input.terminal,
   });
@@ -69,15 +82,17 @@ export function podStatus(input: StatusInput): PodStatus {
       previous: previous.conditions ?? [],
       sandboxReady: input.sandboxReady,
       failure: input.failure,
+      resize: input.resize,
       now: seconds(input.now),
     }),
     ...(failure ? { reason: failure.reason, message: failure.message } : pick(previous)),
     hostIP: input.hostIP,
     hostIPs: [{ ip: input.hostIP }],
     startTime: previous.startTime ?? seconds(input.firstSeenMs),
-    qosClass: previous.qosClass ?? qosClass(spec),
+    qosClass: previous.qosClass ?? qosClassOf(spec),
   };
   const ips = input.podIPs.length ? input.podIPs : (previous.podIPs ?? []).map(({ ip }) => ip);
+  if (spec.resources) Object.assign(status, podResourcesStatus(input));
   if (ips[0]) Object.assign(status, { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) });
   if (!failure || input.sandboxReady || previous.containerStatuses) {
     if (initStatuses.length) status.initContainerStatuses = initStatuses;
@@ -87,6 +102,12 @@ export function podStatus(input: StatusInput): PodStatus {
   return status;
 }
 
+/** Only of Pods that have requests or limits as a whole (KEP-2837). */
+function podResourcesStatus({ allocated, resize, previous }: StatusInput): Partial<PodStatus> {
+  const inForce = resize.inProgress ? previous.resources : allocated.resources;
+  return { allocatedResources: podResources(allocated, 'requests'), ...(inForce && { resources: inForce }) };
+}
+
 function pick({ reason, message, phase }: PodStatus): Partial<PodStatus> {
   const final = phase === 'Failed' || phase === 'Succeeded';
   return final ? { ...(reason && { reason }), ...(message && { message }) } : {};
@@ -94,10 +115,11 @@ function pick({ reason, message, phase }: PodStatus): Partial<PodStatus> {
 
 function statusesOf(
   input: StatusInput,
-  definitions: ContainerDef[] | undefined,
+  list: 'initContainers' | 'containers' | 'ephemeralContainers',
   init: boolean,
   idle: { waiting: string; over: (index: number) => boolean },
 ): ContainerStatus[] {
+  const definitions: ContainerDef[] | undefined = input.pod.spec[list];
   if (!definitions) return [];
   const { previous } = input;
   const reported = [
@@ -108,6 +130,8 @@ function statusesOf(
   return definitions.map((definition, index) =>
     containerStatus({
       definition,
+      allocated: (input.allocated[list] as ContainerDef[] | undefined)?.[index]?.resources,
+      actual: input.actual,
       init,
       attempts: input.attempts(definition.name),
       waiting: input.terminal ? undefined : input.waiting(definition.name),

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Client } from '../../client/client.ts';
 import { Limiter } from '../limiter.ts';
+import { resizeTypes } from './conditions.ts';
 import { statusPatch } from './status-patch.ts';
 
 interface Entry {
@@ -24,7 +25,10 @@ interface Entry {
 }
 
 /** The conditions that the kubelet alone decides. */
-const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady']);
+const ownConditions = new Set<string>([
+  ...['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'],
+  ...resizeTypes,
+]);
 
 /** How long news that nobody waits for (a container is being created) may wait to be overtaken. */
 const lazyMs = 3000;

@@ -1,4 +1,5 @@
 import type { PodStatus } from '../../api/generated/core-v1.ts';
+import { resizeTypes } from './conditions.ts';
 
 /** What the kubelet reports; other fields of the status belong to others. */
 const fields = [
@@ -16,6 +17,8 @@ const fields = [
   'containerStatuses',
   'ephemeralContainerStatuses',
   'qosClass',
+  'allocatedResources',
+  'resources',
 ] as const satisfies (keyof PodStatus)[];
 
 /** A strategic merge patch from one status to another, undefined if they say the same (pkg/util/pod PatchPodStatus). Pure. */
@@ -30,7 +33,10 @@ export function statusPatch(from: PodStatus, to: PodStatus): Record<string, unkn
       const changed = (to.conditions ?? []).filter(
         (condition) => old.get(condition.type) !== JSON.stringify(condition),
       );
-      if (changed.length) patch.conditions = changed;
+      const now = new Set((to.conditions ?? []).map(({ type }) => type));
+      const over = resizeTypes.filter((type) => old.has(type) && !now.has(type));
+      const all = [...changed, ...over.map((type) => ({ type, $patch: 'delete' }))];
+      if (all.length) patch.conditions = all;
     } else if (field === 'podIPs' || field === 'hostIPs') {
       // Merged by their address: an address that is no longer ours would stay.
       patch[field] = [...((after as { ip: string }[] | undefined) ?? []), { $patch: 'replace' }];
