@@ -12,6 +12,11 @@ export const commands: Record<string, CommandEntry> = {
   down: { usage: 'down', summary: 'stop it, Pods included; its data stays', load: () => import('./down.ts') },
   delete: { usage: 'delete [--images]', summary: 'stop it and remove its data', load: () => import('./delete.ts') },
   status: { usage: 'status', summary: 'components, addresses, resource use', load: () => import('./status.ts') },
+  check: {
+    usage: 'check [--repair]',
+    summary: 'whether disk, kernel, store and API agree',
+    load: () => import('./check.ts'),
+  },
   kubeconfig: { usage: 'kubeconfig', summary: 'print the kubeconfig', load: () => import('./kubeconfig.ts') },
   demo: { usage: 'demo', summary: '100 httpd Pods behind a LoadBalancer', load: () => import('./demo.ts') },
   apply: { usage: 'apply -f FILE', summary: 'server-side apply of manifests', load: () => import('./apply.ts') },

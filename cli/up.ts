@@ -24,6 +24,8 @@ The context "vitrine" ("vitrine-NAME" for --name NAME) is merged into the kubeco
   --no-kubeconfig    leave the kubeconfig alone
 ${datastoreHelp}
 
+A cluster that another version of Vitrine has started is upgraded: its two processes are replaced, its containers go on.
+
 The kubelet's flags are kept for later starts, in kubelet.yaml (a KubeletConfiguration) beside the cluster's data; a
 node that runs already starts anew with them, its containers go on:
 ${kubeletHelp}
@@ -50,7 +52,7 @@ export async function up(invocation: Invocation): Promise<void> {
   if (result.alreadyRunning) out.line(`cluster "${name}" is running: ${server}`);
   else
     out.line(
-      `cluster "${name}" is ready: API in ${formatDuration(result.apiMs)}, node in ${formatDuration(result.nodeMs)}: ${server}`,
+      `cluster "${name}" is ${result.upgraded ? 'upgraded, its containers went on' : 'ready'}: API in ${formatDuration(result.apiMs)}, node in ${formatDuration(result.nodeMs)}: ${server}`,
     );
   if (invocation.values['no-kubeconfig']) return;
   const file = await mergeKubeconfig(undefined, adminKubeconfig(clusterPaths(name), result.config), true);

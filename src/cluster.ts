@@ -2,12 +2,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { systemClock } from './base/clock.ts';
 import { silentLogger } from './base/log.ts';
+import type { ClusterConfig } from './cluster-config.ts';
 import { clusterState, stopProcesses } from './launch.ts';
 import type { Linux } from './linux/linux.ts';
 import { openLinux } from './linux/open.ts';
 import { checkLinux } from './linux/preflight.ts';
 import { createPodNetwork } from './network/pod-network.ts';
-import { clusterPaths } from './paths.ts';
+import { type ClusterPaths, clusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
 import type { Images } from './runtime/runtime.ts';
@@ -64,6 +65,19 @@ export async function stopCluster(
 async function unmountBelow(linux: Linux, folders: string[]): Promise<void> {
   for (const folder of folders)
     for (const mount of await linux.mounts.list(folder)) await linux.mounts.unmount(mount.target);
+}
+
+/** Gives `use` the kernel, the images, and what is known of a cluster that exists. */
+export async function withNode<T>(
+  name: string,
+  use: (node: { linux: Linux; images: Images; paths: ClusterPaths; config: ClusterConfig }) => Promise<T>,
+): Promise<T> {
+  const { paths, config } = clusterState(name);
+  if (!config) throw new Error(`there is no cluster "${name}"`);
+  return withLinux(async (linux) => {
+    const images = await openImages({ dir: paths.images, linux, log: silentLogger });
+    return use({ linux, images, paths, config });
+  });
 }
 
 /** Gives `use` the image store of this machine. */

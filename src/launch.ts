@@ -4,7 +4,15 @@ import { UserError } from './base/errors.ts';
 import { type ClusterConfig, readClusterConfig, type ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { keepFlags } from './kubelet-config.ts';
-import { type Daemon, type DaemonReport, readPidFile, startDaemon, startTimeOf, stopDaemon } from './linux/daemon.ts';
+import {
+  type Daemon,
+  type DaemonReport,
+  ownProgram,
+  readPidFile,
+  startDaemon,
+  startTimeOf,
+  stopDaemon,
+} from './linux/daemon.ts';
 import { checkLinux } from './linux/preflight.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
@@ -22,6 +30,8 @@ export interface ClusterState {
 export interface StartResult {
   config: ClusterConfig;
   alreadyRunning: boolean;
+  /** It ran, and its processes were replaced by those of this program; the containers went on. */
+  upgraded: boolean;
   /** Milliseconds from the call until the API answered. */
   apiMs: number;
   /** Milliseconds from the call until the node was Ready. */
@@ -39,20 +49,26 @@ export function clusterState(name: string): ClusterState {
   };
 }
 
-/** Starts whichever of the two processes is not running, and waits until the API answers and the node is Ready. */
+/**
+ * Starts whichever of the two processes is not running, or runs another build than ours, and waits until the API answers
+ * and the node is Ready. Containers go on meanwhile.
+ */
 export async function startCluster(
   name: string,
   options: ServerOptions & { kubelet?: KubeletConfigurationFile } = {},
 ): Promise<StartResult> {
   const began = performance.now();
-  const { paths, server, agent: found } = clusterState(name);
+  const { paths, ...found } = clusterState(name);
   const elapsed = () => performance.now() - began;
   const { kubelet = {} } = options;
   keepFlags(paths, kubelet);
+  const upgraded = isOutdated(found.server) || isOutdated(found.agent);
   // A node that runs takes a new configuration only when it starts.
-  const restart = found && Object.keys(kubelet).length > 0;
-  if (restart) await stopDaemon(found, 5000);
-  const agent = restart ? undefined : found;
+  const configured = Object.keys(kubelet).length > 0;
+  const [server, agent] = await Promise.all([
+    keepUnless(isOutdated(found.server), found.server),
+    keepUnless(isOutdated(found.agent) || configured, found.agent),
+  ]);
   // The node process looks, too; a host that cannot run it should not get a cluster's files first.
   if (!agent) await checkLinux();
   const starting = {
@@ -68,7 +84,8 @@ export async function startCluster(
     const nodeResult = await node;
     requireReady('agent', nodeResult.report, paths);
     const config = readClusterConfig(paths) as ClusterConfig;
-    return { config, alreadyRunning: !starting.server && !starting.agent, apiMs: apiResult.ms, nodeMs: nodeResult.ms };
+    const alreadyRunning = !starting.server && !starting.agent;
+    return { config, alreadyRunning, upgraded, apiMs: apiResult.ms, nodeMs: nodeResult.ms };
   } catch (error) {
     // What we started does not stay behind half-way.
     for (const component of ['agent', 'server'] as const) {
@@ -80,6 +97,23 @@ export async function startCluster(
     }
     throw error;
   }
+}
+
+/** Whether a process runs another build than this one. */
+function isOutdated(daemon: Daemon | undefined): boolean {
+  return daemon?.program !== undefined && daemon.program !== ownProgram();
+}
+
+async function keepUnless(condition: boolean, daemon: Daemon | undefined): Promise<Daemon | undefined> {
+  if (!daemon || !condition) return daemon;
+  await stopDaemon(daemon, 5000);
+  return undefined;
+}
+
+/** Starts the node process anew; containers go on, and what belongs to nobody is removed. */
+export async function restartNode(name: string): Promise<void> {
+  await keepUnless(true, clusterState(name).agent);
+  await startCluster(name);
 }
 
 /** Ends both processes; containers are not touched. */

@@ -5,6 +5,7 @@ import {
   type ContainerSpec,
   type ContainerStats,
   type ExecResult,
+  type ImageCheck,
   ImageError,
   type ImageInfo,
   type Images,
@@ -197,6 +198,9 @@ export class FakeImages implements Images {
     return [];
   }
   async save(): Promise<void> {}
+  async check(): Promise<ImageCheck> {
+    return { problems: [], images: 0, blobs: 0 };
+  }
   async prune(): Promise<{ removed: string[]; freedBytes: number }> {
     return { removed: [], freedBytes: 0 };
   }

@@ -9,7 +9,7 @@ import { type NodeContext, podFacts } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
 import { type PodFailure, PodRecord } from './pod-record.ts';
 import type { PodWorkers } from './pod-workers.ts';
-import { removePodDirs } from './remove-pod-dirs.ts';
+import { removeRemains } from './remove-pod-dirs.ts';
 
 /** What the kubelet knows of the node that it runs on. */
 interface OwnNode {
@@ -105,8 +105,8 @@ export class PodEvents {
       this.#workers.add(record);
     }
     const isKnown = (uid: string) => this.#workers.get(uid) !== undefined;
-    removePodDirs(this.#node.linux, this.#node.paths, isKnown).catch((error: unknown) => {
-      this.#node.log.warn('cannot remove directories of pods that are gone', { error });
+    removeRemains(this.#node.linux, this.#node.paths, isKnown).catch((error: unknown) => {
+      this.#node.log.warn('cannot remove what pods that are gone have left', { error });
     });
   }
 

@@ -172,6 +172,13 @@ function childrenOf(directory: string): string[] {
   }
 }
 
+export function childCgroups(tree: CgroupTree, cgroup: string): string[] {
+  const names = tree.roots
+    .flatMap((root) => childrenOf(path.join(root, checked(cgroup))))
+    .map((one) => path.basename(one));
+  return [...new Set(names)];
+}
+
 /** Pids in the cgroup itself (not below), from the hierarchy that says who belongs where: v2 if there is one. */
 export function cgroupProcesses(tree: CgroupTree, cgroup: string): number[] {
   const pids = tree.roots.flatMap((root) => readOr(path.join(root, checked(cgroup), 'cgroup.procs')).split('\n'));

@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** A long-lived process of ours that goes on after we end: its pid file holds 'PID STARTTIME', which names a process for good. */
+/** A long-lived process of ours that goes on after we end: its pid file holds 'PID STARTTIME PROGRAM'; the first two name a process for good. */
 export interface Daemon {
   pid: number;
   /** Clock ticks since boot (proc_pid_stat(5), field 22). */
   startTime: number;
+  /** File of the program that it runs. */
+  program?: string;
 }
 
 export interface DaemonReport {
@@ -70,10 +72,16 @@ export function reportToParent(report: DaemonReport): void {
   }
 }
 
-export function writePidFile(file: string, pid = process.pid): void {
+export function writePidFile(file: string): void {
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(`${file}.tmp`, `${pid} ${startTimeOf(pid) ?? 0}\n`);
+  const { pid } = process;
+  fs.writeFileSync(`${file}.tmp`, `${pid} ${startTimeOf(pid) ?? 0} ${ownProgram()}\n`);
   fs.renameSync(`${file}.tmp`, file);
+}
+
+/** The file of this program, by its real name: each build has one of its own. */
+export function ownProgram(): string {
+  return fs.realpathSync(process.argv[1] ?? '/');
 }
 
 /** The process of a pid file, if it is still the same one. */
@@ -84,8 +92,9 @@ export function readPidFile(file: string): Daemon | undefined {
   } catch {
     return undefined;
   }
-  const [pid = 0, startTime = 0] = text.trim().split(' ').map(Number);
-  return pid > 0 && startTimeOf(pid) === startTime ? { pid, startTime } : undefined;
+  const [, pid = 0, startTime = 0, program] = /^(\d+) (\d+)(?: (.+))?$/m.exec(text) ?? [];
+  const daemon = { pid: Number(pid), startTime: Number(startTime), ...(program && { program }) };
+  return daemon.pid > 0 && startTimeOf(daemon.pid) === daemon.startTime ? daemon : undefined;
 }
 
 /** Field 22 of /proc/PID/stat; undefined when there is no such process. */

@@ -151,6 +151,11 @@ export class FakeLinux implements Linux {
       }
     },
     processes: async (path) => this.cgroupsByPath.get(path)?.pids ?? [],
+    children: async (path) =>
+      [...this.cgroupsByPath.keys()]
+        .filter((key) => key.startsWith(`${path}/`))
+        .flatMap((key) => key.slice(path.length + 1).split('/')[0] ?? [])
+        .filter((name, index, all) => all.indexOf(name) === index),
     usage: async (path) => this.cgroupsByPath.get(path)?.usage ?? noUsage,
     enter: async (path, pid) => {
       this.#record('cgroups.enter', path, pid);
@@ -182,6 +187,7 @@ export class FakeLinux implements Linux {
       else waiting.add(fn);
       return () => void waiting?.delete(fn);
     },
+    withArgument: () => [],
     startTime: (pid) => (this.running.has(pid) ? pid : undefined),
   };
 

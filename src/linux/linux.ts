@@ -129,6 +129,8 @@ export interface Cgroups {
   /** Kills what is left in it and removes it and everything below, in all hierarchies; absent is no error. */
   remove(path: string): Promise<void>;
   processes(path: string): Promise<number[]>;
+  /** Names of the cgroups right below it, in any hierarchy. */
+  children(path: string): Promise<string[]>;
   usage(path: string): Promise<CgroupUsage>;
   /** Moves a process. */
   enter(path: string, pid: number): Promise<void>;
@@ -188,6 +190,8 @@ export interface Processes {
   kill(pid: number, signal: number | string): void;
   /** Calls back once the process is gone, by pidfd; at once if it already is. Returns the cancellation. */
   onExit(pid: number, fn: () => void): () => void;
+  /** Processes that were given this argument, word for word. */
+  withArgument(argument: string): { pid: number; command: string[] }[];
   /** Start time in clock ticks since boot (/proc/PID/stat field 22): with the pid, a process's identity. undefined if gone. */
   startTime(pid: number): number | undefined;
 }

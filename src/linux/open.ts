@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { CgroupTree } from './cgroup-layout.ts';
+import { childCgroups } from './cgroups.ts';
 import { connectLoopback } from './connect-loopback.ts';
 import { KernelThread } from './kernel-thread.ts';
 import type { Cgroups, Linux, Mounts, Namespaces, NetDevices, Nftables } from './linux.ts';
@@ -83,6 +84,7 @@ function createCgroups(thread: KernelThread, tree: CgroupTree): Cgroups {
     update: (cgroup, limits) => thread.call('cgroups.update', cgroup, limits),
     remove: (cgroup) => thread.call('cgroups.remove', cgroup),
     processes: (cgroup) => thread.call('cgroups.processes', cgroup),
+    children: async (cgroup) => childCgroups(tree, cgroup),
     usage: (cgroup) => thread.call('cgroups.usage', cgroup),
     enter: (cgroup, pid) => thread.call('cgroups.enter', cgroup, pid),
     exists: (cgroup) => tree.roots.some((root) => existsSync(path.join(root, cgroup))),

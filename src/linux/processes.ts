@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { constants } from 'node:os';
 import type { Cgroups, Processes, RunOptions, RunResult, SpawnOptions } from './linux.ts';
-import { startTime } from './proc.ts';
+import { listPids, readCmdline, startTime } from './proc.ts';
 
 /** Watches the end of any process; see ExitWatches. */
 export type WatchExit = (pid: number, fn: () => void) => () => void;
@@ -19,6 +19,11 @@ export function createProcesses(watchExit: WatchExit, cgroups: Pick<Cgroups, 'pr
       }
     },
     onExit: watchExit,
+    withArgument: (argument) =>
+      listPids().flatMap((pid) => {
+        const command = readCmdline(pid);
+        return command.includes(argument) ? [{ pid, command }] : [];
+      }),
     startTime,
   };
 }

@@ -2,6 +2,20 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { cidrRange, numberToAddress } from './cidr.ts';
 
+/** The address of each id in a pool's file; none without a file. */
+export function readAddresses(file: string): Map<string, string> {
+  const byId = new Map<string, string>();
+  if (!fs.existsSync(file)) return byId;
+  const lines = fs.readFileSync(file, 'utf8').split('\n');
+  lines.pop(); // what follows the last newline is nothing, or a line that a crash cut short
+  for (const line of lines) {
+    const [operation, id = '', address = ''] = line.split(' ');
+    byId.delete(id);
+    if (operation === '+') byId.set(id, address);
+  }
+  return byId;
+}
+
 /**
  * Addresses of one range given to ids, durable in a file of '+ id address' and '- id' lines. The next free address after
  * the one given last is taken, so that an address rests before it is used again.
@@ -75,13 +89,7 @@ export class AddressPool {
 
   #read(): void {
     if (!fs.existsSync(this.#file)) return;
-    const lines = fs.readFileSync(this.#file, 'utf8').split('\n');
-    lines.pop(); // what follows the last newline is nothing, or a line that a crash cut short
-    for (const line of lines) {
-      const [operation, id = '', address = ''] = line.split(' ');
-      if (operation === '+') this.#put(id, cidrRange(address).first - this.#first);
-      else this.#drop(id);
-    }
+    for (const [id, address] of readAddresses(this.#file)) this.#put(id, cidrRange(address).first - this.#first);
     this.#rewrite();
   }
 

@@ -48,7 +48,7 @@ class NodePodNetwork implements PodNetwork {
     this.#plan = plan;
     this.#log = log;
     this.#stateDir = stateDir;
-    this.#linkPrefix = `vt${hash(clusterName, 4)}-`;
+    this.#linkPrefix = linkPrefix(clusterName);
     this.#pool = new AddressPool(plan.podCidr, path.join(stateDir, 'addresses'));
     this.#hostPorts = new HostPortTable(path.join(stateDir, 'host-ports'));
   }
@@ -195,6 +195,16 @@ class NodePodNetwork implements PodNetwork {
   #linkName(sandboxId: string): string {
     return `${this.#linkPrefix}${hash(sandboxId, 8)}`;
   }
+}
+
+/** How the links of a cluster's Pods begin on the host: 'vt1a2b-'. */
+export function linkPrefix(clusterName: string): string {
+  return `vt${hash(clusterName, 4)}-`;
+}
+
+/** The host's end of a sandbox's pair of links. */
+export function linkName(clusterName: string, sandboxId: string): string {
+  return `${linkPrefix(clusterName)}${hash(sandboxId, 8)}`;
 }
 
 /** 0a:58 and the address: locally administered, and legible. */

@@ -9,7 +9,6 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -27,6 +26,7 @@ import {
 } from './container-state.ts';
 import type { ProcessUser } from './container-user.ts';
 import type { OciProcess, OciSpec } from './oci-spec.ts';
+import { endUnclaimedProcesses, removeUnclaimedState } from './orphans.ts';
 import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { type Container, ContainerError, type ContainerSpec, type Images } from './runtime.ts';
 import type { RuntimePaths } from './runtime-paths.ts';
@@ -172,7 +172,16 @@ export class Containers {
 
   /** Finds the containers of an earlier process: watches what runs, reads the exit of what ended, discards the half-made. */
   async load(): Promise<void> {
-    for (const id of readdirSync(this.#options.paths.containers)) {
+    const { linux, paths, sandboxes } = this.#options;
+    const claims = {
+      container: (id: string) => {
+        const files = new ContainerState(this.bundle(id));
+        return files.readCreated() !== undefined && files.readStarted() !== undefined;
+      },
+      sandbox: (id: string) => sandboxes.get(id) !== undefined,
+    };
+    endUnclaimedProcesses(linux, paths, claims);
+    for (const id of readdirSync(paths.containers)) {
       const files = new ContainerState(this.bundle(id));
       const created = files.readCreated();
       const started = files.readStarted();
@@ -194,9 +203,9 @@ export class Containers {
       }
       this.#watch(entry);
       // We died between noting the start and letting it happen.
-      if (existsSync(path.join(this.#options.paths.crun, id, 'exec.fifo'))) await this.#release(id).catch(() => {});
+      if (existsSync(path.join(paths.crun, id, 'exec.fifo'))) await this.#release(id).catch(() => {});
     }
-    await this.#removeOrphans();
+    await removeUnclaimedState(linux, paths, { ...claims, container: (id) => this.#entries.has(id) });
   }
 
   close(): void {
@@ -325,29 +334,15 @@ export class Containers {
     entry?.unwatch?.();
     const dir = this.bundle(id);
     if (!entry?.finished && created) await linux.cgroups.remove(created.cgroup);
-    // The writable layer goes last of what `#finish` removes.
+    // The writable layer goes last of what `#finish` removes; of what we don't know anything may be there.
     const writable = path.join(paths.writable, id);
-    if (existsSync(writable)) await unmountRootfs(linux, path.join(dir, 'rootfs'), writable);
+    if (!entry || existsSync(writable)) await unmountRootfs(linux, path.join(dir, 'rootfs'), writable);
     await this.#deleteFromCrun(id);
     // Synchronous, as on tmpfs: Node's own recursion makes a dozen trips through its thread pool.
     rmSync(path.join(paths.exits, id), { force: true });
     rmSync(dir, { recursive: true, force: true });
     this.#entries.delete(id);
     entry?.end();
-  }
-
-  /** Writable layers, exit files and crun records that no container claims. */
-  async #removeOrphans(): Promise<void> {
-    const { paths } = this.#options;
-    for (const id of readdirSync(paths.writable)) {
-      if (!this.#entries.has(id)) await rm(path.join(paths.writable, id), { recursive: true, force: true });
-    }
-    for (const id of readdirSync(paths.exits)) {
-      if (!this.#entries.has(id)) await rm(path.join(paths.exits, id), { force: true });
-    }
-    for (const id of readdirSync(paths.crun)) {
-      if (!this.#entries.has(id) && !id.endsWith('-pause')) await this.#deleteFromCrun(id);
-    }
   }
 }
 

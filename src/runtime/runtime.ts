@@ -219,8 +219,17 @@ export interface Images {
    * needs. Tells which names went, and the room that it made.
    */
   prune(options?: { all?: boolean }): Promise<{ removed: string[]; freedBytes: number }>;
+  /** Whether all that the names lead to is there and whole; with `deep` by its digest. */
+  check(options?: { deep?: boolean }): Promise<ImageCheck>;
   /** Makes a small image from Debian packages; see runtime/images/build.ts. */
   build(spec: BuildSpec): Promise<ImageInfo>;
+}
+
+export interface ImageCheck {
+  problems: { about: string; problem: string }[];
+  /** How many images and blobs were looked at. */
+  images: number;
+  blobs: number;
 }
 
 export interface ImageInfo {

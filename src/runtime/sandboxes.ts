@@ -71,7 +71,7 @@ export class Sandboxes {
 
   async remove(id: string, sandbox = this.#records.get(id)): Promise<void> {
     const dir = path.join(this.#paths.sandboxes, id);
-    if (sandbox?.pause) await this.#stopPause(id, sandbox.pause);
+    if (sandbox?.spec.sharePid && !sandbox.spec.host?.pid) await this.#stopPause(id, sandbox.pause);
     await this.#linux.mounts.unmount(path.join(dir, 'shm'));
     const pins = Object.fromEntries(
       (['net', 'ipc', 'uts'] as const)
@@ -88,8 +88,9 @@ export class Sandboxes {
   async load(): Promise<void> {
     for (const id of readdirSync(this.#paths.sandboxes)) {
       const record = readJsonFile<SandboxRecord>(path.join(this.#paths.sandboxes, id, 'sandbox.json'));
-      if (record) this.#records.set(id, record);
-      else await this.remove(id);
+      const holdsPids = record?.spec.sharePid && !record.spec.host?.pid;
+      if (record && (!holdsPids || record.pause)) this.#records.set(id, record);
+      else await this.remove(id, record);
     }
   }
 
@@ -149,8 +150,8 @@ export class Sandboxes {
     writeJsonFile(path.join(dir, 'sandbox.json'), sandbox);
   }
 
-  async #stopPause(id: string, pause: NonNullable<SandboxRecord['pause']>): Promise<void> {
-    if (this.#linux.processes.startTime(pause.pid) === pause.startTime && pause.startTime !== undefined) {
+  async #stopPause(id: string, pause: SandboxRecord['pause']): Promise<void> {
+    if (pause?.startTime !== undefined && this.#linux.processes.startTime(pause.pid) === pause.startTime) {
       this.#linux.processes.kill(pause.pid, 'SIGKILL');
     }
     await this.#linux.processes.run([...this.#crun, 'delete', '--force', pauseId(id)]);

@@ -2,7 +2,14 @@ import { existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { causes } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Linux } from '../../linux/linux.ts';
-import { type BuildSpec, ImageError, type ImageInfo, type Images, type PullOptions } from '../runtime.ts';
+import {
+  type BuildSpec,
+  type ImageCheck,
+  ImageError,
+  type ImageInfo,
+  type Images,
+  type PullOptions,
+} from '../runtime.ts';
 import { Blobs, type Descriptor } from './blobs.ts';
 import { reachable, sweep } from './garbage.ts';
 import { ImageRecords, isUnpacked } from './image-records.ts';
@@ -166,6 +173,11 @@ class ImageStore implements Images {
     if (!record) throw new ImageError('ImageNotFound', `image "${nameOrId}" not found`);
     const { saveArchive } = await import('./archive-save.ts');
     await saveArchive(this.#parts.blobs, record, file);
+  }
+
+  async check(options: { deep?: boolean } = {}): Promise<ImageCheck> {
+    const { checkImages } = await import('./check.ts');
+    return checkImages(this.#parts, options);
   }
 
   async build(spec: BuildSpec): Promise<ImageInfo> {
