@@ -29,7 +29,7 @@ export class Backoff {
 
   /** Notes one more failure of `key` and returns the delay to wait from now, in milliseconds. */
   next(key: string): number {
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     const entry = this.#entries.get(key);
     const { initialMs, maxMs, factor, resetAfterMs } = this.#options;
     const stale = !entry || now - entry.since > resetAfterMs;
@@ -43,7 +43,7 @@ export class Backoff {
   remaining(key: string): number {
     const entry = this.#entries.get(key);
     if (!entry) return 0;
-    return Math.min(entry.delayMs, Math.max(0, entry.since + entry.delayMs - this.#clock.now()));
+    return Math.min(entry.delayMs, Math.max(0, entry.since + entry.delayMs - this.#clock.steady()));
   }
 
   /** Nobody tells us of keys that are never used again, such as those of Pods that are gone. */

@@ -2,12 +2,15 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds since some moment, whatever the machine's clock is set to: for durations. */
+  steady(): number;
   /** Calls `fn` once after `delayMs`; the returned function cancels it. Does not keep the process alive. */
   after(delayMs: number, fn: () => void): () => void;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   after: (delayMs, fn) => {
     const timer = setTimeout(fn, delayMs).unref();
     return () => clearTimeout(timer);
@@ -26,6 +29,10 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
+    return this.#now;
+  }
+
+  steady(): number {
     return this.#now;
   }
 

@@ -76,7 +76,7 @@ class Candidate {
     const { log, clock, name } = this.#options;
     try {
       if (await this.#inTime(this.#acquireOrRenew())) {
-        this.#renewedMs = clock.now();
+        this.#renewedMs = clock.steady();
         if (!this.#endLeading) this.#stepUp();
       }
     } catch (error) {
@@ -96,7 +96,7 @@ class Candidate {
     const { clock } = this.#options;
     let cancel = () => {};
     const late = new Promise<never>((_resolve, reject) => {
-      const left = this.#renewedMs + renewDeadlineMs - clock.now();
+      const left = this.#renewedMs + renewDeadlineMs - clock.steady();
       cancel = clock.after(left, () => reject(new Error(`no answer within ${renewDeadlineMs / 1000} s`)));
     });
     attempt.catch(() => {});
@@ -106,7 +106,7 @@ class Candidate {
   /** Another has taken it, or may do so soon, as we could not renew it for too long. */
   #isOurs(): boolean {
     const { clock, identity } = this.#options;
-    return this.#lease?.spec.holderIdentity === identity && clock.now() < this.#renewedMs + renewDeadlineMs;
+    return this.#lease?.spec.holderIdentity === identity && clock.steady() < this.#renewedMs + renewDeadlineMs;
   }
 
   async #acquireOrRenew(): Promise<boolean> {
@@ -121,7 +121,7 @@ class Candidate {
     if (!known) this.#observe(found);
     const holder = found.spec.holderIdentity;
     const expiresMs = this.#changedMs + (found.spec.leaseDurationSeconds ?? 0) * 1000;
-    if (holder && holder !== identity && clock.now() < expiresMs) return false;
+    if (holder && holder !== identity && clock.steady() < expiresMs) return false;
     try {
       this.#observe(await client.update(leases, { ...found, spec: this.#record(found.spec) }));
       return true;
@@ -135,7 +135,7 @@ class Candidate {
 
   #observe(lease: Lease): void {
     const same = JSON.stringify(lease.spec) === JSON.stringify(this.#lease?.spec);
-    if (!same) this.#changedMs = this.#options.clock.now();
+    if (!same) this.#changedMs = this.#options.clock.steady();
     this.#lease = lease;
   }
 

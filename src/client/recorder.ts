@@ -32,14 +32,14 @@ const maxWaiting = maxQueued / 2;
 export function createEventRecorder(client: Client, options: RecorderOptions): EventRecorder {
   const { log, clock } = options;
   const correlator = new EventCorrelator();
-  const queue: { event: NewEvent; atMs: number }[] = [];
+  const queue: { event: NewEvent; atMs: number; queuedMs: number }[] = [];
   let busy = false;
   let newestMs = 0;
 
-  const untilQuiet = async (atMs: number) => {
+  const untilQuiet = async (queuedMs: number) => {
     while (queue.length < maxWaiting) {
-      const now = clock.now();
-      const dueMs = Math.min(newestMs + quietMs, atMs + longestDelayMs);
+      const now = clock.steady();
+      const dueMs = Math.min(newestMs + quietMs, queuedMs + longestDelayMs);
       if (now >= dueMs) return;
       await new Promise<void>((resolve) => void clock.after(dueMs - now, resolve));
     }
@@ -48,7 +48,7 @@ export function createEventRecorder(client: Client, options: RecorderOptions): E
   const drain = async () => {
     busy = true;
     for (let next = queue.shift(); next; next = queue.shift()) {
-      await untilQuiet(next.atMs);
+      await untilQuiet(next.queuedMs);
       const correlated = correlator.correlate(next.event, next.atMs);
       if (!correlated) continue;
       const name = await write(client, options, next.event, correlated, next.atMs);
@@ -63,8 +63,9 @@ export function createEventRecorder(client: Client, options: RecorderOptions): E
         log.debug('event dropped, too many wait', { reason, about: about.metadata.name });
         return;
       }
-      newestMs = clock.now();
-      queue.push({ event: { involvedObject: referenceTo(about, fieldPath), type, reason, message }, atMs: newestMs });
+      newestMs = clock.steady();
+      const noted = { involvedObject: referenceTo(about, fieldPath), type, reason, message };
+      queue.push({ event: noted, atMs: clock.now(), queuedMs: newestMs });
       if (!busy) void drain();
     },
   };

@@ -33,11 +33,11 @@ export async function reflect<T extends KubeObject>(options: ReflectorOptions<T>
   const backoff = new Backoff(clock, { initialMs: 50, maxMs: 10_000 });
   const state: Progress = { resourceVersion: undefined, listFrom: '0', reported: '' };
   while (!signal.aborted) {
-    const started = clock.now();
+    const started = clock.steady();
     try {
       if (state.resourceVersion === undefined) await list(options, state);
       const events = await follow(options, state, signal);
-      if (events > 0 || clock.now() - started >= shortestWatchMs) {
+      if (events > 0 || clock.steady() - started >= shortestWatchMs) {
         backoff.reset('');
         continue;
       }

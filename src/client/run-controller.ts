@@ -157,12 +157,12 @@ class Pace {
   /** Milliseconds until this key may be reconciled again; 0 for now. */
   waitMs(key: string): number {
     const last = this.#last.get(key);
-    return last === undefined ? 0 : Math.max(0, last + this.#intervalMs - this.#clock.now());
+    return last === undefined ? 0 : Math.max(0, last + this.#intervalMs - this.#clock.steady());
   }
 
   reconciled(key: string): void {
     if (this.#intervalMs === 0) return;
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     this.#last.delete(key);
     this.#last.set(key, now);
     for (const [old, at] of this.#last) {

@@ -47,7 +47,7 @@ export class WorkQueue {
       this.add(key);
       return;
     }
-    const atMs = this.#clock.now() + delayMs;
+    const atMs = this.#clock.steady() + delayMs;
     const pending = this.#delayed.get(key);
     if (pending && pending.atMs <= atMs) return;
     pending?.cancel();

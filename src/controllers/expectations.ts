@@ -27,7 +27,7 @@ export class Expectations {
   /** Whether the cache shows everything done so far for `key`. */
   satisfied(key: string): boolean {
     const pending = this.#pending.get(key);
-    return !pending || this.#clock.now() - pending.sinceMs > timeoutMs;
+    return !pending || this.#clock.steady() - pending.sinceMs > timeoutMs;
   }
 
   expectCreations(key: string, count: number): void {
@@ -60,7 +60,7 @@ export class Expectations {
   #entry(key: string): Pending {
     let pending = this.#pending.get(key);
     if (!pending || this.satisfied(key)) {
-      pending = { creations: 0, deletions: new Set(), sinceMs: this.#clock.now() };
+      pending = { creations: 0, deletions: new Set(), sinceMs: this.#clock.steady() };
       this.#pending.set(key, pending);
     }
     return pending;

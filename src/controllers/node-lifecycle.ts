@@ -28,7 +28,11 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
   const all = informers.informer(nodes);
   const allPods = informers.informer(pods, { indexes: { nodeName: (pod: Pod) => [pod.spec.nodeName ?? ''] } });
   const nodeLeases = informers.informer(leases, { namespace: 'kube-node-lease' });
-  const startedMs = clock.now();
+  /**
+   * When each node was last seen to report, by our own clock: that of the node may be another, and any may be set
+   * (node_lifecycle_controller.go, probeTimestamp).
+   */
+  const heard = new Map<string, { report: string; atMs: number }>();
   /** When a NoExecute taint without timeAdded was first seen, by node and key: tolerations run from then on. */
   const firstSeen = new Map<string, Map<string, number>>();
 
@@ -46,6 +50,7 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
       const node = all.get(name);
       if (!node) {
         firstSeen.delete(name);
+        heard.delete(name);
         return;
       }
       const current = await markUnknown(node);
@@ -57,11 +62,8 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
 
   /** Sets every condition to Unknown when node and Lease have been silent for too long. */
   async function markUnknown(node: Node): Promise<Node> {
-    const renewed = Date.parse(nodeLeases.get(`kube-node-lease/${node.metadata.name}`)?.spec?.renewTime ?? '') || 0;
     const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
-    const heartbeat = Date.parse(ready?.lastHeartbeatTime ?? node.metadata.creationTimestamp);
-    const lastSeen = Math.max(renewed, heartbeat, startedMs);
-    if (clock.now() - lastSeen < gracePeriodMs || ready?.status === 'Unknown') return node;
+    if (silentMs(node, ready?.lastHeartbeatTime) < gracePeriodMs || ready?.status === 'Unknown') return node;
     const now = timestamp(clock.now());
     const known = new Map((node.status?.conditions ?? []).map((condition) => [condition.type, condition]));
     for (const type of ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure']) {
@@ -80,6 +82,15 @@ export function nodeLifecycleController({ client, informers, clock, events }: Co
     events.event(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`);
     await markPodsNotReady(node);
     return updated;
+  }
+
+  /** How long neither the node's Lease nor its status has changed. */
+  function silentMs({ metadata: { name } }: Node, heartbeat: string | undefined): number {
+    const report = `${nodeLeases.get(`kube-node-lease/${name}`)?.spec?.renewTime} ${heartbeat}`;
+    const before = heard.get(name);
+    if (before?.report === report) return clock.steady() - before.atMs;
+    heard.set(name, { report, atMs: clock.steady() });
+    return 0;
   }
 
   /** Pods of a silent node take no more traffic (MarkPodsNotReady). */

@@ -18,7 +18,7 @@ export class StatusSpacing {
 
   /** Milliseconds until the status of `key` may be written; 0 for now, and then it counts as written. */
   waitMs(key: string, settled: boolean): number {
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     const last = this.#written.get(key);
     if (settled) this.#written.delete(key);
     else if (last !== undefined && now < last + spacingMs) return last + spacingMs - now;

@@ -22,10 +22,10 @@ export async function killContainer(
   const { pod } = record;
   containerEvent(node, pod, name, 'Normal', 'Killing', message ?? `Stopping container ${name}`);
   const definition = specContainer(pod, name)?.definition;
-  const startMs = node.clock.now();
+  const startMs = node.clock.steady();
   const preStop = definition?.lifecycle?.preStop;
   if (definition && preStop && graceSeconds > 0) await preStopHook(node, record, container, definition, graceSeconds);
-  const leftSeconds = graceSeconds - (node.clock.now() - startMs) / 1000;
+  const leftSeconds = graceSeconds - (node.clock.steady() - startMs) / 1000;
   // A grace of 0 is force: nothing is waited for.
   const graceMs = graceSeconds === 0 ? 0 : Math.max(leastGraceSeconds, leftSeconds) * 1000;
   const signal = definition?.lifecycle?.stopSignal;
@@ -59,7 +59,7 @@ async function preStopHook(
 
 /** Stops all containers of a Pod at once; sidecars after the others, last one first (KEP-753). */
 export async function killPod(node: NodeContext, record: PodRecord, graceSeconds: number): Promise<void> {
-  const startMs = node.clock.now();
+  const startMs = node.clock.steady();
   const running = record.allContainers(node.runtime).filter((container) => container.state !== 'exited');
   const sidecars = (record.pod.spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name);
   const isMain = (container: Container) => !sidecars.includes(containerNameOf(container));
@@ -67,7 +67,7 @@ export async function killPod(node: NodeContext, record: PodRecord, graceSeconds
     running.filter(isMain).map((container) => killContainer(node, record, container, { graceSeconds })),
   );
   for (const name of sidecars.toReversed()) {
-    const left = graceSeconds === 0 ? 0 : Math.max(1, graceSeconds - (node.clock.now() - startMs) / 1000);
+    const left = graceSeconds === 0 ? 0 : Math.max(1, graceSeconds - (node.clock.steady() - startMs) / 1000);
     for (const container of running.filter((one) => containerNameOf(one) === name))
       await killContainer(node, record, container, { graceSeconds: left });
   }

@@ -187,7 +187,8 @@ class NodeAgent implements Kubelet {
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
       hostResolver: () => {
         // Read again after a while: a laptop moves between networks.
-        if (!resolver || clock.now() - resolver.atMs > 10_000) resolver = { atMs: clock.now(), value: hostResolver() };
+        if (!resolver || clock.steady() - resolver.atMs > 10_000)
+          resolver = { atMs: clock.steady(), value: hostResolver() };
         return resolver.value;
       },
       machine,

@@ -167,8 +167,8 @@ export class EvictionManager {
 
   async #untilFinished(records: PodRecord[]): Promise<void> {
     const { clock } = this.#parts.node;
-    const deadline = clock.now() + cleanupMs;
-    while (!this.#stopped && clock.now() < deadline && records.some(({ finished, gone }) => !finished && !gone))
+    const deadline = clock.steady() + cleanupMs;
+    while (!this.#stopped && clock.steady() < deadline && records.some(({ finished, gone }) => !finished && !gone))
       await new Promise<void>((resolve) => void clock.after(100, resolve));
   }
 }

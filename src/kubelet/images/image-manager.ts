@@ -111,19 +111,19 @@ export class ImageManager {
       throw new ImageUnavailable('ImagePullBackOff', last ? `${text}: ${last}` : text, waitMs);
     }
     this.#event(pod, container, 'Normal', 'Pulling', `Pulling image "${name}"`);
-    const waitsSinceMs = this.#clock.now();
+    const waitsSinceMs = this.#clock.steady();
     try {
       const read = (namespace: string, secret: string) => this.#secret(pod.metadata.uid, namespace, secret);
       const credentials = await pullCredentials(pod, name, read);
       const { image, tookMs } = await unlessAborted(
         this.#pulls.run(async () => {
           signal.throwIfAborted();
-          const startMs = this.#clock.now();
-          return { image: await this.#images.pull(name, { credentials }), tookMs: this.#clock.now() - startMs };
+          const startMs = this.#clock.steady();
+          return { image: await this.#images.pull(name, { credentials }), tookMs: this.#clock.steady() - startMs };
         }),
         signal,
       );
-      const whole = goDuration(this.#clock.now() - waitsSinceMs);
+      const whole = goDuration(this.#clock.steady() - waitsSinceMs);
       const text = `Successfully pulled image "${name}" in ${goDuration(tookMs)} (${whole} including waiting). Image size: ${image.sizeBytes} bytes.`;
       this.#event(pod, container, 'Normal', 'Pulled', text);
       this.#failures.delete(key);

@@ -93,7 +93,7 @@ export class NodeReporter {
     });
     const fresh = await this.#status(this.#node.status ?? {});
     if (statusChanged(this.#node.status ?? {}, fresh)) await this.#write(fresh);
-    this.#reportedMs = this.#parts.clock.now();
+    this.#reportedMs = this.#parts.clock.steady();
     this.#tell();
   }
 
@@ -161,14 +161,14 @@ export class NodeReporter {
     this.#cancel = undefined;
     this.#again = false;
     try {
-      const due = clock.now() - this.#reportedMs >= reportMs;
+      const due = clock.steady() - this.#reportedMs >= reportMs;
       // Others write into the status, too: extended resources, conditions while we were not heard of.
       await this.refresh();
       const before = this.#node?.status ?? {};
       const status = await this.#status(before);
       if (due || statusChanged(before, status)) {
         await this.#write(status);
-        this.#reportedMs = clock.now();
+        this.#reportedMs = clock.steady();
         this.#tellChanges(before, status);
       }
     } catch (error) {

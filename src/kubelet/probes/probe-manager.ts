@@ -75,7 +75,8 @@ export class ProbeManager {
         durations: new Series(durationBounds, probeLabels({ ...target, kind })),
       };
       this.#workers.set(key, worker);
-      const ageMs = this.#clock.now() - target.container.startedAtMs;
+      // A clock that was set back makes it younger than it can be.
+      const ageMs = Math.max(0, this.#clock.now() - target.container.startedAtMs);
       this.#schedule(worker, Math.max(0, (probe.initialDelaySeconds ?? 0) * 1000 - ageMs));
     }
   }
@@ -148,11 +149,11 @@ export class ProbeManager {
     const startup = definition.startupProbe && this.result(container.id, 'startup');
     // The other probes wait for startup; they are called as soon as it has passed.
     if (kind !== 'startup' && definition.startupProbe && startup !== 'success') return;
-    const startMs = this.#clock.now();
+    const startMs = this.#clock.steady();
     const outcome = await probeOnce(this.#runtime, probe, { container: definition, containerId: container.id, podIP });
     if (worker.stopped) return;
     worker.outcomes[outcome.error ? 'unknown' : outcome.success ? 'successful' : 'failed']++;
-    worker.durations.observe((this.#clock.now() - startMs) / 1000);
+    worker.durations.observe((this.#clock.steady() - startMs) / 1000);
     if (!outcome.success || outcome.warning) {
       const what = outcome.warning ? 'warning' : outcome.error ? 'errored' : 'failed';
       const text = `${titles[kind]} probe ${what}: ${outcome.output}`;
@@ -161,7 +162,7 @@ export class ProbeManager {
       });
     }
     if (!outcome.error && this.#count(worker, outcome.success)) return;
-    this.#schedule(worker, Math.max(0, periodMs - (this.#clock.now() - startMs)));
+    this.#schedule(worker, Math.max(0, periodMs - (this.#clock.steady() - startMs)));
   }
 
   /** Takes an outcome into account; true when this probe has said all it has to say. */

@@ -16,10 +16,10 @@ export class ExpiringCache<T> {
   /** The answer that is known, or what `ask` says; `ttlMs` tells how long that holds. What rejects is not kept. */
   async get(key: string, ask: () => Promise<T>, ttlMs: (value: T) => number): Promise<T> {
     const known = this.#entries.get(key);
-    if (known && known.untilMs > this.#clock.now()) return known.value;
+    if (known && known.untilMs > this.#clock.steady()) return known.value;
     const value = await ask();
     if (this.#entries.size >= mostEntries) this.#entries.clear();
-    this.#entries.set(key, { value, untilMs: this.#clock.now() + ttlMs(value) });
+    this.#entries.set(key, { value, untilMs: this.#clock.steady() + ttlMs(value) });
     return value;
   }
 }

@@ -108,7 +108,7 @@ export class StatusManager {
       this.#settle(entry);
       return;
     }
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     entry.dueMs = Math.min(entry.dueMs, lazy ? now + lazyMs : now);
     if (entry.dueMs <= now) void this.#write(entry);
     else this.#arm(entry.dueMs);
@@ -171,7 +171,7 @@ export class StatusManager {
       this.#settle(entry);
       return;
     }
-    entry.dueMs = this.#clock.now() + retryMs;
+    entry.dueMs = this.#clock.steady() + retryMs;
     this.#arm(entry.dueMs);
   }
 
@@ -183,13 +183,13 @@ export class StatusManager {
   #arm(atMs: number): void {
     if (this.#timer && this.#timer.atMs <= atMs) return;
     this.#timer?.cancel();
-    const cancel = this.#clock.after(Math.max(0, atMs - this.#clock.now()), () => this.#flush());
+    const cancel = this.#clock.after(Math.max(0, atMs - this.#clock.steady()), () => this.#flush());
     this.#timer = { atMs, cancel };
   }
 
   #flush(): void {
     this.#timer = undefined;
-    const now = this.#clock.now();
+    const now = this.#clock.steady();
     let next = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values()) {
       if (entry.writing) continue;
