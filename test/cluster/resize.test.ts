@@ -23,13 +23,13 @@ describe('a resize', { concurrency: 3 }, () => {
     const space = await cluster.space('room');
     const [node] = (await cluster.client.list(nodes, {})).items;
     const milli = Number(node?.status?.allocatable?.cpu) * 1000;
-    const most = sized(`${milli - 600}m`, '64Mi');
+    const most = sized(`${milli - 800}m`, '64Mi');
     await space.apply(
       pod('large', shell(stay, { resources: sized('300m', '64Mi') })),
       pod('other', shell(stay, { resources: { requests: { cpu: '200m' } } })),
     );
     await Promise.all([space.untilReady('large'), space.untilReady('other')]);
-    await space.apply(pod('blocker', shell(stay, { resources: { requests: { cpu: `${milli - 700}m` } } })));
+    await space.apply(pod('blocker', shell(stay, { resources: { requests: { cpu: `${milli - 900}m` } } })));
     await space.untilReady('blocker');
 
     await resize(space, 'large', main(most));
@@ -43,7 +43,7 @@ describe('a resize', { concurrency: 3 }, () => {
     const grown = await space.until(pods, 'large', (one) => !condition(one, 'PodResizePending'));
     const done = await space.until(pods, 'large', (one) => !condition(one, 'PodResizeInProgress'));
     assert.ok(grown);
-    assert.equal(done.status?.containerStatuses?.[0]?.resources?.limits?.cpu, `${milli - 600}m`);
+    assert.equal(done.status?.containerStatuses?.[0]?.resources?.limits?.cpu, `${milli - 800}m`);
     assert.equal(done.status?.containerStatuses?.[0]?.restartCount, 0);
 
     await resize(space, 'large', main(sized(`${milli + 1000}m`, '64Mi')));
@@ -60,6 +60,8 @@ describe('a resize', { concurrency: 3 }, () => {
         reasons.includes(one),
       );
     });
+    // The other tests need room, too.
+    await space.kubectl('delete pod --all --now');
   });
 
   test('restarts a container whose policy for the resource says so', async () => {
