@@ -3,6 +3,7 @@ import path from 'node:path';
 import { detectCgroups } from './cgroup-layout.ts';
 import { readUsageV1, readUsageV2 } from './cgroup-limits.ts';
 import type { CgroupUsage } from './linux.ts';
+import { readMountInfo } from './mountinfo.ts';
 
 /** Use and limits of one cgroup. A limit that is not set is undefined. */
 export interface CgroupReading extends CgroupUsage {
@@ -33,9 +34,7 @@ export interface CgroupReader {
 
 /** Reads the cgroup file systems without the kernel thread: no system call but reading files, no privilege needed. */
 export function openCgroupReader(): CgroupReader {
-  const tree = detectCgroups(fs.readFileSync('/proc/self/mountinfo', 'utf8'), (directory) =>
-    readOr(path.join(directory, 'cgroup.controllers')),
-  );
+  const tree = detectCgroups(readMountInfo(), (directory) => readOr(path.join(directory, 'cgroup.controllers')));
   const unified = tree.version === 'v2';
   return {
     version: tree.version,

@@ -4,14 +4,12 @@ import { UserError } from '../base/errors.ts';
 import { type CgroupTree, detectCgroups, leftoverControllers, ownMountSource } from './cgroup-layout.ts';
 import { planCgroupWrites, readUsageV1, readUsageV2 } from './cgroup-limits.ts';
 import type { CgroupLimits, CgroupUsage } from './linux.ts';
-import { parseMountInfo } from './mountinfo.ts';
+import { parseMountInfo, readMountInfo } from './mountinfo.ts';
 import { mount, unmount } from './mounts.ts';
 
 /** The cgroup file systems, used from the kernel thread. A path is one cgroup in every hierarchy at once. */
 export function detect(): CgroupTree {
-  return detectCgroups(fs.readFileSync('/proc/self/mountinfo', 'utf8'), (directory) =>
-    readOr(path.join(directory, 'cgroup.controllers')),
-  );
+  return detectCgroups(readMountInfo(), (directory) => readOr(path.join(directory, 'cgroup.controllers')));
 }
 
 /** Moves controllers that a hybrid layout left in v2 into v1 hierarchies of their own, as crun 1.8 needs it. */
@@ -39,7 +37,7 @@ export function mountLeftovers(tree: CgroupTree): CgroupTree {
 
 /** Gives back the hierarchies that `mountLeftovers` mounted, unless a cgroup is left in one (of another cluster). */
 export function unmountLeftovers(): void {
-  const own = parseMountInfo(fs.readFileSync('/proc/self/mountinfo', 'utf8')).filter(
+  const own = parseMountInfo(readMountInfo()).filter(
     ({ type, source }) => type === 'cgroup' && source === ownMountSource,
   );
   for (const { target } of own) {

@@ -267,7 +267,8 @@ function list(directory: string): string[] {
 
 function read(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8').trim();
+    // As bytes: see readMountInfo.
+    return fs.readFileSync(file).toString('utf8').trim();
   } catch {
     return '';
   }

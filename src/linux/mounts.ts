@@ -1,9 +1,8 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { SyscallError } from '../base/errors.ts';
 import { call, fsconfig, fsmount, fsopen, moveMount } from './libc.ts';
 import type { MountInfo } from './linux.ts';
-import { mountsBelow, parseMountInfo } from './mountinfo.ts';
+import { mountsBelow, parseMountInfo, readMountInfo } from './mountinfo.ts';
 
 /** <sys/mount.h>; 'rec' and the propagation names combine as in mount(8). */
 const flagBits: Record<string, number> = {
@@ -137,5 +136,5 @@ export function unmount(target: string): void {
 }
 
 export function listMounts(prefix: string): MountInfo[] {
-  return mountsBelow(parseMountInfo(fs.readFileSync('/proc/self/mountinfo', 'utf8')), prefix);
+  return mountsBelow(parseMountInfo(readMountInfo()), prefix);
 }

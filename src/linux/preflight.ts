@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { detectCgroups } from './cgroup-layout.ts';
-import { parseMountInfo } from './mountinfo.ts';
+import { parseMountInfo, readMountInfo } from './mountinfo.ts';
 
 /** What the node needs of its host. A parameter, so that tests can tell of other hosts. */
 export interface HostFacts {
@@ -65,7 +65,7 @@ function hostFacts(): HostFacts {
     hasProgram: (name) => findProgram(name) !== undefined,
     hasLibrary,
     hasNamespace: (kind) => fs.existsSync(`/proc/self/ns/${kind}`),
-    mountinfo: fs.readFileSync('/proc/self/mountinfo', 'utf8'),
+    mountinfo: readMountInfo(),
     readControllers: (directory) => fs.readFileSync(path.join(directory, 'cgroup.controllers'), 'utf8'),
   };
 }
