@@ -30,7 +30,7 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** Grace period of a delete, when the kind deletes gracefully (Pods). Undefined: at once. */
   gracePeriodSeconds?(object: T, requested: number | undefined): number;
   /** metadata.name: which rule it follows. @default subdomain */
-  nameRule?: 'subdomain' | 'label' | 'label1035' | 'pathSegment';
+  nameRule?: 'subdomain' | 'label' | 'label1035' | 'pathSegment' | 'ip';
   /** Whether `spec` changes raise metadata.generation and start it at 1. @default true if the type has spec and status */
   hasGeneration?: boolean;
 }

@@ -1,3 +1,5 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
 /**
  * Rules of names, in the words of apimachinery's pkg/util/validation and pkg/api/validate/content. Each returns what is
  * wrong with the value: an empty list when it is right.
@@ -186,4 +188,10 @@ function regexError(message: string, pattern: string, examples: string[]): strin
 
 function whole(pattern: string): RegExp {
   return new RegExp(`^${pattern}$`);
+}
+
+/** An address as RFC 5952 writes it (apimachinery pkg/util/validation IsValidIP and its callers). */
+export function canonicalIp(value: string): string[] {
+  const canonical = isIPv4(value) || (isIPv6(value) && new URL(`http://[${value}]`).hostname === `[${value}]`);
+  return canonical ? [] : ['must be a canonical form IP address'];
 }

@@ -36,6 +36,7 @@ import { runtimeClass } from './runtime-class.ts';
 import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
+import { ipAddress, serviceCidr } from './service-cidr.ts';
 import { statefulSet } from './stateful-set.ts';
 import { csiDriver, persistentVolume, persistentVolumeClaim, storageClass } from './storage.ts';
 
@@ -71,6 +72,8 @@ const kinds = [
   ingress,
   ingressClass,
   networkPolicy,
+  serviceCidr,
+  ipAddress,
   podDisruptionBudget,
   horizontalPodAutoscaler,
   horizontalPodAutoscalerV1,

@@ -46,9 +46,11 @@ export function tooMany(field: string, actual: number, max: number): Cause {
   );
 }
 
+export const immutableMessage = 'field is immutable';
+
 /** 'field is immutable' unless both are equal. */
 export function immutable(field: string, value: unknown, old: unknown): Cause[] {
-  return sameValue(value, old) ? [] : [invalidValue(field, value, 'field is immutable')];
+  return sameValue(value, old) ? [] : [invalidValue(field, value, immutableMessage)];
 }
 
 /** One Invalid error per message. */

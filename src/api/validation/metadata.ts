@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { goQuote } from '../go-json.ts';
 import type { Kind } from '../kind.ts';
 import {
+  canonicalIp,
   dns1035Label,
   dns1123Label,
   dns1123Subdomain,
@@ -21,6 +22,7 @@ const nameRules: Record<NameRule, (name: string) => string[]> = {
   label: dns1123Label,
   label1035: dns1035Label,
   pathSegment: pathSegmentName,
+  ip: canonicalIp,
 };
 
 /** Metadata of an object to be created (apimachinery pkg/api/validation/objectmeta.go ValidateObjectMeta). */

@@ -360,3 +360,22 @@ test('the other kinds are refused as kube-apiserver refuses them', () => {
   ];
   for (const [type, value, expected] of rows) assert.deepEqual(createErrors(type, value), expected, type);
 });
+
+test('service ranges and addresses are refused as kube-apiserver refuses them', () => {
+  const meta = { name: 'a' };
+  const cidrs = (...list: string[]) =>
+    createErrors('networking/v1.ServiceCIDR', { metadata: meta, spec: { cidrs: list } });
+  assert.deepEqual(cidrs('10.0.0.0/24', '2001:db8::/64'), []);
+  assert.deepEqual(cidrs(), ['spec.cidrs: Required value: at least one CIDR required']);
+  assert.deepEqual(cidrs('10.0.0.0'), [
+    'spec.cidrs[0]: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+  ]);
+  const parentRef = { resource: 'services', name: 'a' };
+  const address = (name: string, spec: object = { parentRef }) =>
+    createErrors('networking/v1.IPAddress', { metadata: { name }, spec });
+  assert.deepEqual(address('10.0.0.1'), []);
+  assert.deepEqual(address('2001:db8::1'), []);
+  for (const name of ['10.0.0.01', '2001:db8:0::1', 'a'])
+    assert.deepEqual(address(name), [`metadata.name: Invalid value: "${name}": must be a canonical form IP address`]);
+  assert.deepEqual(address('10.0.0.1', {}), ['spec.parentRef: Required value']);
+});

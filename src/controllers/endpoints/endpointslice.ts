@@ -35,7 +35,7 @@ export function endpointSliceController({ client, informers, clock }: Controller
       if (!service || !servicePods.isManaged(service)) return;
       const existing = ownSlices(service);
       const wanted = podEndpoints(service, servicePods.podsOf(service, allPods.list(service.metadata.namespace)));
-      const plan = planSlices(existing, wanted);
+      const plan = planSlices(existing, wanted, { placeholder: true });
       const labels = sliceLabels(service);
       const relabel = existing.filter(
         (slice) =>
@@ -59,8 +59,8 @@ export function endpointSliceController({ client, informers, clock }: Controller
             endpoints,
           }),
         ),
-        ...plan.update.map(({ slice, endpoints }) =>
-          client.update(endpointSlices, withLabels({ ...slice, endpoints }, labels)),
+        ...plan.update.map(({ slice, ports, endpoints }) =>
+          client.update(endpointSlices, withLabels({ ...slice, ports, endpoints }, labels)),
         ),
         ...relabel.map((slice) => client.update(endpointSlices, withLabels(slice, labels))),
         ...plan.remove.map((slice) => removeSlice(slice)),

@@ -56,10 +56,11 @@ export function endpointSliceMirroringController({ client, informers }: Controll
             endpoints: list,
           }),
         ),
-        ...plan.update.map(({ slice, endpoints: list }) =>
+        ...plan.update.map(({ slice, ports, endpoints: list }) =>
           client.update(endpointSlices, {
             ...slice,
             metadata: { ...slice.metadata, labels },
+            ports,
             endpoints: list,
           }),
         ),

@@ -48,3 +48,16 @@ const rows: [why: string, EndpointSlice[], PodEndpoint[], ReturnType<typeof show
 ];
 for (const [why, existing, want, expected] of rows)
   test(`slices: ${why}`, () => assert.deepEqual(shown(planSlices(existing, want)), expected));
+
+test('slices: an empty one stands where there would be none, and becomes what is needed', () => {
+  const placeholder = { placeholder: true };
+  const empty = made<EndpointSlice>('EndpointSlice', 'a', { ports: [], endpoints: [] } as never);
+  assert.deepEqual(planSlices([], [], placeholder).create, [{ ports: [], endpoints: [] }]);
+  assert.deepEqual(shown(planSlices([empty], [], placeholder)), { create: [], update: [], remove: [] });
+  assert.deepEqual(shown(planSlices([slice('a', 0, 2)], [], placeholder)), { create: [], update: ['a 0'], remove: [] });
+  const { update } = planSlices([empty], wanted(0, 1), placeholder);
+  assert.deepEqual(
+    update.map((one) => [one.ports, one.endpoints.length]),
+    [[ports, 1]],
+  );
+});

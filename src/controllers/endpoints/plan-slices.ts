@@ -6,15 +6,20 @@ export const maxEndpointsPerSlice = 100;
 
 export interface SlicePlan {
   create: { ports: EndpointPort[]; endpoints: Endpoint[] }[];
-  update: { slice: EndpointSlice; endpoints: Endpoint[] }[];
+  update: { slice: EndpointSlice; ports: EndpointPort[]; endpoints: Endpoint[] }[];
   remove: EndpointSlice[];
 }
 
 /**
  * The fewest writes that make the slices hold the wanted endpoints: an endpoint stays in its slice, new ones fill slices
- * that change anyway, then slices with room, then new slices (endpointslice reconciler.go reconcileByPortMapping).
+ * that change anyway, then slices with room, then new slices (endpointslice reconciler.go reconcileByPortMapping). With
+ * `placeholder`, an empty slice stands where there would be none.
  */
-export function planSlices(existing: EndpointSlice[], wanted: PodEndpoint[]): SlicePlan {
+export function planSlices(
+  existing: EndpointSlice[],
+  wanted: PodEndpoint[],
+  options: { placeholder?: boolean } = {},
+): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], remove: [] };
   const groups = new Map<string, { ports: EndpointPort[]; wanted: Map<string, Endpoint>; slices: EndpointSlice[] }>();
   const group = (ports: EndpointPort[]) => {
@@ -29,7 +34,20 @@ export function planSlices(existing: EndpointSlice[], wanted: PodEndpoint[]): Sl
   for (const { endpoint, ports } of wanted) group(ports).wanted.set(endpointKey(endpoint), endpoint);
   for (const slice of existing) group(slice.ports ?? []).slices.push(slice);
   for (const { ports, wanted: endpoints, slices } of groups.values()) planGroup(plan, ports, endpoints, slices);
+  if (options.placeholder && existing.length === plan.remove.length && plan.create.length === 0) planPlaceholder(plan);
+  reuseSlices(plan);
   return plan;
+}
+
+function planPlaceholder(plan: SlicePlan): void {
+  const [only, ...more] = plan.remove;
+  if (only && more.length === 0 && !only.ports?.length && !only.endpoints?.length) plan.remove = [];
+  else plan.create.push({ ports: [], endpoints: [] });
+}
+
+/** Instead of removing one and creating another, one becomes the other (reconciler.go finalize). */
+function reuseSlices({ create, update, remove }: SlicePlan): void {
+  while (create.length > 0 && remove.length > 0) update.push({ slice: remove.shift()!, ...create.pop()! });
 }
 
 function planGroup(
@@ -67,7 +85,7 @@ function planGroup(
   while (rest.length > 0) plan.create.push({ ports, endpoints: rest.splice(0, maxEndpointsPerSlice) });
   for (const { slice, endpoints, changed } of kept) {
     if (endpoints.length === 0) plan.remove.push(slice);
-    else if (changed) plan.update.push({ slice, endpoints });
+    else if (changed) plan.update.push({ slice, ports: slice.ports ?? [], endpoints });
   }
 }
 
