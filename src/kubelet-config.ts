@@ -57,7 +57,11 @@ export const kubeletFlags: Record<string, { field: keyof KubeletConfigurationFil
     read: equals,
     help: 'kept from Pods: cpu=500m,memory=1Gi,ephemeral-storage=1Gi',
   },
-  'pod-manifest-path': { field: 'staticPodPath', read: text, help: 'directory of manifests of static Pods' },
+  'pod-manifest-path': {
+    field: 'staticPodPath',
+    read: text,
+    help: 'directory of manifests of static Pods (manifests/ beside kubelet.yaml)',
+  },
   'allowed-unsafe-sysctls': {
     field: 'allowedUnsafeSysctls',
     read: list,

@@ -3,7 +3,8 @@ import { matchesNodeAffinity } from '../api/node-selector.ts';
 import { qosClassOf } from '../api/qos.ts';
 import { tolerates } from '../api/tolerations.ts';
 import { wantsAppArmor } from './app-armor.ts';
-import { evictedReason, systemCriticalPriority } from './eviction/messages.ts';
+import { isCritical } from './critical-pod.ts';
+import { evictedReason } from './eviction/messages.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import type { PodFailure } from './pod-record.ts';
 import { quantityValue } from './quantity.ts';
@@ -55,8 +56,9 @@ export function admitPod(
 }
 
 /** Whether a Pod may start on a node that is short of something (eviction_manager.go Admit). */
-function bears({ spec }: Pod, pressures: readonly Pressure[]): boolean {
-  if (pressures.length === 0 || (spec.priority ?? 0) >= systemCriticalPriority) return true;
+function bears(pod: Pod, pressures: readonly Pressure[]): boolean {
+  const { spec } = pod;
+  if (pressures.length === 0 || isCritical(pod)) return true;
   if (pressures.some((pressure) => pressure !== 'MemoryPressure')) return false;
   const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' } as const;
   return qosClassOf(spec) !== 'BestEffort' || tolerates(spec.tolerations, taint);

@@ -1,3 +1,4 @@
+import { systemCriticalPriority } from './critical-pod.ts';
 import { parseThresholds, type Threshold, type ThresholdMaps } from './eviction/thresholds.ts';
 import { quantityValue, wholeValue } from './quantity.ts';
 
@@ -141,8 +142,6 @@ function crashLoopMax(text = '5m0s'): number {
     );
   return ms;
 }
-
-const systemCriticalPriority = 2_000_000_000;
 
 /** kubelet nodeshutdown migrateConfig: two periods are a list of two priorities. */
 function shutdownGracePeriods(

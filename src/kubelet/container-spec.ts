@@ -15,6 +15,7 @@ import { type NodeContext, podFacts } from './node-context.ts';
 import { type PodDirs, podDirs } from './pod-files.ts';
 import type { PodRecord } from './pod-record.ts';
 import { containerResources, oomScoreAdj } from './resources.ts';
+import { isStatic } from './static-pods/static-pod.ts';
 import { bindSubPath, subPathTarget } from './volumes/sub-path.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
@@ -93,7 +94,8 @@ async function environment(
   { definition: container, volumes }: ContainerStart,
 ): Promise<Map<string, string>> {
   const pod = record.allocatedPod;
-  await node.services.whenSynced();
+  // A static Pod starts without the API, and then knows no Services.
+  if (!isStatic(pod)) await node.services.whenSynced();
   return containerEnv({
     pod,
     container,

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
 import type { Pod } from '../api/generated/core-v1.ts';
 import { pods, services } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
@@ -32,6 +34,10 @@ import { PodWorkers } from './pod-workers.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { kubepods } from './resources.ts';
 import type { KubeletServer, ServerTls } from './server/server.ts';
+import { ManifestDirectory } from './static-pods/manifest-directory.ts';
+import { MirrorPods } from './static-pods/mirror-pods.ts';
+import { isMirrorPod, isStatic } from './static-pods/static-pod.ts';
+import { StaticPods } from './static-pods/static-pods.ts';
 import { StatusManager } from './status/status-manager.ts';
 import { ServiceAccountTokens } from './volumes/service-account-token.ts';
 import { VolumeManager } from './volumes/volume-manager.ts';
@@ -109,10 +115,12 @@ class NodeAgent implements Kubelet {
     const [machine] = await Promise.all([readMachine(paths.state), makeCgroups(linux, paths.name)]);
     let events: PodEvents | undefined;
     let workers: PodWorkers | undefined;
+    let mirrors: MirrorPods | undefined;
     const node = this.#build(machine, {
       wake: (uid) => workers?.wake(uid),
       changed: (uids) => events?.refreshVolumes(uids),
       use: (record) => events?.use(record) ?? { pods: [], node: { metadata: emptyMetadata } },
+      mirrorOf: (pod) => mirrors?.of(pod),
     });
     workers = new PodWorkers(node);
     const server = await this.#serve(node, workers);
@@ -129,11 +137,14 @@ class NodeAgent implements Kubelet {
 
     const registered = reporter.register();
     const lease = this.#lease(reporter);
+    mirrors = this.#mirrors(node, reporter);
     await this.#adopt(node, events);
-    this.#follow(node, workers, events, registered);
+    await this.#startStaticPods(workers, events, mirrors);
+    this.#follow(node, workers, events, mirrors, registered);
     this.#housekeep(node, workers, events);
     void Promise.all([registered, this.#pods.whenSynced()]).then(() => {
       lease.start();
+      mirrors.synced();
       events.removeOrphans();
       eviction.start();
       imageGC.start();
@@ -148,7 +159,12 @@ class NodeAgent implements Kubelet {
 
   #build(
     machine: Machine,
-    on: { wake(uid: string): void; changed(uids: string[]): void; use: NodeContext['use'] },
+    on: {
+      wake(uid: string): void;
+      changed(uids: string[]): void;
+      use: NodeContext['use'];
+      mirrorOf(pod: Pod): Pod | undefined;
+    },
   ): NodeContext {
     const {
       client,
@@ -167,7 +183,8 @@ class NodeAgent implements Kubelet {
     } = this.#options;
     const objects = new ObjectCache(client, clock, on.changed);
     const tokens = new ServiceAccountTokens(client, clock);
-    const status = new StatusManager(client, clock, log.child('status'));
+    const objectOf = (pod: Pod) => (isStatic(pod) ? on.mirrorOf(pod) : pod);
+    const status = new StatusManager(client, clock, log.child('status'), objectOf);
     const probes = new ProbeManager({ runtime, events, clock, wake: on.wake });
     const secret = (uid: string, namespace: string, name: string) => objects.secret(uid, namespace, name);
     this.#stops.push(() => {
@@ -259,19 +276,54 @@ class NodeAgent implements Kubelet {
     events.adopt();
   }
 
+  #mirrors({ client, clock, log, status, nodeName }: NodeContext, reporter: NodeReporter): MirrorPods {
+    return new MirrorPods({
+      ...{ client, clock, log: log.child('mirrors') },
+      node: () => reporter.node && { name: nodeName, uid: reporter.node.metadata.uid },
+      mirrored: (uid, mirror) => status.retarget(uid, mirror),
+    });
+  }
+
+  /** They need no API, and are known before anything is taken for an orphan. */
+  async #startStaticPods(workers: PodWorkers, events: PodEvents, mirrors: MirrorPods): Promise<void> {
+    const { clock, log, nodeName, paths } = this.#options;
+    const statics = new StaticPods({
+      mirrors,
+      added: (pod) => events.added(pod),
+      removed: (pod) => events.deleted(pod),
+    });
+    workers.onEnd((uid) => statics.ended(uid));
+    const ownDirectory = path.join(paths.state, 'manifests');
+    mkdirSync(ownDirectory, { recursive: true, mode: 0o700 });
+    const manifests = new ManifestDirectory({
+      directory: this.#configuration.settings.staticPodPath ?? ownDirectory,
+      ...{ nodeName, clock, log: log.child('manifests') },
+      changed: (pods) => statics.set(pods),
+    });
+    this.#stops.push(() => manifests.close());
+    await manifests.start();
+  }
+
   /** From here on everything is driven by events of the API and of the runtime. */
-  #follow(node: NodeContext, workers: PodWorkers, events: PodEvents, registered: Promise<void>): void {
+  #follow(
+    node: NodeContext,
+    workers: PodWorkers,
+    events: PodEvents,
+    mirrors: MirrorPods,
+    registered: Promise<void>,
+  ): void {
     this.#stops.push(node.runtime.onExit((container) => workers.wake(podUidOf(container.labels))));
     // Pods are admitted against the Node's own labels and resources, so it comes first.
     void registered.then(() => {
       const remove = this.#pods.on({
-        added: (pod) => events.added(pod),
+        added: (pod) => (isMirrorPod(pod) ? mirrors.observe(pod) : events.added(pod)),
         updated: (pod, previous) => {
+          if (isMirrorPod(pod)) return mirrors.observe(pod);
           if (pod.metadata.uid === previous.metadata.uid) return events.updated(pod, previous);
           events.deleted(previous);
           events.added(pod);
         },
-        deleted: (pod) => events.deleted(pod),
+        deleted: (pod) => (isMirrorPod(pod) ? mirrors.gone(pod) : events.deleted(pod)),
       });
       this.#stops.push(remove);
     });

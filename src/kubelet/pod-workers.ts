@@ -32,6 +32,8 @@ export class PodWorkers {
   readonly #failures = new Map<string, number>();
   /** Pods whose work is done, until the API forgets them: late news of them starts nothing. */
   readonly #ended = new Set<string>();
+  /** Told the UID of each Pod that has ended for good. */
+  readonly #onEnd = new Set<(uid: string) => void>();
   /** Once set no look begins. */
   #closed = false;
 
@@ -74,6 +76,10 @@ export class PodWorkers {
     this.wake(uid);
   }
 
+  onEnd(fn: (uid: string) => void): void {
+    this.#onEnd.add(fn);
+  }
+
   wake(uid: string): void {
     const worker = this.#workers.get(uid);
     if (!worker || this.#closed) return;
@@ -105,6 +111,7 @@ export class PodWorkers {
         this.#failures.delete(record.uid);
         if (!record.gone) this.#ended.add(record.uid);
         this.#retryResizes();
+        for (const listener of this.#onEnd) listener(record.uid);
         return;
       }
       afterMs = await syncPod(this.#node, record);

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import type { Node } from '../../api/generated/core-v1.ts';
+import { isCritical } from '../critical-pod.ts';
 import type { NodeContext } from '../node-context.ts';
 import type { PodRecord } from '../pod-record.ts';
 import { measurePods } from './measure-pods.ts';
-import { evictedReason, evictionMessage, systemCriticalPriority } from './messages.ts';
+import { evictedReason, evictionMessage } from './messages.ts';
 import { observeSignals } from './observe.ts';
 import { calm, type EvictionState, isCrossed, type Observations, planEviction, type Reclaim } from './plan-eviction.ts';
 import { hasLocalStorageLimit, localStorageExcess } from './plan-local-storage.ts';
@@ -155,7 +156,7 @@ export class EvictionManager {
     const { node, wake } = this.#parts;
     const { pod } = record;
     if (record.failure || record.terminating) return false;
-    if ((pod.spec.priority ?? 0) >= systemCriticalPriority) {
+    if (isCritical(pod)) {
       node.log.warn('cannot evict a critical pod', { pod: pod.metadata.name });
       return false;
     }

@@ -5,9 +5,6 @@ import type { PodUsage } from './pod-usage.ts';
 /** Reason of the Pod's status and of the Event. */
 export const evictedReason = 'Evicted';
 
-/** Priority from which a Pod is never evicted (scheduling.SystemCriticalPriority). */
-export const systemCriticalPriority = 2_000_000_000;
-
 /** Why a Pod goes, in the kubelet's words (eviction/helpers.go evictionMessage), with the space at the end. */
 export function evictionMessage({ resource, quantity, available }: Reclaim, usage: PodUsage): string {
   const amount = resource === 'inodes' || resource === 'pids' ? String : binaryQuantity;

@@ -43,12 +43,15 @@ export class StatusManager {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #entries = new Map<string, Entry>();
+  /** The object that tells of a Pod: for a static one its mirror, once there is one. */
+  readonly #objectOf: (pod: Pod) => Pod | undefined;
   /** Bounds the writes under way, so that a burst does not crowd out the Lease. */
   readonly #limiter = new Limiter(32);
   /** One timer for all Pods, set for the earliest due time. */
   #timer: { atMs: number; cancel: () => void } | undefined;
 
-  constructor(client: Client, clock: Clock, log: Logger) {
+  constructor(client: Client, clock: Clock, log: Logger, objectOf: (pod: Pod) => Pod | undefined = (pod) => pod) {
+    this.#objectOf = objectOf;
     this.#client = client;
     this.#clock = clock;
     this.#log = log;
@@ -114,6 +117,14 @@ export class StatusManager {
     else this.#arm(entry.dueMs);
   }
 
+  /** Another object tells of the Pod from now on. */
+  retarget(uid: string, { status = {} }: Pod): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    entry.known = status;
+    this.set(entry.pod, entry.wanted);
+  }
+
   /** Resolves when the newest status is in the API (or the Pod is not). */
   async whenWritten(uid: string): Promise<void> {
     const entry = this.#entries.get(uid);
@@ -133,15 +144,18 @@ export class StatusManager {
   }
 
   async #write(entry: Entry): Promise<void> {
-    entry.writing = true;
     entry.dueMs = Number.POSITIVE_INFINITY;
-    const { name, namespace, uid } = entry.pod.metadata;
+    const { uid } = entry.pod.metadata;
+    const object = this.#objectOf(entry.pod);
+    if (!object) return;
+    entry.writing = true;
+    const { name, namespace, uid: objectUid } = object.metadata;
     try {
       await this.#limiter.run(async () => {
         const wanted = entry.wanted;
         const status = statusPatch(entry.known, wanted);
         if (!status || !this.#entries.has(uid)) return;
-        const body = { metadata: { uid }, status };
+        const body = { metadata: { uid: objectUid }, status };
         const patch = { type: 'strategic', body } as const;
         const written = await this.#client.patch(pods, name, namespace, patch, { subresource: 'status' });
         entry.version = Number(written.metadata.resourceVersion) || 0;
