@@ -9,6 +9,7 @@ import { killContainer } from './kill-container.ts';
 import { containerHash, formatPod, messageFileOf, restartCountOf } from './labels.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { containerEvent, type NodeContext } from './node-context.ts';
+import { podDirs } from './pod-files.ts';
 import { type PodRecord, type SpecContainer, specContainer } from './pod-record.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
@@ -34,12 +35,25 @@ export async function startContainer(
   if (waitMs !== undefined) return waitMs;
   try {
     const image = await node.images.ensure(pod, spec.definition, record.ending.signal);
+    await ensureImageVolumes(node, record, spec);
     await node.starts.run(() => createAndStart(node, record, spec, last, image, volumes), { first: true });
   } catch (error) {
     return record.terminating ? undefined : fail(node, record, name, error);
   }
   record.waiting.delete(name);
   return postStart(node, record, spec);
+}
+
+/** Pulls the images that the container mounts as volumes; it waits for them as for its own (kuberuntime getImageVolumes). */
+async function ensureImageVolumes(node: NodeContext, { pod, ending }: PodRecord, { definition }: SpecContainer) {
+  const mounted = new Set(definition.volumeMounts?.map((mount) => mount.name));
+  for (const volume of pod.spec.volumes ?? []) {
+    if (!volume.image || !mounted.has(volume.name)) continue;
+    const { reference, pullPolicy } = volume.image;
+    const wanted = { ...definition, image: reference ?? '', imagePullPolicy: pullPolicy };
+    const image = await node.images.ensure(pod, wanted, ending.signal);
+    await node.volumes.setUpImage(pod, podDirs(node.paths, pod), volume, image);
+  }
 }
 
 /** CrashLoopBackOff: how long the container must wait yet. */

@@ -20,8 +20,11 @@ export interface Linux {
 export interface Mounts {
   /** mount(2). `flags` are names: 'bind', 'rec', 'ro', 'nosuid', 'nodev', 'noexec', 'private', 'rprivate', 'rshared', 'rslave', 'remount'. */
   mount(mount: { source: string; target: string; type?: string; flags?: string[]; data?: string }): Promise<void>;
-  /** Overlay of read-only layers (topmost first) under a writable one. Long layer lists are passed through fsconfig(2). */
-  overlay(mount: { target: string; lower: string[]; upper: string; work: string }): Promise<void>;
+  /**
+   * Overlay of read-only layers (topmost first), under a writable one if `upper` and `work` are given. Long layer lists are
+   * passed through fsconfig(2).
+   */
+  overlay(mount: { target: string; lower: string[]; upper?: string; work?: string }): Promise<void>;
   /**
    * Binds what is at `path` (plain names, made as directories if absent) below `base` on `target`, following no symbolic
    * link on the way. A mount that is on `target` already is replaced.

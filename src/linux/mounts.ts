@@ -62,13 +62,14 @@ export function mount({ source, target, type, flags = [], data }: MountRequest):
 export interface OverlayRequest {
   target: string;
   lower: string[];
-  upper: string;
-  work: string;
+  /** The writable layer; without one the mount is read-only. */
+  upper?: string;
+  work?: string;
 }
 
 /** mount(2) takes one page of options; a longer list of layers goes in through fsconfig(2), one call a layer (Linux 6.7). */
 export function overlay({ target, lower, upper, work }: OverlayRequest): void {
-  const data = `lowerdir=${lower.map(escapeLayer).join(':')},upperdir=${escapePath(upper)},workdir=${escapePath(work)}`;
+  const data = `lowerdir=${lower.map(escapeLayer).join(':')}${writable(upper, work)}`;
   if (data.length < 4096) {
     call('mount', `overlay on ${target}`, 'overlay', target, 'overlay', 0, data);
     return;
@@ -87,8 +88,10 @@ function overlayByLayers({ target, lower, upper, work }: OverlayRequest): void {
   const context = fsopen('overlay', 1);
   try {
     for (const layer of lower) fsconfig(context, CONFIG_STRING, 'lowerdir+', layer, 0);
-    fsconfig(context, CONFIG_STRING, 'upperdir', upper, 0);
-    fsconfig(context, CONFIG_STRING, 'workdir', work, 0);
+    if (upper && work) {
+      fsconfig(context, CONFIG_STRING, 'upperdir', upper, 0);
+      fsconfig(context, CONFIG_STRING, 'workdir', work, 0);
+    }
     fsconfig(context, CONFIG_CREATE, null, null, 0);
     const fd = fsmount(context, 1, 0);
     try {
@@ -106,7 +109,7 @@ function overlayRelative({ target, lower, upper, work }: OverlayRequest): void {
   const CLONE_FS = 0x200;
   const parent = commonParent(lower);
   const layers = lower.map((layer) => escapeLayer(path.relative(parent, layer) || '.')).join(':');
-  const data = `lowerdir=${layers},upperdir=${escapePath(upper)},workdir=${escapePath(work)}`;
+  const data = `lowerdir=${layers}${writable(upper, work)}`;
   call('unshare', 'working directory', CLONE_FS); // chdir(2) then concerns this thread only
   call('chdir', parent, parent);
   try {
@@ -115,6 +118,9 @@ function overlayRelative({ target, lower, upper, work }: OverlayRequest): void {
     call('chdir', '/', '/');
   }
 }
+
+const writable = (upper: string | undefined, work: string | undefined): string =>
+  upper && work ? `,upperdir=${escapePath(upper)},workdir=${escapePath(work)}` : '';
 
 function commonParent(directories: string[]): string {
   const [first = '/', ...others] = directories;

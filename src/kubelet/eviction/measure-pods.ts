@@ -45,7 +45,7 @@ async function measureVolumes(node: NodeContext, { pod, uid }: PodRecord): Promi
   return Promise.all(
     own.map(async ({ name, emptyDir }) => {
       const use = await directoryUse(ready.get(name)?.hostPath ?? '');
-      return { name, use, memory: emptyDir?.medium === 'Memory' };
+      return { name, use, memory: !!emptyDir?.medium };
     }),
   );
 }

@@ -4,12 +4,14 @@ import path from 'node:path';
 import type { Pod, PodSpec, Volume } from '../../api/generated/core-v1.ts';
 import type { Client } from '../../client/client.ts';
 import type { Linux } from '../../linux/linux.ts';
+import type { ImageInfo } from '../../runtime/runtime.ts';
 import type { PodFacts } from '../env/field-ref.ts';
 import type { ObjectCache } from '../object-cache.ts';
 import type { PodDirs } from '../pod-files.ts';
 import { payloadDigest, writeAtomically } from './atomic-writer.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
 import { setUpHostPath } from './host-path.ts';
+import { setUpImage } from './image-volume.ts';
 import { payloadFiles, payloadPlugin } from './payload.ts';
 import { setUpClaim } from './persistent-volume-claim.ts';
 import type { ServiceAccountTokens } from './service-account-token.ts';
@@ -50,7 +52,8 @@ export class VolumeManager {
     this.#ready.set(pod.metadata.uid, ready);
     await Promise.all(
       (pod.spec.volumes ?? []).map(async (volume) => {
-        if (ready.has(volume.name)) return;
+        // Images are pulled for the container that mounts them.
+        if (volume.image || ready.has(volume.name)) return;
         try {
           ready.set(volume.name, await this.#setUpOne(context, volume));
         } catch (error) {
@@ -64,6 +67,12 @@ export class VolumeManager {
   /** The volumes of a Pod that are set up, by name. */
   ready(uid: string): ReadonlyMap<string, ReadyVolume> {
     return this.#ready.get(uid) ?? new Map();
+  }
+
+  /** Sets up a volume whose image has been pulled. */
+  async setUpImage(pod: Pod, dirs: PodDirs, volume: Volume, image: ImageInfo): Promise<void> {
+    const ready = this.#ready.get(pod.metadata.uid);
+    if (ready && !ready.has(volume.name)) ready.set(volume.name, await setUpImage(this.#linux, dirs, volume, image));
   }
 
   /** Rewrites files whose source has changed. Does nothing for volumes that were never set up. */
@@ -135,7 +144,7 @@ export class VolumeManager {
 function hasMounts({ volumes = [], containers, initContainers = [], ephemeralContainers = [] }: PodSpec): boolean {
   const all = [...containers, ...initContainers, ...ephemeralContainers];
   return (
-    volumes.some((volume) => volume.emptyDir?.medium === 'Memory') ||
+    volumes.some((volume) => volume.emptyDir?.medium || volume.image) ||
     all.some(({ volumeMounts = [] }) =>
       volumeMounts.some((mount) => mount.subPath || mount.subPathExpr || mount.mountPropagation === 'Bidirectional'),
     )

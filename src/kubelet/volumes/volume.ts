@@ -31,6 +31,7 @@ export interface PayloadFile {
 export interface ReadyVolume {
   hostPath: string;
   readOnly?: boolean;
+  noExec?: boolean;
 }
 
 /** `<pod dir>/volumes/kubernetes.io~<plugin>/<name>`, as the kubelet lays it out. */
