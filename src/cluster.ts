@@ -54,6 +54,8 @@ export async function stopCluster(
     });
     await network.removeAll();
     await unmountBelow(linux, [paths.run, paths.state]);
+    for (const { file } of await linux.loops.list())
+      if (file.startsWith(`${paths.state}/`)) await linux.loops.detach(file);
     await linux.cgroups.remove(`/vitrine-${name}`);
     await linux.cgroups.release();
     fs.rmSync(paths.run, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 import fs from 'node:fs/promises';
+import path from 'node:path';
 import { serviceAccountUser, withAuthenticatedGroup } from './apiserver/authentication/groups.ts';
 import type { KeyPair } from './apiserver/pki/pki.ts';
 import type { UserInfo } from './apiserver/request.ts';
@@ -74,6 +75,12 @@ function startManager(options: ControlPlaneClients): Stop {
       await fs.mkdir(folder, { recursive: true });
       // Whoever the containers run as, they may write there.
       await fs.chmod(folder, 0o777);
+    },
+    makeFile: async (file: string, bytes: number) => {
+      await fs.mkdir(path.dirname(file), { recursive: true });
+      await fs.writeFile(file, '', { flag: 'a', mode: 0o600 });
+      // Without blocks until they are written.
+      await fs.truncate(file, bytes);
     },
     remove: (folder: string) => fs.rm(folder, { recursive: true, force: true }),
   };

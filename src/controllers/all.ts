@@ -30,6 +30,7 @@ import {
   localPathProvisionerController,
   localPathReclaimController,
 } from './volumes/local-path.ts';
+import { localPathResizeController } from './volumes/local-path-resize.ts';
 import { pvcProtectionController, pvProtectionController } from './volumes/protection.ts';
 import { volumePhaseController } from './volumes/volume-phase.ts';
 
@@ -93,5 +94,6 @@ function localPath(directories: LocalDirectories | undefined): ControllerEntry[]
   return [
     { account: 'persistent-volume-binder', make: localPathProvisionerController(directories) },
     { account: 'persistent-volume-binder', make: localPathReclaimController(directories) },
+    { account: 'persistent-volume-binder', make: localPathResizeController },
   ];
 }

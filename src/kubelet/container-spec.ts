@@ -3,20 +3,19 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Container as ContainerDef, EphemeralContainer, Pod } from '../api/generated/core-v1.ts';
 import { appArmorProfiles } from '../linux/apparmor.ts';
-import type { Linux } from '../linux/linux.ts';
 import { readBeneath } from '../linux/read-beneath.ts';
-import type { ContainerMount, ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
+import type { ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
 import { appArmorProfile } from './app-armor.ts';
+import { containerDevices, containerMounts } from './container-mounts.ts';
 import { containerEnv } from './env/container-env.ts';
 import { expand } from './env/expand.ts';
 import { serviceEnv } from './env/service-env.ts';
 import { type ContainerRole, containerLabels, formatPod } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
-import { type PodDirs, podDirs } from './pod-files.ts';
+import { podDirs } from './pod-files.ts';
 import type { PodRecord } from './pod-record.ts';
 import { containerResources, oomScoreAdj } from './resources.ts';
 import { isStatic } from './static-pods/static-pod.ts';
-import { bindSubPath, subPathTarget } from './volumes/sub-path.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
 export interface ContainerStart {
@@ -53,7 +52,8 @@ export async function containerSpec(
     ...(definition.args && { args: definition.args.map((word) => expand(word, env)) }),
     env: [...env].map(([name, value]) => ({ name, value })),
     ...(definition.workingDir && { workingDir: definition.workingDir }),
-    mounts: await mounts(node.linux, definition, start.volumes, dirs, env),
+    mounts: await containerMounts({ linux: node.linux, definition, volumes: start.volumes, dirs, env }),
+    ...containerDevices({ definition, volumes: start.volumes }),
     resources: {
       ...containerResources(definition, pod.spec),
       oomGroup: !node.configuration.settings.singleProcessOOMKill,
@@ -128,51 +128,6 @@ function volumeFile(volumes: ContainerStart['volumes'], name: string, file: stri
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-async function mounts(
-  linux: Linux,
-  definition: ContainerDef,
-  volumes: ReadonlyMap<string, ReadyVolume>,
-  dirs: PodDirs,
-  env: ReadonlyMap<string, string>,
-): Promise<ContainerMount[]> {
-  const list: ContainerMount[] = [];
-  for (const [index, mount] of (definition.volumeMounts ?? []).entries()) {
-    const volume = volumes.get(mount.name);
-    if (!volume) throw new Error(`volume "${mount.name}" of container "${definition.name}" is not mounted`);
-    const subPath = mount.subPathExpr ? expandStrictly(mount.subPathExpr, env) : mount.subPath;
-    const target = subPathTarget(dirs.run, mount.name, definition.name, index);
-    list.push({
-      hostPath: subPath ? await bindSubPath(linux, { volume: volume.hostPath, subPath, target }) : volume.hostPath,
-      containerPath: path.isAbsolute(mount.mountPath) ? mount.mountPath : `/${mount.mountPath}`,
-      readOnly: Boolean(mount.readOnly || volume.readOnly),
-      propagation:
-        mount.mountPropagation === 'Bidirectional'
-          ? 'bidirectional'
-          : mount.mountPropagation === 'HostToContainer'
-            ? 'hostToContainer'
-            : 'private',
-      ...(mount.recursiveReadOnly && mount.recursiveReadOnly !== 'Disabled' && { recursiveReadOnly: true }),
-    });
-  }
-  const taken = new Set(list.map(({ containerPath }) => containerPath));
-  for (const [name, readOnly] of [
-    ['hosts', false],
-    ['resolv.conf', false],
-    ['hostname', false],
-  ] as const) {
-    const containerPath = `/etc/${name}`;
-    if (!taken.has(containerPath))
-      list.push({ hostPath: path.join(dirs.run, `etc-${name}`), containerPath, readOnly, propagation: 'private' });
-  }
-  return list;
-}
-
-function expandStrictly(text: string, env: ReadonlyMap<string, string>): string {
-  const value = expand(text, env);
-  if (/\$\([^)]*\)/.test(value)) throw new Error(`failed to expand subPath of '${text}': missing value`);
-  return value;
 }
 
 /** kubelet security_context.go DetermineEffectiveSecurityContext, container over Pod. */

@@ -32,6 +32,8 @@ export class FakeLinux implements Linux {
   readonly calls: RecordedCall[] = [];
   /** Mount points that exist. */
   readonly mounted: MountInfo[] = [];
+  /** Loop devices that exist, with their files. */
+  readonly loopFiles = new Map<string, string>();
   /** Links that exist, by name. */
   readonly linksByName = new Map<string, LinkInfo & { addresses: string[] }>();
   /** Routes that exist, by destination. */
@@ -76,6 +78,21 @@ export class FakeLinux implements Linux {
     },
     list: async (prefix) =>
       this.mounted.filter(({ target }) => target === prefix || target.startsWith(`${prefix}/`)).reverse(),
+  };
+
+  readonly loops: Linux['loops'] = {
+    attach: async (file) => {
+      this.#record('loops.attach', file);
+      const device =
+        [...this.loopFiles].find(([, backing]) => backing === file)?.[0] ?? `/dev/loop${this.loopFiles.size}`;
+      this.loopFiles.set(device, file);
+      return device;
+    },
+    detach: async (file) => {
+      this.#record('loops.detach', file);
+      for (const [device, backing] of this.loopFiles) if (backing === file) this.loopFiles.delete(device);
+    },
+    list: async () => [...this.loopFiles].map(([device, file]) => ({ device, file })),
   };
 
   readonly namespaces: Linux['namespaces'] = {

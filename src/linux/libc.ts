@@ -19,6 +19,7 @@ const functions = {
   connect: int('connect(int fd, const void *address, unsigned int length)'),
   setsockopt: int('setsockopt(int fd, int level, int name, const void *value, unsigned int length)'),
   close: int('close(int fd)'),
+  ioctl: int('ioctl(int fd, unsigned long request, void *argument)'),
   shutdown: int('shutdown(int fd, int how)'),
   chdir: int('chdir(const char *path)'),
   if_nametoindex: int('if_nametoindex(const char *name)'),

@@ -12,6 +12,7 @@ export interface Linux {
   nft: Nftables;
   sockets: Sockets;
   sysctl: Sysctls;
+  loops: LoopDevices;
   close(): Promise<void>;
 }
 
@@ -251,6 +252,17 @@ export interface Sockets {
 
 /** One chunk read is one packet (a Uint8Array), one chunk written is sent as one packet. Ends when the peer closes. */
 export type PacketStream = import('node:stream').Duplex;
+
+// ---- loop devices
+
+export interface LoopDevices {
+  /** The block device that stands for a file; the same one for the same file. */
+  attach(file: string): Promise<string>;
+  /** Frees it, at the latest when its last user closes it; absent is no error. */
+  detach(file: string): Promise<void>;
+  /** Those in use. */
+  list(): Promise<{ device: string; file: string }[]>;
+}
 
 // ---- sysctls of the host
 

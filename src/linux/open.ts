@@ -41,6 +41,11 @@ export async function openLinux({ log }: { log: Logger }): Promise<Linux> {
         ),
     },
     sysctl: { get: readSysctl, set: writeSysctl },
+    loops: {
+      attach: (file) => thread.call('loops.attach', file),
+      detach: (file) => thread.call('loops.detach', file),
+      list: () => thread.call('loops.list'),
+    },
     close: () => thread.close(),
   };
 }

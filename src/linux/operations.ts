@@ -5,6 +5,7 @@ import { forgetFlows } from './conntrack.ts';
 import { ExitWatches } from './exit-watch.ts';
 import { type ErrorMessage, packError } from './kernel-messages.ts';
 import type { CgroupLimits, PodAttachment, Route } from './linux.ts';
+import { attachLoop, detachLoop, listLoops } from './loop-devices.ts';
 import * as mounts from './mounts.ts';
 import * as namespaces from './namespaces.ts';
 import * as net from './net-devices.ts';
@@ -60,6 +61,9 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'net.links': net.links,
     'net.addresses': net.addresses,
     'net.routes': net.routes,
+    'loops.attach': attachLoop,
+    'loops.detach': detachLoop,
+    'loops.list': listLoops,
     'nft.run': (script: string) => {
       nft ??= openNftables();
       return nft(script);

@@ -161,7 +161,7 @@ function bindMount(mount: ContainerMount): OciMount {
     destination: mount.containerPath,
     type: 'bind',
     source: mount.hostPath,
-    options: ['rbind', propagation[mount.propagation ?? 'private'], access],
+    options: ['rbind', propagation[mount.propagation ?? 'private'], access, ...(mount.noExec ? ['noexec'] : [])],
   };
 }
 

@@ -96,6 +96,7 @@ export interface ContainerMount {
   readOnly: boolean;
   propagation?: 'private' | 'hostToContainer' | 'bidirectional';
   recursiveReadOnly?: boolean;
+  noExec?: boolean;
 }
 
 export interface ContainerResources extends Record<string, unknown> {

@@ -2,13 +2,14 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generate
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import { classOf, selectedNodeAnnotation, waitsForConsumer } from '../../api/match-volume.ts';
 import type { Draft } from '../../api/object.ts';
+import { parseQuantity } from '../../api/quantity.ts';
 import { nodes, persistentVolumeClaims, persistentVolumes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext, ControllerFactory } from '../../client/controller.ts';
 import { storageClasses } from './binder.ts';
 
 export const localPathProvisioner = 'vitrine.dev/local-path';
-const provisionedBy = 'pv.kubernetes.io/provisioned-by';
+export const provisionedBy = 'pv.kubernetes.io/provisioned-by';
 const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 const hostnameLabel = 'kubernetes.io/hostname';
 
@@ -17,6 +18,8 @@ export interface LocalDirectories {
   /** The folder of all volumes on the node. */
   root: string;
   make(path: string): Promise<void>;
+  /** A file that stands for a block device. */
+  makeFile(path: string, bytes: number): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
@@ -28,6 +31,7 @@ export const localPathClass: Draft<StorageClass> = {
   provisioner: localPathProvisioner,
   reclaimPolicy: 'Delete',
   volumeBindingMode: 'WaitForFirstConsumer',
+  allowVolumeExpansion: true,
 };
 
 /** Makes a directory of the node for each claim of its classes (as the external provisioners of sig-storage do). */
@@ -66,12 +70,14 @@ export function localPathProvisionerController(directories: LocalDirectories): C
       nodeName: string | undefined,
     ): Promise<string> {
       const { name, namespace, uid, resourceVersion } = claim.metadata;
-      if (claim.spec.volumeMode === 'Block') throw new Error('block volumes are not supported');
       const node = nodeName ? allNodes.get(nodeName) : allNodes.list()[0];
       if (!node) throw new Error(`node "${nodeName ?? ''}" not found`);
       const volumeName = `pvc-${uid}`;
       const path = `${directories.root}/${volumeName}_${namespace}_${name}`;
-      await directories.make(path);
+      const storage = claim.spec.resources?.requests?.storage ?? '0';
+      const block = claim.spec.volumeMode === 'Block';
+      if (block) await directories.makeFile(path, Number(parseQuantity(storage).nanos / 1_000_000_000n));
+      else await directories.make(path);
       const hostname = node.metadata.labels?.[hostnameLabel] ?? node.metadata.name;
       await client.create(persistentVolumes, {
         metadata: {
@@ -80,13 +86,13 @@ export function localPathProvisionerController(directories: LocalDirectories): C
           finalizers: [finalizer],
         },
         spec: {
-          capacity: { storage: claim.spec.resources?.requests?.storage ?? '0' },
+          capacity: { storage },
           accessModes: claim.spec.accessModes,
-          volumeMode: 'Filesystem',
+          volumeMode: block ? 'Block' : 'Filesystem',
           persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
           storageClassName: storageClass.metadata.name,
           claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid, resourceVersion },
-          hostPath: { path, type: 'DirectoryOrCreate' },
+          ...(block ? { local: { path } } : { hostPath: { path, type: 'DirectoryOrCreate' as const } }),
           nodeAffinity: {
             required: {
               nodeSelectorTerms: [{ matchExpressions: [{ key: hostnameLabel, operator: 'In', values: [hostname] }] }],
@@ -113,7 +119,7 @@ export function localPathReclaimController(directories: LocalDirectories): Contr
         const reclaimed = volume.status?.phase === 'Released' && volume.spec.persistentVolumeReclaimPolicy === 'Delete';
         if (!reclaimed)
           return deletionTimestamp && volume.status?.phase !== 'Bound' ? dropFinalizer(volume) : undefined;
-        const path = volume.spec.hostPath?.path ?? '';
+        const path = volume.spec.hostPath?.path ?? volume.spec.local?.path ?? '';
         try {
           if (path.startsWith(`${directories.root}/`) && !path.includes('..')) await directories.remove(path);
           if (!deletionTimestamp) await client.delete(persistentVolumes, name);

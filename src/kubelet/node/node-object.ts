@@ -36,6 +36,12 @@ export function initialNode(identity: NodeIdentity, status: NodeStatus): Draft<N
   };
 }
 
+/** What the runtime can do, by handler; '' is the default one (KEP-3857). */
+const runtimeHandlers = ['', 'crun'].map((name) => ({
+  name,
+  features: { recursiveReadOnlyMounts: true, userNamespaces: false },
+}));
+
 /** The node's status (kubelet nodestatus/setters.go). Pure. */
 export function nodeStatus(
   identity: NodeIdentity,
@@ -72,6 +78,7 @@ export function nodeStatus(
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
     nodeInfo: machine.info,
+    runtimeHandlers,
     features: { supplementalGroupsPolicy: true },
     // The 50 largest, as nodeStatusMaxImages.
     images: images
@@ -102,7 +109,11 @@ export function statusChanged(before: NodeStatus, after: NodeStatus): boolean {
   };
   const own = (status: NodeStatus) => {
     const { capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images } = status;
-    return plain({ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images });
+    const { runtimeHandlers: handlers } = status;
+    return plain({
+      ...{ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images },
+      runtimeHandlers: handlers,
+    });
   };
   return !isDeepStrictEqual(own(before), own(after));
 }

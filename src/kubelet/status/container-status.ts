@@ -6,6 +6,7 @@ import type {
   ResourceRequirements,
 } from '../../api/generated/core-v1.ts';
 import type { Container } from '../../runtime/runtime.ts';
+import { isRecursive } from '../container-mounts.ts';
 import { restartCountOf } from '../labels.ts';
 import type { WaitingReason } from '../pod-record.ts';
 import { isSidecar } from '../restart-policy.ts';
@@ -134,10 +135,10 @@ function addResources(status: ContainerStatus, { allocated, actual, previous }: 
 
 function addMounts(status: ContainerStatus, { volumeMounts }: ContainerDef): void {
   if (volumeMounts?.length) {
-    status.volumeMounts = volumeMounts.map(({ name, mountPath, readOnly }) => ({
-      name,
-      mountPath,
-      ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+    status.volumeMounts = volumeMounts.map((mount) => ({
+      name: mount.name,
+      mountPath: mount.mountPath,
+      ...(mount.readOnly && { readOnly: true, recursiveReadOnly: isRecursive(mount) ? 'Enabled' : 'Disabled' }),
     }));
   }
 }

@@ -45,7 +45,9 @@ export function hugePageSize({ containers, initContainers = [] }: PodSpec, mediu
   const [size, ...others] = named ? [named] : sizes;
   if (!size || others.length > 0)
     throw new Error(
-      size ? 'medium HugePages can\'t be used with multiple page sizes' : 'hugePages storage requested, but there is no resource request for huge pages',
+      size
+        ? "medium HugePages can't be used with multiple page sizes"
+        : 'hugePages storage requested, but there is no resource request for huge pages',
     );
   // The kernel knows K, M and G as powers of two.
   return size.replace(/i$/, '');

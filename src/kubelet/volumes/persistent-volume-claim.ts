@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises';
-import type { Volume } from '../../api/generated/core-v1.ts';
+import type { PersistentVolumeSpec, Volume } from '../../api/generated/core-v1.ts';
 import { persistentVolumeClaims, persistentVolumes } from '../../api/resource.ts';
 import { setUpHostPath } from './host-path.ts';
+import { setOwnership } from './ownership.ts';
 import type { ReadyVolume, VolumeContext } from './volume.ts';
 
 /** A claim (named, or made for a generic ephemeral volume) that is bound to a hostPath or local PersistentVolume. */
-export async function setUpClaim({ client, pod }: VolumeContext, volume: Volume): Promise<ReadyVolume> {
+export async function setUpClaim(context: VolumeContext, volume: Volume): Promise<ReadyVolume> {
+  const { client, pod } = context;
   const namespace = pod.metadata.namespace ?? '';
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata.name}-${volume.name}`;
   const claim = await client.get(persistentVolumeClaims, name, namespace);
@@ -13,14 +15,46 @@ export async function setUpClaim({ client, pod }: VolumeContext, volume: Volume)
     throw new Error(
       `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`,
     );
+  if (claim.metadata.deletionTimestamp)
+    throw new Error(`error processing PVC ${namespace}/${name}: PVC is being deleted`);
   if (claim.status?.phase !== 'Bound' || !claim.spec?.volumeName)
     throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
   const { spec } = await client.get(persistentVolumes, claim.spec.volumeName);
   const readOnly = volume.persistentVolumeClaim?.readOnly === true;
+  if (spec.volumeMode === 'Block') return { ...(await setUpBlock(context, spec, claim.spec.volumeName)), readOnly };
   if (spec.hostPath) return { ...(await setUpHostPath(spec.hostPath)), readOnly };
-  if (!spec.local) throw new Error(`no volume plugin matched PersistentVolume ${claim.spec.volumeName}`);
-  await stat(spec.local.path).catch(() => {
-    throw new Error(`path "${spec.local?.path}" does not exist`);
-  });
-  return { hostPath: spec.local.path, readOnly };
+  return { ...(await setUpLocal(context, spec, claim.spec.volumeName, readOnly)), readOnly };
 }
+
+/** local: a directory that belongs to the volume alone, so that it can be given to the Pod's group (pkg/volume/local). */
+async function setUpLocal(
+  { pod }: VolumeContext,
+  { local }: PersistentVolumeSpec,
+  volumeName: string,
+  readOnly: boolean,
+): Promise<ReadyVolume> {
+  if (!local) throw new Error(`no volume plugin matched PersistentVolume ${volumeName}`);
+  await found(local.path);
+  const { fsGroup, fsGroupChangePolicy: policy } = pod.spec.securityContext ?? {};
+  if (fsGroup !== undefined) await setOwnership(local.path, { fsGroup, readOnly, ...(policy && { policy }) });
+  return { hostPath: local.path };
+}
+
+/** A block device of the node, or a file that stands for one. */
+async function setUpBlock(
+  { linux }: VolumeContext,
+  { local, hostPath }: PersistentVolumeSpec,
+  volumeName: string,
+): Promise<ReadyVolume> {
+  const file = local?.path ?? hostPath?.path;
+  if (!file) throw new Error(`no volume plugin matched PersistentVolume ${volumeName}`);
+  const stats = await found(file);
+  if (stats.isBlockDevice()) return { hostPath: file, device: file };
+  if (!stats.isFile()) throw new Error(`path "${file}" is neither a block device nor a file`);
+  return { hostPath: file, device: await linux.loops.attach(file) };
+}
+
+const found = (file: string) =>
+  stat(file).catch(() => {
+    throw new Error(`path "${file}" does not exist`);
+  });

@@ -86,6 +86,7 @@ export class VolumeManager {
 
   /** Unmounts and removes the volumes of a Pod whose containers have all ended: what was in its emptyDirs is gone. */
   async unmount(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
+    await this.#detachLoops(uid);
     this.#ready.delete(uid);
     this.#written.delete(uid);
     this.tokens.forget(uid);
@@ -106,6 +107,16 @@ export class VolumeManager {
   async tearDown(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
     await this.unmount(uid, dirs, spec);
     rmSync(dirs.run, { recursive: true, force: true });
+  }
+
+  /** Files that stand for block devices, once no other Pod has them. */
+  async #detachLoops(uid: string): Promise<void> {
+    const loops = (of: Iterable<ReadyVolume>) =>
+      [...of].filter(({ device, hostPath }) => device && device !== hostPath);
+    for (const { hostPath } of loops(this.#ready.get(uid)?.values() ?? [])) {
+      const others = [...this.#ready].flatMap(([other, ready]) => (other === uid ? [] : loops(ready.values())));
+      if (!others.some((one) => one.hostPath === hostPath)) await this.#linux.loops.detach(hostPath);
+    }
   }
 
   #context(pod: Pod, dirs: PodDirs, facts: PodFacts): VolumeContext {

@@ -32,6 +32,8 @@ export interface ReadyVolume {
   hostPath: string;
   readOnly?: boolean;
   noExec?: boolean;
+  /** A block volume: the device on the host. */
+  device?: string;
 }
 
 /** `<pod dir>/volumes/kubernetes.io~<plugin>/<name>`, as the kubelet lays it out. */
