@@ -1,0 +1,239 @@
+/**
+ * The API server of a cluster as clients see it, from a process of its own: durable creates, GET, LIST, watches, memory,
+ * and what it costs as objects grow. Peers in the same run: etcd's own put of the same bytes on the same disk, and the
+ * same bytes written to a bare TLS socket.
+ *
+ * Usage: node bench/api.ts [--seconds N] [--only creates,gets,pods,watches,idle,growth]
+ */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { adminKubeconfig } from '../cli/access.ts';
+import { clusterState } from '../src/launch.ts';
+import { memoryPss } from '../src/linux/memory.ts';
+import { bareTls } from './bare-tls.ts';
+import { etcdPuts } from './etcd-puts.ts';
+import { type Job, namePlaceholder, type Rate, tenthPlaceholder, timePlaceholder } from './load/generator.ts';
+import type { Credentials } from './load/http2-connection.ts';
+import { runLoad, startLoad } from './load/run-load.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '4' },
+    only: { type: 'string', default: 'creates,gets,pods,watches,idle,growth' },
+  },
+});
+const seconds = Number(values.seconds);
+const only = values.only.split(',');
+const name = `bench-${process.pid}`;
+const vitrine = path.join(import.meta.dirname, '../vitrine');
+const run = promisify(execFile);
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const pods = '/api/v1/namespaces/default/pods';
+
+/** About 400 bytes, as the ConfigMaps of kube-apiserver's figures. */
+const configMap = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: namePlaceholder, labels: { app: 'bench' } },
+  data: { sent: timePlaceholder, text: 'x'.repeat(256) },
+});
+
+await run(vitrine, ['up', '--no-kubeconfig', '--name', name]);
+try {
+  const { config, paths, server } = clusterState(name);
+  const { ca, cert, key } = adminKubeconfig(paths, config!);
+  const credentials: Credentials = { host: '127.0.0.1', port: config!.apiPort, ca, cert, key };
+  const parts: Record<string, () => Promise<void>> = { creates, gets, pods: manyPods, watches, idle, growth };
+  for (const part of only) await parts[part]!();
+
+  /** A load of single requests, with what each costs the API process: that depends less on what else the machine does. */
+  async function measured(job: Job): Promise<Rate & { cpuMicros: number }> {
+    const before = cpuMicros();
+    const rate = await runLoad<Rate>(job);
+    return { ...rate, cpuMicros: (cpuMicros() - before) / rate.requests };
+  }
+
+  async function creates(): Promise<void> {
+    for (const [connections, goal] of process.env.ONLY16 ? [[16, 8000]] as const : [
+      [1, 3000],
+      [16, 8000],
+    ] as const) {
+      const label = `c${connections}`;
+      const rate = await measured({
+        credentials,
+        kind: 'create',
+        connections,
+        seconds,
+        path: configMaps,
+        body: configMap,
+        label,
+      });
+      const peer = await etcdPuts({ directory: path.dirname(paths.state), writers: connections, seconds, bytes: 600 });
+      const ratio = peer
+        ? `; etcd's put ${perSecond(peer)}: ratio ${(rate.perSecond / peer).toFixed(2)}`
+        : '; etcd is not installed';
+      say(`creates, ${connections} clients`, `${describe(rate)} (goal: ${goal})${ratio}`);
+    }
+  }
+
+  async function gets(): Promise<void> {
+    await runLoad({ credentials, kind: 'fill', count: 1000, path: configMaps, body: configMap, label: 'g' });
+    const paths = Array.from({ length: 1000 }, (_, n) => `${configMaps}/g-${n}`);
+    const rate = await measured({ credentials, kind: 'get', connections: 16, seconds, paths });
+    say('GET, 16 clients', `${describe(rate)} (goal: 20000)`);
+  }
+
+  async function manyPods(): Promise<void> {
+    await runLoad({ credentials, kind: 'fill', count: 10_000, path: pods, body: podOfFourKilobytes(), label: 'pod' });
+    const [all, label, pages] = [
+      await runLoad<Listed>({ credentials, kind: 'list', path: pods, times: 9 }),
+      await runLoad<Listed>({ credentials, kind: 'list', path: `${pods}?labelSelector=tenth%3D0`, times: 9 }),
+      await runLoad<Listed>({ credentials, kind: 'list', path: pods, times: 5, pages: 500 }),
+    ];
+    const bare = await bareTls(all.bytes);
+    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+    say(
+      'LIST of 10,000 Pods',
+      `${all.ms.toFixed(0)} ms for ${megabytes(all.bytes)} (goal: 80); the same bytes to a bare TLS socket ${bare.toFixed(0)} ms: ratio ${(all.ms / bare).toFixed(2)} (goal: 3)`,
+    );
+    say('  by label, a tenth of them', `${label.ms.toFixed(0)} ms for ${megabytes(label.bytes)}`);
+    say('  in pages of 500', `${pages.ms.toFixed(0)} ms for ${megabytes(pages.bytes)}`);
+    say('API process with them', `${mebibytes(memory())} MiB PSS (goal: 250)`);
+  }
+
+  async function watches(): Promise<void> {
+    const job = {
+      credentials,
+      kind: 'watch',
+      watchers: 100,
+      writers: 16,
+      writes: 1000,
+      path: configMaps,
+      body: configMap,
+    } as const;
+    const result = await runLoad<{ eventsPerSecond: number; p99Ms: number; writtenMs: number; tookMs: number }>(job);
+    say(
+      '100 watchers x 1,000 writes',
+      `${Math.round(result.eventsPerSecond)} events/s, delay p99 ${result.p99Ms.toFixed(1)} ms (goal: 300000); written in ${result.writtenMs.toFixed(0)} ms, delivered after ${result.tookMs.toFixed(0)}`,
+    );
+  }
+
+  async function idle(): Promise<void> {
+    const before = memory();
+    const { child, result } = startLoad<{ open: number }>({
+      credentials,
+      kind: 'idle',
+      connections: 100,
+      streams: 100,
+      path: configMaps,
+    });
+    const { open } = await result;
+    await settle();
+    say(`${open} idle watches`, `${((memory() - before) / open / 1024).toFixed(1)} KiB each`);
+    child.removeAllListeners('exit');
+    child.kill();
+  }
+
+  async function growth(): Promise<void> {
+    const space = '/api/v1/namespaces/kube-public/configmaps';
+    let there = 0;
+    for (const count of [1000, 10_000, 100_000]) {
+      await runLoad({
+        credentials,
+        kind: 'fill',
+        count: count - there,
+        path: space,
+        body: configMap,
+        label: `s${count}`,
+      });
+      there = count;
+      const paths = Array.from({ length: 1000 }, (_, n) => `${space}/s${count}-${n}`);
+      const get = await measured({ credentials, kind: 'get', connections: 1, seconds: 2, paths });
+      const create = await measured({
+        credentials,
+        kind: 'create',
+        connections: 1,
+        seconds: 2,
+        path: configMaps,
+        body: configMap,
+        label: `t${count}`,
+      });
+      const job = {
+        credentials,
+        kind: 'watch',
+        watchers: 10,
+        writers: 1,
+        writes: 1000,
+        path: configMaps,
+        body: configMap.replace(namePlaceholder, `x${count}-${namePlaceholder}`),
+      } as const;
+      const watch = await runLoad<{ p99Ms: number }>(job);
+      say(
+        `with ${count} ConfigMaps`,
+        `GET ${perSecond(get.perSecond)}, create ${perSecond(create.perSecond)}, watch p99 ${watch.p99Ms.toFixed(1)} ms, ${mebibytes(memory())} MiB PSS`,
+      );
+    }
+  }
+
+  /** Microseconds of CPU that the API process has used, all threads together. */
+  function cpuMicros(): number {
+    const stat = fs.readFileSync(`/proc/${serverPid()}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  }
+
+  function serverPid(): number {
+    return server?.pid ?? clusterState(name).server!.pid;
+  }
+
+  function memory(): number {
+    return memoryPss(serverPid()) ?? 0;
+  }
+} finally {
+  await run(vitrine, ['delete', '--name', name]).catch(() => {});
+}
+
+interface Listed {
+  ms: number;
+  bytes: number;
+}
+
+/** A Pod that nobody schedules, as long as a real one with its status and managed fields. */
+function podOfFourKilobytes(): string {
+  const container = (n: number) => ({
+    name: `container-${n}`,
+    image: 'registry.k8s.io/pause:3.10',
+    env: Array.from({ length: 8 }, (_, i) => ({ name: `VARIABLE_${i}`, value: `value ${i} of container ${n}` })),
+    resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+  });
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: namePlaceholder, labels: { app: 'bench', tenth: tenthPlaceholder } },
+    spec: { schedulerName: 'nobody', containers: [container(0), container(1)] },
+  };
+  return JSON.stringify(pod);
+}
+
+/** The process gives memory back after a few quiet seconds. */
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 8000));
+}
+
+function describe({ perSecond: rate, cpuMicros, p99Ms }: Rate & { cpuMicros: number }): string {
+  return `${perSecond(rate)}, ${Math.round(cpuMicros)} µs of CPU each, p99 ${p99Ms.toFixed(1)} ms`;
+}
+
+function perSecond(rate: number): string {
+  return `${Math.round(rate)}/s`;
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}
+
+function say(what: string, result: string): void {
+  console.log(`${what}: ${result}`);
+}
