@@ -15,7 +15,7 @@ import { deployments, pods } from '../src/api/resource.ts';
 import { createLogger } from '../src/base/log.ts';
 import { clusterState } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
-import { parseMountInfo } from '../src/linux/mountinfo.ts';
+import { parseMountInfo, readMountInfo } from '../src/linux/mountinfo.ts';
 import { openLinux } from '../src/linux/open.ts';
 import { openImages } from '../src/runtime/images/images.ts';
 import { measureContainerd } from './containerd.ts';
@@ -91,9 +91,7 @@ function aBundle(): { config: string; layers: string[] } {
   const containers = path.join(clusterState(name).paths.run, 'node/runtime/containers');
   const [id] = fs.readdirSync(containers) as [string];
   const bundle = path.join(containers, id);
-  const mount = parseMountInfo(fs.readFileSync('/proc/self/mountinfo', 'utf8')).find(
-    ({ target }) => target === path.join(bundle, 'rootfs'),
-  );
+  const mount = parseMountInfo(readMountInfo()).find(({ target }) => target === path.join(bundle, 'rootfs'));
   const lower = /lowerdir=([^,]+)/.exec(mount?.superOptions ?? '')?.[1] ?? '';
   return { config: fs.readFileSync(path.join(bundle, 'config.json'), 'utf8'), layers: lower.split(':') };
 }
