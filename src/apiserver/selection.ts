@@ -7,10 +7,11 @@ import {
   type Selector,
 } from '../api/selectors.ts';
 import { badRequest } from '../api/status-error.ts';
+import type { CacheEntry } from './storage/cache-entry.ts';
 import type { ServedResource } from './strategy.ts';
 
-/** Whether an object is asked for; undefined if all are. */
-export type Selection = ((object: KubeObject) => boolean) | undefined;
+/** Whether an object, in its served form, is asked for; undefined if all are. */
+export type Selection = ((entry: CacheEntry) => boolean) | undefined;
 
 /** The label and field selectors of a query, for this resource. */
 export function selectionOf(resource: ServedResource, query: URLSearchParams): Selection {
@@ -18,9 +19,9 @@ export function selectionOf(resource: ServedResource, query: URLSearchParams): S
   const fields = parse(query.get('fieldSelector'), parseFieldSelector);
   for (const { key } of fields) checkField(resource, key);
   if (labels.length === 0 && fields.length === 0) return undefined;
-  return (object) =>
-    (labels.length === 0 || matchesLabels(labels, object.metadata.labels)) &&
-    (fields.length === 0 || matchesFields(fields, (name) => fieldOf(resource, object, name)));
+  return (entry) =>
+    (labels.length === 0 || matchesLabels(labels, entry.labels)) &&
+    (fields.length === 0 || matchesFields(fields, (name) => fieldOf(resource, entry.object, name)));
 }
 
 function parse(text: string | null, parser: (text: string) => Selector): Selector {

@@ -6,20 +6,33 @@ export class CacheEntry {
   readonly revision: number;
   /** The final JSON, resourceVersion inside. Shared by every answer: never written to. */
   readonly bytes: Buffer;
-  /** Parsed at the first use; shared, never modified. */
+  /** Parsed at a use, and kept while it is one of the newest that were; shared, never modified. */
   #object: KubeObject | undefined;
+  /** The object's labels once they are known: lists by label need not parse again what was forgotten. */
+  #labels: Labels | undefined;
 
   constructor(key: string, revision: number, bytes: Buffer, object?: KubeObject) {
     this.key = key;
     this.revision = revision;
     this.bytes = bytes;
-    this.#object = object;
+    if (object) this.#keep(object);
   }
 
   /** The shared object: read only. */
   get object(): KubeObject {
-    this.#object ??= parse(this.bytes);
-    return this.#object;
+    return this.#object ?? this.#keep(parse(this.bytes));
+  }
+
+  get labels(): Labels {
+    this.#labels ??= this.object.metadata.labels ?? noLabels;
+    return this.#labels;
+  }
+
+  #keep(object: KubeObject): KubeObject {
+    this.#object = object;
+    this.#labels ??= object.metadata.labels ?? noLabels;
+    parsed.add(this);
+    return object;
   }
 
   /** Something newer has come: history is kept as bytes only, and parsed again if ever asked for. */
@@ -32,6 +45,42 @@ export class CacheEntry {
     return parse(this.bytes);
   }
 }
+
+type Labels = Readonly<Record<string, string>>;
+
+const noLabels: Labels = Object.freeze({});
+
+/** The size of the entries whose objects are kept: parsed they take two to three times as much. */
+const maxParsedBytes = 8 << 20;
+
+/**
+ * The entries that were parsed last. Bytes are what most requests need; of all objects of a large cluster, parsed ones
+ * would be most of the server's memory.
+ */
+class ParsedEntries {
+  /** Oldest first; what lies before #head has been forgotten, and is dropped now and then. */
+  #entries: CacheEntry[] = [];
+  #head = 0;
+  /** Of the entries from #head on. */
+  #bytes = 0;
+
+  add(entry: CacheEntry): void {
+    this.#entries.push(entry);
+    this.#bytes += entry.bytes.length;
+    while (this.#bytes > maxParsedBytes && this.#head < this.#entries.length - 1) {
+      const oldest = this.#entries[this.#head]!;
+      this.#entries[this.#head++] = undefined as unknown as CacheEntry;
+      this.#bytes -= oldest.bytes.length;
+      oldest.forgetObject();
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+}
+
+const parsed = new ParsedEntries();
 
 /** The entry of a stored value: `object`, if known, is the value parsed, and gets its resourceVersion here. */
 export function entryOf(key: string, stored: Uint8Array, revision: number, object?: KubeObject): CacheEntry {

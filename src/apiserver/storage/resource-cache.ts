@@ -1,8 +1,9 @@
 import { expired } from '../../api/status-error.ts';
-import type { StoreEvent } from '../../store/store.ts';
+import { prefixEnd, type StoreEvent } from '../../store/store.ts';
 import { type CacheEntry, deletedEntry, entryOf } from './cache-entry.ts';
 import { EventRing } from './event-ring.ts';
 import type { PendingWrites } from './pending-writes.ts';
+import { SortedKeys } from './sorted-keys.ts';
 
 /** One change, as watchers see it. */
 export interface CacheEvent {
@@ -22,17 +23,19 @@ export class ResourceCache {
   readonly prefix: string;
   /** Every current object by key. */
   readonly #entries = new Map<string, CacheEntry>();
-  /** The keys of #entries, ascending. */
-  readonly #keys: string[] = [];
+  readonly #keys = new SortedKeys();
   /** Recent events, for watches that resume. */
   readonly #ring: EventRing;
   readonly #listeners = new Set<CacheListener>();
   /** How many changes there were, the first fill included; only grows. */
   #changes = 0;
+  /** No change since this revision. */
+  #changedAt: number;
 
   constructor(prefix: string, sinceRevision: number) {
     this.prefix = prefix;
     this.#ring = new EventRing(sinceRevision);
+    this.#changedAt = sinceRevision;
   }
 
   get(key: string): CacheEntry | undefined {
@@ -43,20 +46,24 @@ export class ResourceCache {
     return this.#changes;
   }
 
+  /** The objects have been what they are since this revision, or longer. */
+  get changedAt(): number {
+    return this.#changedAt;
+  }
+
   get size(): number {
-    return this.#keys.length;
+    return this.#keys.size;
   }
 
   /** Current objects whose keys begin with `prefix`, in order; `after` starts behind that key. */
-  list(prefix: string = this.prefix, after?: string): CacheEntry[] {
-    const found: CacheEntry[] = [];
-    const from = after === undefined ? this.#lowerBound(prefix) : this.#lowerBound(`${after}\0`);
-    for (let i = from; i < this.#keys.length; i++) {
-      const key = this.#keys[i]!;
-      if (!key.startsWith(prefix)) break;
-      found.push(this.#entries.get(key)!);
-    }
-    return found;
+  list(prefix: string = this.prefix, after?: string, limit?: number): CacheEntry[] {
+    const keys = this.#keys.range(after === undefined ? prefix : `${after}\0`, prefixEnd(prefix), limit);
+    return keys.map((key) => this.#entries.get(key)!);
+  }
+
+  /** How many there are. */
+  count(prefix: string, after?: string): number {
+    return this.#keys.count(after === undefined ? prefix : `${after}\0`, prefixEnd(prefix));
   }
 
   /** Events after `revision`; throws 410 Expired when some of them are forgotten. */
@@ -83,6 +90,7 @@ export class ResourceCache {
     const change = event.type === 'put' ? this.#put(event, pending) : this.#delete(event);
     if (!change) return;
     this.#changes++;
+    this.#changedAt = change.revision;
     this.#ring.push(change);
     for (const listener of this.#listeners) listener(change);
     change.frame = undefined;
@@ -102,29 +110,13 @@ export class ResourceCache {
     const previous = this.#entries.get(event.key);
     if (!previous) return undefined;
     this.#entries.delete(event.key);
-    this.#keys.splice(this.#lowerBound(event.key), 1);
+    this.#keys.delete(event.key);
     const entry = deletedEntry(previous, event.revision);
     return { type: 'DELETED', revision: event.revision, entry, previous };
   }
 
   #insert(entry: CacheEntry): void {
-    if (!this.#entries.has(entry.key)) {
-      const last = this.#keys.at(-1);
-      if (last === undefined || last < entry.key) this.#keys.push(entry.key);
-      else this.#keys.splice(this.#lowerBound(entry.key), 0, entry.key);
-    }
+    if (!this.#entries.has(entry.key)) this.#keys.add(entry.key);
     this.#entries.set(entry.key, entry);
-  }
-
-  /** Index of the first key that is not smaller than `key`. */
-  #lowerBound(key: string): number {
-    let low = 0;
-    let high = this.#keys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#keys[middle]! < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -26,6 +26,8 @@ export class WatchCache {
   #seen = 0;
   /** The revision of the first fill: no events before it. */
   #filledAt = 0;
+  /** What is older has been compacted, as far as we did it. */
+  #compacted = 0;
   /** Those who wait for a revision, unordered. */
   #waiting: { revision: number; resolve: () => void }[] = [];
   /** Why the store does not tell us of changes, until it does again. */
@@ -47,6 +49,10 @@ export class WatchCache {
   /** Whether other servers write to the store, too. */
   get shared(): boolean {
     return this.#store.shared;
+  }
+
+  get compacted(): number {
+    return this.#compacted;
   }
 
   get seen(): number {
@@ -175,6 +181,7 @@ export class WatchCache {
 
   #scheduleCompaction(revision: number): void {
     this.#stopCompaction = this.#clock.after(compactionIntervalMs, () => {
+      this.#compacted = revision;
       this.#store.compact(revision).catch((error) => this.#log.warn('cannot compact the store', { revision, error }));
       this.#scheduleCompaction(this.#seen);
     });

@@ -15,7 +15,7 @@ const workers = 16;
 /** DELETE of a collection: of what the selectors match. Answers with the objects, as they were. */
 export async function deleteCollection(call: Call): Promise<ApiResponse> {
   const options = await readDeleteOptions(call);
-  await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
+  if (call.resource.conversion) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
   const entries = selected(call, selectionOf(call.resource, call.request.query));
   // One iterator for all workers: each takes the next.
   const remaining = entries.values();

@@ -12,8 +12,8 @@ import { decodeContinue, encodeContinue, expiredContinue } from './continue-toke
 import { parseRevision, tooLargeRevision, waitForRevision } from './resource-version.ts';
 
 /**
- * GET of a collection. The newest state comes from memory; a page that goes on where another ended, and an exact
- * resourceVersion, are read from the store's history.
+ * GET of a collection. The newest state comes from memory. An older one, for a page that goes on where another ended or
+ * an exact resourceVersion, does so too if nothing has changed since; else it is read from the store's history.
  */
 export async function list(call: Call): Promise<ApiResponse> {
   const { query } = call.request;
@@ -32,8 +32,7 @@ export async function list(call: Call): Promise<ApiResponse> {
     if (match === 'Exact' || (match === '' && limit > 0)) page.revision = parseRevision(version);
     else await waitForRevision(call.backend, version);
   }
-  if (page.revision === undefined) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
-  const found = page.revision === undefined ? fromCache(call, page) : await fromStore(call, page);
+  const found = isInMemory(call, page) ? await fromCache(call, page) : await fromStore(call, page);
   return renderList(call, found.entries, found.metadata);
 }
 
@@ -64,10 +63,10 @@ export function selected(call: Call, selection: Selection): CacheEntry[] {
   const name = onlyName(call);
   if (name !== undefined) {
     const entry = cacheOf(call).get(name);
-    return entry && (!selection || selection(viewOf(entry, call.resource).object)) ? [entry] : [];
+    return entry && (!selection || selection(viewOf(entry, call.resource))) ? [entry] : [];
   }
   const all = cacheOf(call).list(listPrefix(call));
-  return selection ? all.filter((entry) => selection(viewOf(entry, call.resource).object)) : all;
+  return selection ? all.filter((entry) => selection(viewOf(entry, call.resource))) : all;
 }
 
 /** The key, if the field selector names exactly one object: a look-up instead of a scan. */
@@ -77,18 +76,29 @@ function onlyName(call: Call): string | undefined {
   return storageKey(call.resource.prefix, call.resource.info.namespaced ? namespace : '', name);
 }
 
-function fromCache(call: Call, page: Page): Found {
+/** What was compacted is refused even so: clients rely on being told. */
+function isInMemory(call: Call, { revision }: Page): boolean {
+  if (revision === undefined) return true;
+  const { seen, compacted } = call.backend.cache;
+  return revision >= cacheOf(call).changedAt && revision >= compacted && revision <= seen;
+}
+
+async function fromCache(call: Call, page: Page): Promise<Found> {
+  const { backend, resource } = call;
+  const cache = cacheOf(call);
   const prefix = listPrefix(call);
-  const revision = call.backend.cache.seen;
-  let entries: CacheEntry[];
-  if (page.after) {
-    entries = cacheOf(call).list(prefix, prefix + page.after);
-    const { selection } = page;
-    if (selection) entries = entries.filter((entry) => selection(viewOf(entry, call.resource).object));
-  } else {
-    entries = selected(call, page.selection);
+  const revision = page.revision ?? backend.cache.seen;
+  const after = page.after ? prefix + page.after : undefined;
+  if (resource.conversion) await prepareViews(cache.list(prefix), resource);
+  if (!page.selection && page.limit > 0) {
+    return cut(cache.list(prefix, after, page.limit), page, prefix, revision, cache.count(prefix, after));
   }
+  const entries = after === undefined ? selected(call, page.selection) : select(call, cache.list(prefix, after), page);
   return cut(entries, page, prefix, revision, entries.length);
+}
+
+function select({ resource }: Call, entries: CacheEntry[], { selection }: Page): CacheEntry[] {
+  return selection ? entries.filter((entry) => selection(viewOf(entry, resource))) : entries;
 }
 
 async function fromStore(call: Call, page: Page): Promise<Found> {
@@ -101,10 +111,9 @@ async function fromStore(call: Call, page: Page): Promise<Found> {
     .range(start, prefixEnd(prefix), { revision, ...limit })
     .catch((error) => Promise.reject(historyError(error, page)));
   const entries = range.items.map(({ key, value, modRevision }) => entryOf(key, value, modRevision));
-  const { selection } = page;
-  if (!selection) return cut(entries, page, prefix, revision, range.count);
+  if (!page.selection) return cut(entries, page, prefix, revision, range.count);
   await prepareViews(entries, call.resource);
-  const matching = entries.filter((entry) => selection(viewOf(entry, call.resource).object));
+  const matching = select(call, entries, page);
   return cut(matching, page, prefix, revision, matching.length);
 }
 

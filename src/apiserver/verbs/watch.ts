@@ -23,7 +23,7 @@ export async function watch(call: Call): Promise<ApiResponse> {
   const initial = sendInitialEvents(query, version);
   const watcher = new Watcher(call, selectionOf(call.resource, query), await frameEncoder(call));
   try {
-    await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
+    if (call.resource.conversion) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
     watcher.start(version, initial);
   } catch (error) {
     // Once the request itself is right, failures are events (apiserver pkg/storage/cacher/cacher.go newErrWatcher).
@@ -144,8 +144,8 @@ class Watcher {
       return;
     }
     const { resource } = this.#call;
-    const matched = event.previous !== undefined && this.#selection(viewOf(event.previous, resource).object);
-    const matches = event.type !== 'DELETED' && this.#selection(viewOf(event.entry, resource).object);
+    const matched = event.previous !== undefined && this.#selection(viewOf(event.previous, resource));
+    const matches = event.type !== 'DELETED' && this.#selection(viewOf(event.entry, resource));
     if (matches && matched === (event.type === 'MODIFIED')) this.stream.push(this.#encode.event(event));
     else if (matches) this.#send('ADDED', event.entry);
     else if (matched && event.type === 'DELETED') this.stream.push(this.#encode.event(event));
