@@ -47,9 +47,15 @@ export function readBody(stream: Readable): Promise<Uint8Array> {
       if (size > maxBodyBytes) reject(tooLarge());
       else chunks.push(chunk);
     });
-    stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    let ended = false;
+    stream.on('end', () => {
+      ended = true;
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
     stream.on('error', reject);
-    stream.on('close', () => reject(badRequest('unexpected end of the request body')));
+    stream.on('close', () => {
+      if (!ended) reject(badRequest('unexpected end of the request body'));
+    });
   });
 }
 
@@ -59,6 +65,26 @@ function tooLarge(): StatusError {
     reason: 'RequestEntityTooLarge',
     message: `Request entity too large: limit is ${maxBodyBytes}`,
   });
+}
+
+/** A request's signal, made when somebody asks for it: most requests are over before anybody does. */
+export class LazySignal {
+  #controller: AbortController | undefined;
+  /** Whether the client has gone; once true, it stays so. */
+  #aborted = false;
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(clientGone);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort(clientGone);
+  }
 }
 
 /** Why a request's signal is aborted; made once, since an abort without a reason makes a costly DOMException each time. */

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
 import {
-  clientGone,
+  LazySignal,
   nobody,
   once,
   readBody,
@@ -72,7 +72,7 @@ function requestOf(message: IncomingMessage, peer: Peer): ServerRequest & { abor
   const method = message.method ?? 'GET';
   const target = message.url ?? '/';
   const { path, query } = splitTarget(target);
-  const controller = new AbortController();
+  const gone = new LazySignal();
   return {
     method,
     target,
@@ -83,9 +83,11 @@ function requestOf(message: IncomingMessage, peer: Peer): ServerRequest & { abor
     ...peer,
     user: nobody,
     info: parseRequestInfo(method, path, query),
-    signal: controller.signal,
+    get signal() {
+      return gone.signal;
+    },
     warnings: new Set(),
     auditAnnotations: new Map(),
-    abort: () => controller.abort(clientGone),
+    abort: () => gone.abort(),
   };
 }

@@ -8,7 +8,7 @@ import {
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
 import {
-  clientGone,
+  LazySignal,
   nobody,
   once,
   readBody,
@@ -60,8 +60,8 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
   const method = headers[':method'] ?? 'GET';
   const target = headers[':path'] ?? '/';
   const { path, query } = splitTarget(target);
-  const controller = new AbortController();
-  stream.once('close', () => controller.abort(clientGone));
+  const gone = new LazySignal();
+  stream.once('close', () => gone.abort());
   return {
     method,
     target,
@@ -72,7 +72,9 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
     ...peer,
     user: nobody,
     info: parseRequestInfo(method, path, query),
-    signal: controller.signal,
+    get signal() {
+      return gone.signal;
+    },
     warnings: new Set(),
     auditAnnotations: new Map(),
   };

@@ -11,16 +11,24 @@ export interface ByteSink {
 const maxBacklogBytes = 32 << 20;
 
 /**
- * A body that is produced as things happen. Chunks pushed in one turn of the event loop are written as one. It can be
- * attached to a sink, which costs no promise per chunk, or iterated.
+ * A sink that has just been written to waits so long for more: a write costs as much as encrypting many events. The first
+ * event after a while goes out at once.
+ */
+const spacingMs = 5;
+
+/**
+ * A body that is produced as things happen. Chunks pushed in one turn of the event loop, or soon after others, are written
+ * as one. It can be attached to a sink, which costs no promise per chunk, or iterated.
  */
 export class PushStream implements AsyncIterable<Uint8Array> {
   /** Pushed, not yet written. */
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #sink: ByteSink | undefined;
-  /** Whether a flush is due in this turn. */
+  /** Whether a flush is due, in this turn or in a few milliseconds. */
   #scheduled = false;
+  /** When the sink was last written to. */
+  #writtenMs = Number.NEGATIVE_INFINITY;
   #ended = false;
   /** Wakes an iterator that waits for more. */
   #wake: (() => void) | undefined;
@@ -87,16 +95,21 @@ export class PushStream implements AsyncIterable<Uint8Array> {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    const due = () => {
       this.#scheduled = false;
       this.#flush();
       this.#wake?.();
-    });
+    };
+    if (this.#sink && performance.now() < this.#writtenMs + spacingMs) later(due);
+    else queueMicrotask(due);
   }
 
   #flush(): void {
     if (!this.#sink) return;
-    if (this.#pending.length > 0) this.#sink.write(this.#pending);
+    if (this.#pending.length > 0) {
+      this.#writtenMs = performance.now();
+      this.#sink.write(joined(this.#pending, this.#pendingBytes));
+    }
     this.#pending = [];
     this.#pendingBytes = 0;
     if (this.#ended) this.#sink.end();
@@ -107,4 +120,30 @@ export class PushStream implements AsyncIterable<Uint8Array> {
     this.#closed = true;
     this.#onClose();
   }
+}
+
+/** Larger ones, such as a watch's initial events, are not worth a copy. */
+const maxJoinedBytes = 256 << 10;
+
+/** What was joined last: watchers of one resource are given the same events, so that one copy does for all of them. */
+let newest: { chunks: Uint8Array[]; whole: Uint8Array[] } = { chunks: [], whole: [] };
+
+function joined(chunks: Uint8Array[], bytes: number): Uint8Array[] {
+  if (chunks.length === 1 || bytes > maxJoinedBytes) return chunks;
+  const same = newest.chunks.length === chunks.length && chunks.every((chunk, i) => chunk === newest.chunks[i]);
+  if (!same) newest = { chunks, whole: [Buffer.concat(chunks, bytes)] };
+  return newest.whole;
+}
+
+/** Flushes that wait for more; they go out together, so that what is alike is joined once. */
+let waiting: (() => void)[] = [];
+
+function later(flush: () => void): void {
+  waiting.push(flush);
+  if (waiting.length > 1) return;
+  setTimeout(() => {
+    const due = waiting;
+    waiting = [];
+    for (const one of due) one();
+  }, spacingMs);
 }
