@@ -1,7 +1,8 @@
 import type { Duplicates } from '../api/decode.ts';
+import { isTooDeep, maxDepth, shallowBytes } from '../api/depth.ts';
 import { duplicateFields } from '../api/duplicate-fields.ts';
 import type { KubeObject } from '../api/object.ts';
-import { badRequest } from '../api/status-error.ts';
+import { badRequest, type StatusError } from '../api/status-error.ts';
 import type { ServerRequest } from './http/exchange.ts';
 import { bodyFormat, contentTypes, type Format, unsupportedMediaType } from './http/media-type.ts';
 import type { FieldValidation } from './strategy.ts';
@@ -21,6 +22,12 @@ export async function readBodyValue(request: ServerRequest): Promise<ParsedBody>
 }
 
 export async function parseBody(bytes: Uint8Array, format: Format): Promise<ParsedBody> {
+  const body = await parse(bytes, format);
+  if (bytes.length >= shallowBytes && isTooDeep(body.value)) throw tooDeep();
+  return body;
+}
+
+async function parse(bytes: Uint8Array, format: Format): Promise<ParsedBody> {
   if (format === 'protobuf') return { value: await decodeProtobufBody(bytes), duplicates: () => [] };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   if (format === 'json') return { value: parseJson(text), duplicates: () => duplicateFields(text) };
@@ -34,6 +41,17 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
   }
+}
+
+/** A patch body, which is always JSON. */
+export function parsePatch(text: string): unknown {
+  const value = parseJson(text);
+  if (text.length >= shallowBytes && isTooDeep(value)) throw tooDeep();
+  return value;
+}
+
+function tooDeep(): StatusError {
+  return badRequest(`couldn't get version/kind; json parse error: exceeded max depth of ${maxDepth}`);
 }
 
 /** The kind and apiVersion that a body must have; empty ones are filled in (the URL says what they are). */

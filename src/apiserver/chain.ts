@@ -1,8 +1,10 @@
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RequestMetrics } from './endpoints/request-metrics.ts';
 import { authentication } from './filters/authentication.ts';
 import { authorization } from './filters/authorization.ts';
 import { compression } from './filters/compression.ts';
+import { deadline } from './filters/deadline.ts';
 import { headers } from './filters/headers.ts';
 import { impersonation } from './filters/impersonation.ts';
 import { measure } from './filters/measure.ts';
@@ -14,6 +16,7 @@ import type { Authenticator, Authorizer } from './request.ts';
 
 export interface ChainOptions {
   log: Logger;
+  clock: Clock;
   metrics: RequestMetrics;
   authenticators: readonly Authenticator[];
   authorizers: readonly Authorizer[];
@@ -34,6 +37,7 @@ const filters: ((next: ServerHandler, options: ChainOptions) => ServerHandler)[]
   (next) => headers(next),
   // Everything further in may throw.
   (next, { log }) => recover(next, log),
+  (next, { clock, metrics }) => deadline(next, clock, metrics),
   (next, { authenticators }) => authentication(next, authenticators),
   // Needs to know who asks, and decides as whom: so between these two.
   (next, { authorizers }) => impersonation(next, authorizers),

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import http2, { type Http2SecureServer } from 'node:http2';
+import http2 from 'node:http2';
 import type { ResourceInfo } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -15,6 +15,7 @@ import { builtinPaths } from './endpoints/paths.ts';
 import { RequestMetrics } from './endpoints/request-metrics.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { listSeats } from './flow-control/list-seats.ts';
+import { connectionsOf } from './http/close-server.ts';
 import type { ServerHandler, ServerRequest } from './http/exchange.ts';
 import { serveHttp1 } from './http/http1.ts';
 import { serveHttp2 } from './http/http2.ts';
@@ -101,9 +102,6 @@ export interface ApiServer {
 /** As whom the server changes what is its own. */
 const itself: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
-/** Requests get this long to finish when the server stops. */
-const graceMs = 500;
-
 /** Puts the server together; nothing happens before start(). */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock } = options;
@@ -139,6 +137,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     { name: 'ping', check: async () => {} },
     { name: 'etcd', check: async () => void (await store.currentRevision()) },
     { name: 'watch-cache', check: async () => cache.requireHealthy() },
+    { name: 'etcd-readiness', check: async () => void (await store.currentRevision()), readyOnly: true },
+    { name: 'informer-sync', check: async () => cache.requireHealthy(), readyOnly: true },
     ...(plugins.checks ?? []),
   ];
   const measured = () => [
@@ -156,7 +156,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     const resource = resources.get(info);
     return resource ? listSeats(cache.resource(resource.prefix).size, Number(query.get('limit')) || 0) : 1;
   };
-  const handle = buildChain(router(backend, paths), { log, metrics, seatsOf, ...plugins });
+  const handle = buildChain(router(backend, paths), { log, clock, metrics, seatsOf, ...plugins });
   const custom = new CustomResources({
     cache,
     resources,
@@ -184,12 +184,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     listen,
     addresses: () => listeners.map(({ host, port }) => ({ host, port })),
     async stop() {
+      // From here on /readyz says no, and watches end.
       shutdown.abort(new Error('the server is stopping'));
       plugins.flowControl?.stop();
       plugins.stopped?.();
+      const busy = () => metrics.inFlight.mutating + metrics.inFlight.readOnly > 0;
+      await Promise.all(listeners.map((listener) => listener.close(busy)));
+      // Only now: who writes waits until the cache has seen it.
       custom.stop();
       cache.stop();
-      await Promise.all(listeners.map((listener) => listener.close()));
     },
   };
 }
@@ -197,7 +200,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 interface Listener {
   host: string;
   port: number;
-  close(): Promise<void>;
+  close(busy: () => boolean): Promise<void>;
 }
 
 async function openListener(
@@ -219,7 +222,7 @@ async function openListener(
   const peerOf = peerReader(tls.frontProxyCa);
   serveHttp1(server, handle, peerOf);
   serveHttp2(server, handle, peerOf);
-  const close = closer(server);
+  const close = connectionsOf(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port: address.port, host: address.host, reusePort: address.shared ?? false }, resolve);
@@ -227,31 +230,6 @@ async function openListener(
   const bound = server.address();
   const port = typeof bound === 'object' && bound ? bound.port : address.port;
   return { host: address.host, port, close };
-}
-
-/** Stops accepting, tells HTTP/2 clients to go, and cuts what is left after a while: watches, and clients that linger. */
-function closer(server: Http2SecureServer): () => Promise<void> {
-  const sockets = new Set<{ destroy(): void; once(event: 'close', fn: () => void): unknown }>();
-  const sessions = new Set<http2.ServerHttp2Session>();
-  server.on('secureConnection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-  });
-  return () =>
-    new Promise((resolve) => {
-      const cut = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, graceMs);
-      server.close(() => {
-        clearTimeout(cut);
-        resolve();
-      });
-      for (const session of sessions) session.close();
-    });
 }
 
 /** How many objects of each kind are there (apiserver pkg/storage/etcd3/metrics). */

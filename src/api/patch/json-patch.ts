@@ -4,6 +4,8 @@ import { goJsonType, unprocessable } from './patch-error.ts';
 
 /** What kube-apiserver accepts at most in one patch (apiserver handlers/patch.go maxJSONPatchOperations). */
 const maxOperations = 10_000;
+/** So much all copies of a patch may add together (evanphx/json-patch AccumulatedCopySizeLimit, apiserver's maxRequestBodyBytes). */
+const maxCopiedBytes = 3 * 1024 * 1024;
 
 /**
  * The object after a JSON patch (RFC 6902), with the errors of kube-apiserver: 400 for what is no patch, 413 for too
@@ -11,7 +13,7 @@ const maxOperations = 10_000;
  */
 export function applyJsonPatch(original: JsonObject, patch: unknown): JsonObject {
   const operations = checkPatch(patch);
-  const document = { root: cloneJson<unknown>(original) };
+  const document: Document = { root: cloneJson<unknown>(original), copiedBytes: 0 };
   for (const operation of operations) applyOperation(document, operation);
   if (!isObject(document.root)) throw unprocessable('the patched document is not an object');
   return document.root;
@@ -27,6 +29,8 @@ interface Operation {
 /** The document under the patch; a patch of path '' replaces the root itself. */
 interface Document {
   root: unknown;
+  /** What copy operations have added so far. */
+  copiedBytes: number;
 }
 
 function checkPatch(patch: unknown): Operation[] {
@@ -65,7 +69,7 @@ function applyOperation(document: Document, operation: Operation): void {
       move(document, pointer(operation, 'from'), pointer(operation, 'path'));
       break;
     case 'copy':
-      add(document, pointer(operation, 'path'), cloneJson(get(document, pointer(operation, 'from'), 'copy')));
+      add(document, pointer(operation, 'path'), copyOf(document, pointer(operation, 'from')));
       break;
     case 'test':
       check(document, pointer(operation, 'path'), operation.value);
@@ -73,6 +77,18 @@ function applyOperation(document: Document, operation: Operation): void {
     default:
       throw unprocessable(`Unexpected kind: ${typeof op === 'string' ? op : 'unknown'}`);
   }
+}
+
+/** Each copy of what has been copied doubles it: a short patch would fill the memory. */
+function copyOf(document: Document, from: string): unknown {
+  const text = JSON.stringify(get(document, from, 'copy'));
+  document.copiedBytes += text.length;
+  if (document.copiedBytes > maxCopiedBytes) {
+    const sizes = `the accumulated size increase of copy is ${document.copiedBytes}, exceeding the limit ${maxCopiedBytes}`;
+    const message = `Request entity too large: Unable to complete the copy, ${sizes}`;
+    throw new StatusError({ code: 413, reason: 'RequestEntityTooLarge', message });
+  }
+  return JSON.parse(text);
 }
 
 function pointer(operation: Operation, member: 'path' | 'from'): string {

@@ -1,9 +1,7 @@
 import type { Flow, FlowControl } from '../flow-control/flow-control.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from '../http/exchange.ts';
 import { text } from '../http/response.ts';
-
-/** Subresources whose requests last as long as somebody likes (kube-apiserver's longRunningSubresources). */
-const longRunning = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
+import { isLongRunning } from './long-running.ts';
 
 /** How many seats a request takes while it runs. */
 export type SeatsOf = (request: ServerRequest) => number;
@@ -19,7 +17,8 @@ export function priorityAndFairness(
 ): ServerHandler {
   if (!flowControl) return next;
   return async (request) => {
-    if (request.trustedUser || request.upgrade || longRunning.has(request.info.subresource)) return next(request);
+    const passes = request.trustedUser || (request.info.verb !== 'watch' && isLongRunning(request));
+    if (passes) return next(request);
     const flow = flowControl.classify(request.user, request.info);
     if (!flow) return next(request);
     const seats = flow.level.exempt || request.info.verb !== 'list' ? 1 : seatsOf(request);

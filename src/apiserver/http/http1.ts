@@ -43,6 +43,8 @@ async function answer(
   response.once('close', () => request.abort());
   const { status, headers, body } = await handle(request);
   const fixed = body instanceof Uint8Array;
+  // A body that nobody reads to its end must not be taken for the next request.
+  if (!message.complete && message.method !== 'GET') headers.connection = 'close';
   response.writeHead(status, fixed ? { ...headers, 'content-length': body.length } : headers);
   if (message.method === 'HEAD') {
     response.end();

@@ -1,11 +1,12 @@
+import { isTooDeep, maxDepth } from '../../api/depth.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import type { JsonObject } from '../../api/patch/json-value.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts';
-import { invalid } from '../../api/status-error.ts';
+import { badRequest, invalid } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
-import { parseJson } from '../body.ts';
+import { parsePatch } from '../body.ts';
 import { mediaType, unsupportedMediaType } from '../http/media-type.ts';
 import { renderEntry } from '../render.ts';
 import type { ApiResponse } from '../request.ts';
@@ -31,9 +32,11 @@ export async function patch(call: Call, rules: UpdateRules = mainRules(call.reso
   const patcher = patcherOf(call, type);
   refuseForce(call);
   const write = writeOf(call, 'PatchOptions');
-  const body = parseJson(Buffer.from(await call.request.body()).toString('utf8'));
+  const body = parsePatch(Buffer.from(await call.request.body()).toString('utf8'));
   const change = (current: KubeObject) => {
     const patched = patcher(call.resource.info.type, current as unknown as JsonObject, body);
+    // Patches upon patches go deeper than any of them.
+    if (isTooDeep(patched)) throw badRequest(`the patched object exceeds the max depth of ${maxDepth}`);
     const object = decodeValue(call, patched);
     checkName(call, object);
     return object;

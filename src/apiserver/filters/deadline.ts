@@ -1,0 +1,75 @@
+import { badRequest, StatusError } from '../../api/status-error.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { RequestMetrics } from '../endpoints/request-metrics.ts';
+import type { ServerHandler, ServerRequest, ServerResponse } from '../http/exchange.ts';
+import { isLongRunning } from './long-running.ts';
+
+/** --request-timeout: the longest that a request may take that does not stay open by its nature. */
+const mostMs = 60_000;
+/** How often the requests that are under way are looked at. */
+const lookMs = 500;
+
+interface Pending {
+  request: ServerRequest;
+  untilMs: number;
+  fail(error: StatusError): void;
+}
+
+/** Answers 504 to who would wait too long (apiserver pkg/server/filters/timeout.go, pkg/endpoints/filters/request_deadline.go). */
+export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetrics): ServerHandler {
+  /** A timer for each request would cost more than most requests. */
+  const pending = new Set<Pending>();
+  let looking = false;
+
+  return (request) => {
+    if (request.trustedUser || isLongRunning(request)) return next(request);
+    const timeoutMs = request.query.has('timeout') ? timeoutOf(request.query.get('timeout')!) : mostMs;
+    return new Promise<ServerResponse>((resolve, reject) => {
+      const entry: Pending = { request, untilMs: clock.now() + timeoutMs, fail: reject };
+      pending.add(entry);
+      if (!looking) look();
+      const done = () => pending.delete(entry);
+      next(request).then(
+        (response) => {
+          done();
+          resolve(response);
+        },
+        (error: unknown) => {
+          done();
+          reject(error as Error);
+        },
+      );
+    });
+  };
+
+  function look(): void {
+    looking = pending.size > 0;
+    if (!looking) return;
+    const now = clock.now();
+    for (const entry of pending) {
+      if (entry.untilMs > now) continue;
+      pending.delete(entry);
+      metrics.terminated(entry.request.info, 504);
+      entry.fail(tooLate());
+    }
+    clock.after(lookMs, look);
+  }
+}
+
+function tooLate(): StatusError {
+  const message = 'Timeout: request did not complete within the allotted timeout';
+  return new StatusError({ code: 504, reason: 'Timeout', message, details: {} });
+}
+
+const units: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Go's time.ParseDuration, as much of it as makes sense here; 0 stands for the longest time. */
+export function timeoutOf(text: string): number {
+  if (text === '') return mostMs;
+  const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
+  const whole = parts.map(([part]) => part).join('');
+  if (text !== '0' && whole !== text.replace(/^\+/, ''))
+    throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(text)}`);
+  const ms = parts.reduce((total, [, number, unit]) => total + Number(number) * units[unit!]!, 0);
+  return ms > 0 ? Math.min(ms, mostMs) : mostMs;
+}
