@@ -4,6 +4,7 @@ import { fromFlags } from '../src/kubelet-config.ts';
 import { startCluster } from '../src/launch.ts';
 import { clusterPaths } from '../src/paths.ts';
 import { adminKubeconfig, contextName } from './access.ts';
+import { apiServerFlagsFrom, apiServerHelp, apiServerOptions } from './api-server-options.ts';
 import { type Command, type Invocation, stringOption, UsageError } from './command.ts';
 import { datastoreFrom, datastoreHelp, datastoreOptions } from './datastore-options.ts';
 import { kubeletHelp, kubeletOptions } from './kubelet-options.ts';
@@ -15,6 +16,7 @@ export const command: Command = {
     'no-kubeconfig': { type: 'boolean' },
     ...datastoreOptions,
     ...kubeletOptions,
+    ...apiServerOptions,
   },
   help: `
 Starts a cluster in the background, or resumes it, and returns when the API answers and the node is Ready.
@@ -30,9 +32,14 @@ The kubelet's flags are kept for later starts, in kubelet.yaml (a KubeletConfigu
 node that runs already starts anew with them, its containers go on:
 ${kubeletHelp}
 
+kube-apiserver's flags are kept for later starts, too; an empty value ('') removes one, and a server that runs already
+starts anew with them:
+${apiServerHelp}
+
 examples:
   vitrine up
   vitrine up --max-pods 500 --eviction-hard 'memory.available<500Mi,nodefs.available<10%'
+  vitrine up --audit-policy-file policy.yaml
   vitrine up --datastore http://127.0.0.1:2379
   vitrine up --name ci --no-kubeconfig && vitrine kubeconfig --name ci > ci.kubeconfig`,
   run: async (invocation) => {
@@ -47,7 +54,12 @@ export async function up(invocation: Invocation): Promise<void> {
   const apiPort = portOption(invocation);
   out.progress(`starting cluster "${name}" …`);
   const datastore = datastoreFrom(invocation);
-  const result = await startCluster(name, { apiPort, datastore, kubelet: fromFlags(invocation.values) });
+  const result = await startCluster(name, {
+    apiPort,
+    datastore,
+    kubelet: fromFlags(invocation.values),
+    apiServerFlags: apiServerFlagsFrom(invocation),
+  });
   const server = `https://127.0.0.1:${result.config.apiPort}`;
   if (result.alreadyRunning) out.line(`cluster "${name}" is running: ${server}`);
   else

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { type ApiServerFlags, withFlags } from './api-server-flags.ts';
 import { UserError } from './base/errors.ts';
 import { chooseDatastore, type Datastore, type DatastoreAddress } from './datastore.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
@@ -23,6 +24,8 @@ export interface ClusterConfig {
   internalApiPort: number;
   /** Port of the kubelet on the node's address. */
   kubeletPort: number;
+  /** Flags of kube-apiserver that were given, by name. */
+  apiServerFlags?: ApiServerFlags;
 }
 
 /** What the user may say about a server. */
@@ -30,6 +33,8 @@ export interface ServerOptions {
   /** Of a replica: a port of its own beside that of the cluster, on 127.0.0.1. */
   apiPort?: number | undefined;
   datastore?: DatastoreAddress | undefined;
+  /** Take the place of those with the same name that are kept; one without a value removes it. */
+  apiServerFlags?: ApiServerFlags | undefined;
   /** Which of several servers of the cluster this is. @default the one that `vitrine up` starts */
   replica?: string | undefined;
 }
@@ -68,9 +73,10 @@ export async function ensureClusterConfig(paths: ClusterPaths, wanted: ServerOpt
     // Servers on one datastore share the port: another one may be at work.
     if (!datastore)
       await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
-    if (datastore && JSON.stringify(datastore) !== JSON.stringify(existing.datastore))
-      writeConfig(paths, { ...existing, datastore });
-    return { ...existing, ...(datastore && { datastore }) };
+    const apiServerFlags = withFlags(existing.apiServerFlags, wanted.apiServerFlags);
+    const config = { ...existing, ...(datastore && { datastore }), apiServerFlags };
+    if (JSON.stringify(config) !== JSON.stringify(existing)) writeConfig(paths, config);
+    return config;
   }
   const others = otherClusters(paths);
   const datastore = chooseDatastore(paths.name, wanted.datastore, undefined);
@@ -87,6 +93,7 @@ export async function ensureClusterConfig(paths: ClusterPaths, wanted: ServerOpt
     internalApiPort: 6443,
     kubeletPort: 10250,
     ...(datastore && { datastore }),
+    apiServerFlags: withFlags({}, wanted.apiServerFlags),
   };
   if (wanted.apiPort) await requireFreePort(wanted.apiPort, 'choose another with --api-port');
   writeConfig(paths, config);

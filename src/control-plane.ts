@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { endpointSlices, endpoints, services } from './api/resource.ts';
+import { apiServerOptions } from './api-server-options.ts';
 import { bootstrap } from './apiserver/bootstrap/bootstrap.ts';
 import type { DefaultObject } from './apiserver/bootstrap/default-objects.ts';
 import { ensurePki } from './apiserver/pki/pki.ts';
@@ -40,7 +41,7 @@ export async function startControlPlane(
   const config = replica ? replicaConfig(paths) : await ensureClusterConfig(paths, options);
   const { plan } = config;
   const apiServiceIp = numberToAddress(addressToNumber(plan.serviceCidr.split('/')[0] as string) + 1);
-  const [pki, store] = await Promise.all([
+  const [pki, store, asked] = await Promise.all([
     ensurePki(path.join(paths.state, 'pki'), {
       names: [os.hostname()],
       addresses: [apiServiceIp, plan.nodeAddress],
@@ -49,6 +50,7 @@ export async function startControlPlane(
       clock,
     }),
     openDatastore(paths, config.datastore, log.child('store')),
+    apiServerOptions(config.apiServerFlags ?? {}, { paths, clock, log }),
   ]);
   const api = createApiServer({
     store,
@@ -74,6 +76,7 @@ export async function startControlPlane(
       serviceAccountKey: pki.serviceAccountKey,
       frontProxy: { key: pki.frontProxyClient.key, cert: pki.frontProxyClient.certificate },
       serverAddress: `${plan.nodeAddress}:${config.internalApiPort}`,
+      ...asked,
     }),
   });
   await api.start();

@@ -65,8 +65,10 @@ export async function startCluster(
   const upgraded = isOutdated(found.server) || isOutdated(found.agent);
   // A node that runs takes a new configuration only when it starts.
   const configured = Object.keys(kubelet).length > 0;
+  // Nor does a server.
+  const flagged = Object.keys(options.apiServerFlags ?? {}).length > 0;
   const [server, agent] = await Promise.all([
-    keepUnless(isOutdated(found.server), found.server),
+    keepUnless(isOutdated(found.server) || flagged, found.server),
     keepUnless(isOutdated(found.agent) || configured, found.agent),
   ]);
   // The node process looks, too; a host that cannot run it should not get a cluster's files first.
@@ -139,7 +141,7 @@ function serverPidFiles(paths: ClusterPaths): string[] {
 }
 
 /** The options of `vitrine server` that say the same. */
-function serverFlags({ apiPort, datastore }: ServerOptions): string[] {
+function serverFlags({ apiPort, datastore, apiServerFlags = {} }: ServerOptions): string[] {
   const flags = {
     'api-port': apiPort && String(apiPort),
     datastore: datastore?.endpoints.join(),
@@ -147,7 +149,10 @@ function serverFlags({ apiPort, datastore }: ServerOptions): string[] {
     'datastore-certfile': datastore?.certFile,
     'datastore-keyfile': datastore?.keyFile,
   };
-  return Object.entries(flags).flatMap(([name, value]) => (value ? [`--${name}`, value] : []));
+  return [
+    ...Object.entries(flags).flatMap(([name, value]) => (value ? [`--${name}`, value] : [])),
+    ...Object.entries(apiServerFlags).flatMap(([name, values]) => values.map((value) => `--${name}=${value}`)),
+  ];
 }
 
 function start(paths: ClusterPaths, component: ComponentName, extra: string[]): ReturnType<typeof startDaemon> {

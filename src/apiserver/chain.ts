@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { RequestMetrics } from './endpoints/request-metrics.ts';
+import { type Audit, audit, auditUnauthenticated } from './filters/audit.ts';
 import { authentication } from './filters/authentication.ts';
 import { authorization } from './filters/authorization.ts';
 import { compression } from './filters/compression.ts';
@@ -23,6 +24,8 @@ export interface ChainOptions {
   flowControl?: FlowControl | undefined;
   /** How many seats a list takes. */
   seatsOf: SeatsOf;
+  /** Where requests are told of; nowhere when absent. */
+  audit?: Audit | undefined;
 }
 
 /**
@@ -38,7 +41,10 @@ const filters: ((next: ServerHandler, options: ChainOptions) => ServerHandler)[]
   // Everything further in may throw.
   (next, { log }) => recover(next, log),
   (next, { clock, metrics }) => deadline(next, clock, metrics),
-  (next, { authenticators }) => authentication(next, authenticators),
+  (next, { authenticators, audit }) =>
+    authentication(next, authenticators, audit && ((request, error) => auditUnauthenticated(request, error, audit))),
+  // Knows who asks; sees who is impersonated, and what was decided.
+  (next, options) => (options.audit ? audit(next, options.audit) : next),
   // Needs to know who asks, and decides as whom: so between these two.
   (next, { authorizers }) => impersonation(next, authorizers),
   // Whom a request counts for must be known; to decide what they may is work that has to wait for its turn.

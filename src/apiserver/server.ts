@@ -13,6 +13,7 @@ import { CustomResources } from './custom-resources/custom-resources.ts';
 import type { HealthCheck } from './endpoints/health.ts';
 import { builtinPaths } from './endpoints/paths.ts';
 import { RequestMetrics } from './endpoints/request-metrics.ts';
+import type { Audit } from './filters/audit.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { listSeats } from './flow-control/list-seats.ts';
 import { connectionsOf } from './http/close-server.ts';
@@ -82,6 +83,8 @@ export interface ApiServerPlugins {
   moreMetrics?(): MetricFamily[];
   /** What must be well for /readyz, beyond the store. */
   checks?: HealthCheck[];
+  /** Where requests are told of. */
+  audit?: Audit | undefined;
 }
 
 export interface ApiServer {

@@ -14,15 +14,18 @@ import { aggregationPaths } from './aggregation/aggregation-paths.ts';
 import { ApiServices } from './aggregation/api-services.ts';
 import type { FrontProxy } from './aggregation/backend-connection.ts';
 import { mergedResources } from './aggregation/merged-resources.ts';
-import { createAuthenticator } from './authentication/authenticators.ts';
+import { createAuthenticator, userOfOthers } from './authentication/authenticators.ts';
+import type { AnonymousConfig } from './authentication/jwt-config.ts';
 import { openIdHandlers } from './authentication/openid.ts';
-import { reviewSelf, reviewToken } from './authentication/reviews.ts';
+import { reviewSelf, reviewToken, type TokenReviewContext } from './authentication/reviews.ts';
 import { ServiceAccountTokens } from './authentication/service-account-tokens.ts';
+import type { TokenAuthenticator } from './authentication/token-authenticator.ts';
 import { issueToken } from './authentication/token-request.ts';
 import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from './authorization/access-reviews.ts';
 import { type ClusterAuthorizer, createAuthorizer } from './authorization/authorizers.ts';
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
+import type { Audit } from './filters/audit.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
 import { FlowControlObjects } from './flow-control/keep-objects.ts';
 import { metricsGroup, metricsVersion } from './metrics-api/metrics-objects.ts';
@@ -47,6 +50,12 @@ export interface StandardOptions {
   frontProxy?: FrontProxy;
   /** 'address:port' that discovery tells clients. */
   serverAddress: string;
+  /** Where requests are told of; nowhere when absent. */
+  audit?: Audit | undefined;
+  /** Others who know bearer tokens, for a server with these audiences. */
+  tokenAuthenticators?: (audiences: string[]) => readonly TokenAuthenticator[];
+  /** Who may come without credentials. @default everybody, as system:anonymous */
+  anonymous?: AnonymousConfig | undefined;
 }
 
 /** The authenticators, authorizers, admission plugins and paths of a Kubernetes cluster as it comes. */
@@ -71,12 +80,17 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
     /** An extension server for metrics.k8s.io, such as metrics-server, takes the place of our own figures. */
     const ownMetrics = () => (services.find(metricsGroup, metricsVersion) ? [] : metricsResources);
     const tokens = new ServiceAccountTokens({ reader, clock, keyPem: serviceAccountKey });
+    const authenticationLog = log.child('authentication');
+    const others = options.tokenAuthenticators?.([tokens.issuer]) ?? [];
     const authorizer = createAuthorizer({ reader, nodeRules });
     const admission = builtinAdmission({ reader, authorizer, clock });
     const context = { reader, resources, webhooks, authorizer, log: log.child('admission') };
     return {
-      authenticators: [createAuthenticator({ reader, tokens, clock, log: log.child('authentication') })],
+      authenticators: [
+        createAuthenticator({ reader, tokens, clock, log: authenticationLog, others, anonymous: options.anonymous }),
+      ],
       authorizers: [authorizer],
+      audit: options.audit,
       admission: [
         ...admission.beforeWebhooks,
         mutatingPolicies(context),
@@ -94,9 +108,13 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       stopped: () => {
         services.stop();
         flowObjects.stop();
+        options.audit?.backend.close();
         metrics.stop();
       },
-      actions: actionsOf({ reader, clock }, tokens, authorizer),
+      actions: actionsOf(
+        { reader, clock, tokens, others: (token) => userOfOthers(token, others, authenticationLog) },
+        authorizer,
+      ),
       paths: [
         openIdPaths(tokens),
         discoveryPaths({
@@ -119,14 +137,11 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
   };
 }
 
-function actionsOf(
-  { reader, clock }: Pick<ApiServerCore, 'reader'> & { clock: Clock },
-  tokens: ServiceAccountTokens,
-  authorizer: ClusterAuthorizer,
-): Actions {
+function actionsOf(context: TokenReviewContext, authorizer: ClusterAuthorizer): Actions {
+  const { reader, clock, tokens } = context;
   return {
     'serviceaccounts/token': (object, at) => issueToken(object as TokenRequest, at, { reader, tokens }),
-    'tokenreviews.authentication.k8s.io': (object) => reviewToken(object as TokenReview, { tokens, reader, clock }),
+    'tokenreviews.authentication.k8s.io': (object) => reviewToken(object as TokenReview, context),
     'selfsubjectreviews.authentication.k8s.io': (object, { user }) =>
       reviewSelf(object as SelfSubjectReview, user, clock),
     'subjectaccessreviews.authorization.k8s.io': (object) => reviewAccess(object as SubjectAccessReview, authorizer),

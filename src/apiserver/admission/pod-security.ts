@@ -49,29 +49,34 @@ function checkPod(attributes: AdmissionAttributes, namespace: Namespace): void {
   const pod = attributes.object as Pod;
   if (!pod.spec || isHarmlessUpdate(attributes)) return;
   const enforced = levelOf(namespace, 'enforce');
+  attributes.annotate(`${prefix}enforce-policy`, `${enforced}:${versionOf(namespace, 'enforce')}`);
   const violations = violationsOf(pod, enforced);
-  if (violations.length > 0) {
-    throw refuse(
-      attributes,
-      `violates PodSecurity "${enforced}:${versionOf(namespace, 'enforce')}": ${list(violations)}`,
-    );
-  }
-  const warned = levelOf(namespace, 'warn');
-  const warnings = violationsOf(pod, warned);
-  if (warnings.length > 0) {
-    attributes.warn(`would violate PodSecurity "${warned}:${versionOf(namespace, 'warn')}": ${list(warnings)}`);
-  }
+  tell(attributes, namespace, pod, violations.length > 0);
+  if (violations.length > 0)
+    throw refuse(attributes, `violates PodSecurity ${policyOf(namespace, 'enforce')}: ${list(violations)}`);
 }
 
 /** Templates are never refused: their Pods will be. */
 function warnOfTemplate(attributes: AdmissionAttributes, namespace: Namespace): void {
   const spec = templateOf[templateKey(attributes)]?.(attributes.object!);
-  const warned = levelOf(namespace, 'warn');
-  if (!spec || warned === 'privileged') return;
-  const violations = violationsOf({ metadata: {}, spec } as Pod, warned);
-  if (violations.length === 0) return;
-  attributes.warn(`would violate PodSecurity "${warned}:${versionOf(namespace, 'warn')}": ${list(violations)}`);
+  if (spec) tell(attributes, namespace, { metadata: {}, spec } as Pod, false);
 }
+
+/** What the modes warn and audit say; who is refused needs no warning. */
+function tell(attributes: AdmissionAttributes, namespace: Namespace, pod: Pod, refused: boolean): void {
+  const told = (mode: string) => {
+    const violations = violationsOf(pod, levelOf(namespace, mode));
+    return violations.length > 0
+      ? `would violate PodSecurity ${policyOf(namespace, mode)}: ${list(violations)}`
+      : undefined;
+  };
+  const audited = told('audit');
+  if (audited) attributes.annotate(`${prefix}audit-violations`, audited);
+  const warned = refused ? undefined : told('warn');
+  if (warned) attributes.warn(warned);
+}
+
+const policyOf = (namespace: Namespace, mode: string) => `"${levelOf(namespace, mode)}:${versionOf(namespace, mode)}"`;
 
 /** Only images, deadlines and tolerations of a Pod can change; none of them matters here but the ephemeral containers' own path. */
 function isHarmlessUpdate({ operation }: AdmissionAttributes): boolean {

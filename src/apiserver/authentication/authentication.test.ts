@@ -167,16 +167,25 @@ describe('authentication', () => {
     await assert.rejects(bearer('abcdef.0123456789abcdee'), (error) => hasReason(error, 'Unauthorized'));
   });
 
-  it('reviews tokens for others', () => {
+  it('reviews tokens for others', async () => {
     const { reader, tokens, clock } = setUp();
     const token = issueToken({ spec: { audiences: ['vault'] } }, at, { reader, tokens }).status!.token!;
-    const review = (spec: object) =>
-      reviewToken({ spec } as Parameters<typeof reviewToken>[0], { tokens, reader, clock }).status;
-    const good = review({ token, audiences: ['vault', 'other'] });
+    const others = async (text: string) => (text === 'known' ? { name: 'ann', groups: ['dev'] } : undefined);
+    const review = async (spec: object) =>
+      (await reviewToken({ spec } as Parameters<typeof reviewToken>[0], { tokens, reader, clock, others })).status;
+    const good = await review({ token, audiences: ['vault', 'other'] });
     assert.equal(good?.authenticated, true);
     assert.deepEqual(good?.audiences, ['vault']);
     assert.ok(good?.user?.groups?.includes('system:authenticated'));
-    assert.match(review({ token })?.error ?? '', /token audiences \["vault"\] is invalid for the target audiences/);
-    assert.equal(review({ token: 'nonsense' })?.authenticated, undefined);
+    assert.match(
+      (await review({ token }))?.error ?? '',
+      /token audiences \["vault"\] is invalid for the target audiences/,
+    );
+    assert.equal((await review({ token: 'nonsense' }))?.authenticated, undefined);
+    assert.deepEqual((await review({ token: 'known' }))?.user, {
+      username: 'ann',
+      groups: ['dev', 'system:authenticated'],
+    });
+    assert.equal((await review({ token: 'known', audiences: ['vault'] }))?.authenticated, undefined);
   });
 });

@@ -4,16 +4,21 @@ import type { Logger } from '../../base/log.ts';
 import type { Authenticator, ObjectReader, PeerCertificate, UserInfo } from '../request.ts';
 import { authenticateBootstrapToken } from './bootstrap-tokens.ts';
 import { anonymous, withAuthenticatedGroup } from './groups.ts';
+import type { AnonymousConfig } from './jwt-config.ts';
 import { proxiedUser } from './request-headers.ts';
-import { type ServiceAccountTokens, TokenError } from './service-account-tokens.ts';
+import type { ServiceAccountTokens } from './service-account-tokens.ts';
+import type { TokenAuthenticator } from './token-authenticator.ts';
+import { TokenError } from './token-error.ts';
 
 export interface AuthenticationOptions {
   reader: ObjectReader;
   tokens: ServiceAccountTokens;
   clock: Clock;
   log: Logger;
-  /** Whether requests without credentials are served as system:anonymous. @default true */
-  allowAnonymous?: boolean;
+  /** Whether, and for which paths, requests without credentials are served as system:anonymous. @default all */
+  anonymous?: AnonymousConfig | undefined;
+  /** Asked in their order where nobody here knows a token. @default none */
+  others?: readonly TokenAuthenticator[];
 }
 
 /**
@@ -22,20 +27,22 @@ export interface AuthenticationOptions {
  * (kubeapiserver/authenticator/config.go).
  */
 export function createAuthenticator(options: AuthenticationOptions): Required<Authenticator> {
-  const { allowAnonymous = true } = options;
+  const anonymousPaths = options.anonymous?.conditions?.map(({ path }) => path);
+  const isAnonymousAllowed = (path: string) =>
+    (options.anonymous?.enabled ?? true) && (!anonymousPaths || anonymousPaths.includes(path));
   return {
-    async authenticate({ certificate, headers }) {
+    async authenticate({ certificate, headers, path }) {
       const behindProxy = certificate?.frontProxy ? proxiedUser(certificate, headers) : undefined;
       if (behindProxy) return withAuthenticatedGroup(behindProxy);
       const fromCertificate = certificateUser(certificate);
       if (fromCertificate) return withAuthenticatedGroup(fromCertificate);
       const token = bearerToken(headers);
       if (token !== undefined) {
-        const user = tokenUser(token, options);
+        const user = await tokenUser(token, options);
         if (!user) throw unauthorized();
         return withAuthenticatedGroup(user);
       }
-      if (!allowAnonymous) throw unauthorized();
+      if (!isAnonymousAllowed(path)) throw unauthorized();
       return anonymous;
     },
   };
@@ -60,12 +67,35 @@ function bearerToken(headers: Record<string, string | undefined>): string | unde
   return protocol && Buffer.from(protocol.slice(webSocketTokenPrefix.length), 'base64url').toString();
 }
 
-function tokenUser(token: string, { tokens, reader, clock, log }: AuthenticationOptions): UserInfo | undefined {
+async function tokenUser(token: string, options: AuthenticationOptions): Promise<UserInfo | undefined> {
+  const { tokens, reader, clock, log } = options;
   try {
-    return tokens.authenticate(token)?.user ?? authenticateBootstrapToken(token, { reader, clock });
+    const own = tokens.authenticate(token)?.user ?? authenticateBootstrapToken(token, { reader, clock });
+    return own ?? (await userOfOthers(token, options.others ?? [], log));
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     log.warn('refused a bearer token', { error });
     return undefined;
   }
+}
+
+/** The first that knows the token says whose it is; one that fails does not keep the next from being asked. */
+export async function userOfOthers(
+  token: string,
+  others: readonly TokenAuthenticator[],
+  log: Logger,
+): Promise<UserInfo | undefined> {
+  let failure: TokenError | undefined;
+  for (const other of others) {
+    try {
+      const user = await other.authenticate(token);
+      if (user) return user;
+    } catch (error) {
+      if (!(error instanceof TokenError)) throw error;
+      log.debug('a bearer token was not believed', { error });
+      failure ??= error;
+    }
+  }
+  if (failure) throw failure;
+  return undefined;
 }

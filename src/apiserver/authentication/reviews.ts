@@ -4,13 +4,22 @@ import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader, UserInfo } from '../request.ts';
 import { authenticateBootstrapToken } from './bootstrap-tokens.ts';
 import { withAuthenticatedGroup } from './groups.ts';
-import { type ServiceAccountTokens, TokenError } from './service-account-tokens.ts';
+import type { ServiceAccountTokens } from './service-account-tokens.ts';
+import { TokenError } from './token-error.ts';
+
+export interface TokenReviewContext {
+  tokens: ServiceAccountTokens;
+  reader: ObjectReader;
+  clock: Clock;
+  /** Who a token that is none of ours belongs to. */
+  others(token: string): Promise<UserInfo | undefined>;
+}
 
 /** POST /apis/authentication.k8s.io/v1/tokenreviews (pkg/registry/authentication/tokenreview/storage.go). */
-export function reviewToken(
+export async function reviewToken(
   review: TokenReview,
-  { tokens, reader, clock }: { tokens: ServiceAccountTokens; reader: ObjectReader; clock: Clock },
-): TokenReview {
+  { tokens, reader, clock, others }: TokenReviewContext,
+): Promise<TokenReview> {
   const token = review.spec?.token;
   if (!token) throw badRequest('token is required for TokenReview in authentication');
   const asked = review.spec.audiences?.length ? review.spec.audiences : [tokens.issuer];
@@ -24,9 +33,10 @@ export function reviewToken(
   try {
     const found = tokens.authenticate(token, asked);
     if (found) return answer({ authenticated: true, user: userOf(found.user), audiences: found.audiences });
-    const bootstrap = authenticateBootstrapToken(token, { reader, clock });
-    if (!bootstrap) return answer({ user: {} });
-    return answer({ authenticated: true, user: userOf(bootstrap), audiences: asked });
+    const user = authenticateBootstrapToken(token, { reader, clock }) ?? (await others(token));
+    // Such tokens know nothing of our audiences: they are for this server.
+    if (!user || !asked.includes(tokens.issuer)) return answer({ user: {} });
+    return answer({ authenticated: true, user: userOf(user), audiences: [tokens.issuer] });
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     return answer({ user: {}, error: `[invalid bearer token, ${error.message}]` });

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader, UserInfo } from '../request.ts';
 import { serviceAccountUser } from './groups.ts';
 import { type Claims, decodeJwt, type SigningKey, signingKey, signJwt, verifyJwt } from './jwt.ts';
+import { TokenError } from './token-error.ts';
 
 export const defaultIssuer = 'https://kubernetes.default.svc.cluster.local';
 /** Issuer of the tokens in Secrets of type kubernetes.io/service-account-token. */
@@ -40,9 +41,6 @@ export interface IssueOptions {
   secret?: Secret;
   node?: { name: string; uid?: string };
 }
-
-/** A token that was refused; the message is for the log and for TokenReview, not for the client. */
-export class TokenError extends Error {}
 
 /** Issues and checks the JSON Web Tokens of service accounts (pkg/serviceaccount/claims.go, KEP-1205). */
 export class ServiceAccountTokens {

@@ -5,7 +5,8 @@ import type { Authorizer, RequestInfo, UserInfo } from '../request.ts';
 /** Lets a request pass that any authorizer allows; else 403. */
 export function authorization(next: ServerHandler, authorizers: readonly Authorizer[]): ServerHandler {
   return async (request) => {
-    await requireAllowed(authorizers, request.user, request.info);
+    const annotate = (key: string, value: string) => void request.auditAnnotations.set(key, value);
+    await requireAllowed(authorizers, request.user, request.info, annotate);
     return next(request);
   };
 }
@@ -15,13 +16,20 @@ export async function requireAllowed(
   authorizers: readonly Authorizer[],
   user: UserInfo,
   info: RequestInfo,
+  annotate?: (key: string, value: string) => void,
 ): Promise<void> {
   let why = '';
   for (const authorizer of authorizers) {
     const { allowed, reason } = await authorizer.authorize(user, info);
-    if (allowed) return;
+    if (allowed) {
+      annotate?.('authorization.k8s.io/decision', 'allow');
+      annotate?.('authorization.k8s.io/reason', reason);
+      return;
+    }
     if (reason) why = why ? `${why}, ${reason}` : reason;
   }
+  annotate?.('authorization.k8s.io/decision', 'forbid');
+  annotate?.('authorization.k8s.io/reason', why);
   throw refusal(user, info, why);
 }
 

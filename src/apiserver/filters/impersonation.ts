@@ -11,6 +11,7 @@ export function impersonation(next: ServerHandler, authorizers: readonly Authori
     const target = impersonated(request.headers);
     if (target) {
       for (const check of checksFor(target)) await requireAllowed(authorizers, request.user, check);
+      request.realUser = request.user;
       request.user = completed(target);
       for (const name of Object.keys(request.headers)) {
         if (name.startsWith('impersonate-')) delete request.headers[name];

@@ -15,6 +15,8 @@ export interface ServerRequest extends ApiRequest {
   upgrade?: Upgrade;
   /** Set by calls from within the process, which have proved who they are: authentication believes it. */
   trustedUser?: UserInfo;
+  /** Who is impersonating `user`. */
+  realUser?: UserInfo;
   /** Warnings for the client, collected on the way. */
   warnings: Set<string>;
   /** What the audit log is to say of it beyond the request itself, collected on the way. */

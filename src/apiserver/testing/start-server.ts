@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { MemoryStore } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
+import type { Audit } from '../filters/audit.ts';
 import type { LocalResponse } from '../http/in-process.ts';
 import type { AdmissionPlugin } from '../request.ts';
 import { type ApiServer, type ApiServerCore, createApiServer } from '../server.ts';
@@ -25,6 +26,7 @@ export interface TestServerOptions {
   store?: Store;
   clock?: Clock;
   admission?: AdmissionPlugin[] | ((core: ApiServerCore) => AdmissionPlugin[]);
+  audit?: Audit;
 }
 
 /** An API server without TLS over a store in memory, in which everyone may do everything. */
@@ -40,6 +42,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     plugins: (core) => ({
       authenticators: [],
       authorizers: [{ authorize: async () => ({ allowed: true, reason: '' }) }],
+      audit: options.audit,
       admission: typeof options.admission === 'function' ? options.admission(core) : (options.admission ?? []),
     }),
   });

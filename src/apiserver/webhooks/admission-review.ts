@@ -42,6 +42,8 @@ export async function review(client: WebhookClient, webhook: Webhook, subject: S
   if (version === 'v1' && response.uid !== uid)
     throw new WebhookFailure(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`);
   for (const warning of response.warnings ?? []) attributes.warn(warning);
+  for (const [key, value] of Object.entries(response.auditAnnotations ?? {}))
+    attributes.annotate(`${webhook.name}/${key}`, value);
   if (!response.allowed) throw denied(webhook.name, response.status);
   if (!response.patch) return undefined;
   if (version === 'v1' && response.patchType !== 'JSONPatch')

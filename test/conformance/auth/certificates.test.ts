@@ -22,7 +22,9 @@ function newRequest(): string {
     const key = path.join(folder, 'key');
     const subject = ['-subj', '/CN=e2e.example.com', '-addext', 'subjectAltName=DNS:e2e.example.com'];
     return base64(
-      execFileSync('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, ...subject]),
+      execFileSync('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, ...subject], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
     );
   } finally {
     fs.rmSync(folder, { recursive: true });

@@ -1,0 +1,55 @@
+import http from 'node:http';
+import https from 'node:https';
+
+export interface JsonExchange {
+  /** PEM of whom to trust. @default the authorities that Node trusts */
+  ca?: string | undefined;
+  /** PEM of our own certificate. */
+  cert?: string | undefined;
+  key?: string | undefined;
+  /** Sent as JSON by POST; GET when absent. */
+  body?: object;
+  headers?: Record<string, string>;
+  timeoutMs: number;
+}
+
+/** Answers are small; who sends more is not what we think it is. */
+const maxBytes = 5 * 1024 * 1024;
+
+/** One request for JSON, to an issuer of tokens or to who knows them. */
+export function exchangeJson(url: string, { body, headers, timeoutMs, ...tls }: JsonExchange): Promise<unknown> {
+  const text = body && JSON.stringify(body);
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const { request } = url.startsWith('http:') ? http : https;
+  const sent = request(url, {
+    ...tls,
+    method: text ? 'POST' : 'GET',
+    timeout: timeoutMs,
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: {
+      accept: 'application/json',
+      ...(text ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) } : {}),
+      ...headers,
+    },
+  });
+  sent.on('error', (cause) => reject(new Error(`cannot ask ${url}`, { cause })));
+  sent.on('response', async (response) => {
+    try {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > maxBytes) throw new Error(`the answer of ${url} is too long`);
+        chunks.push(chunk);
+      }
+      const answer = Buffer.concat(chunks).toString('utf8');
+      const status = response.statusCode ?? 0;
+      if (status < 200 || status > 299) throw new Error(`${url} answered ${status}: ${answer.slice(0, 200)}`);
+      resolve(JSON.parse(answer));
+    } catch (error) {
+      reject(error);
+    }
+  });
+  sent.end(text);
+  return promise;
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { issue } from '../../src/apiserver/pki/certificate.ts';
+import { clusterPaths } from '../../src/paths.ts';
+import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
+
+const policy = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: RequestResponse
+  users: ["oidc:ann"]
+- level: Metadata
+  verbs: [create]
+  resources: [{group: "", resources: [configmaps]}]
+`;
+
+describe("kube-apiserver's flags", () => {
+  let cluster: TestCluster;
+  let privateKey: CryptoKey;
+  const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
+  const tls = issue({ commonName: 'issuer', subjectAltNames: ['127.0.0.1'], usage: 'server', ...validity });
+  let keys: object[] = [];
+  const issuer = https.createServer({ cert: tls.certificate, key: tls.key }, (request, response) => {
+    const discovery = { issuer: url(), jwks_uri: `${url()}/keys` };
+    response.end(JSON.stringify(request.url === '/keys' ? { keys } : discovery));
+  });
+  const url = () => `https://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+
+  before(async () => {
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    const pair = await generateKeyPair('RS256', { extractable: true });
+    privateKey = pair.privateKey;
+    keys = [{ ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'RS256' }];
+    cluster = await startTestCluster();
+    const file = (name: string, text: string) => {
+      const full = path.join(cluster.home, name);
+      fs.writeFileSync(full, text);
+      return full;
+    };
+    const flags = {
+      'audit-policy-file': file('policy.yaml', policy),
+      'oidc-issuer-url': url(),
+      'oidc-client-id': 'vitrine',
+      'oidc-username-prefix': 'oidc:',
+      'oidc-groups-claim': 'groups',
+      'oidc-groups-prefix': 'oidc:',
+      'oidc-ca-file': file('ca.pem', tls.certificate),
+    };
+    await cluster.vitrine([
+      'up',
+      '--no-kubeconfig',
+      ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+    ]);
+  });
+  after(async () => {
+    issuer.close();
+    issuer.closeAllConnections();
+    await cluster?.delete();
+  });
+
+  const events = () =>
+    fs
+      .readFileSync(path.join(clusterPaths(cluster.name).logs, 'audit.log'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  async function untilTold<T>(wanted: (event: T) => boolean): Promise<T> {
+    for (;;) {
+      const found = events().find(wanted);
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  const ann = () =>
+    new SignJWT({ groups: ['dev'] })
+      .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+      .setIssuer(url())
+      .setSubject('ann')
+      .setAudience('vitrine')
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(privateKey);
+
+  it('let an OpenID issuer say who somebody is, and RBAC what they may do', async () => {
+    const asAnn = ['--client-certificate=', '--client-key=', '--token', await ann()];
+    const config = path.join(cluster.home, 'ann');
+    fs.writeFileSync(config, (await cluster.vitrine('kubeconfig')).replace(/client-(certificate|key)-data: .*\n/g, ''));
+    const kubectl = (...args: string[]) => ['--kubeconfig', config, ...asAnn.slice(2), ...args];
+    assert.match(
+      await cluster.kubectlFails(kubectl('get', 'pods')),
+      /User "oidc:ann" cannot list resource "pods" in API group "" in the namespace "default"/,
+    );
+    await cluster.kubectl('create clusterrolebinding dev --clusterrole=view --group=oidc:dev');
+    await cluster.kubectl(kubectl('get', 'pods'));
+    assert.match(
+      await cluster.kubectlFails(['--kubeconfig', config, '--token', 'nonsense', 'get', 'pods']),
+      /logged in|Unauthorized/,
+    );
+  });
+
+  it('make an audit log', async () => {
+    const forbidden = await untilTold<{ responseStatus?: { code: number }; user: { username: string } }>(
+      (event) => event.responseStatus?.code === 403,
+    );
+    assert.equal(forbidden.user.username, 'oidc:ann');
+    const allowed = await untilTold<{ annotations: Record<string, string>; responseObject: { kind: string } }>(
+      (event) => event.responseObject?.kind === 'Table' || event.responseObject?.kind === 'PodList',
+    );
+    assert.deepEqual(allowed.annotations, {
+      'authorization.k8s.io/decision': 'allow',
+      'authorization.k8s.io/reason':
+        'RBAC: allowed by ClusterRoleBinding "dev" of ClusterRole "view" to Group "oidc:dev"',
+    });
+    await cluster.kubectl('create configmap told --from-literal=a=b');
+    const created = await untilTold<{ objectRef: { name: string }; level: string; requestObject?: object }>(
+      (event) => event.objectRef?.name === 'told',
+    );
+    assert.equal(created.level, 'Metadata');
+    assert.equal(created.requestObject, undefined);
+  });
+
+  it('are kept for later starts, until they are removed', async () => {
+    await cluster.vitrine('down');
+    await cluster.vitrine('up --no-kubeconfig');
+    const before = events().length;
+    await cluster.kubectl('create configmap again');
+    await untilTold<{ objectRef: { name: string } }>((event) => event.objectRef?.name === 'again');
+    assert.ok(events().length > before);
+    await cluster.vitrine(['up', '--no-kubeconfig', '--audit-policy-file=']);
+    const told = events().length;
+    await cluster.kubectl('create configmap unseen');
+    await cluster.vitrine('down');
+    assert.equal(events().length, told);
+  });
+
+  it('are refused with their name and value', async () => {
+    const outcome = await cluster.tryVitrine(['up', '--no-kubeconfig', '--audit-policy-file=/nowhere.yaml']);
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stderr, /--audit-policy-file "\/nowhere.yaml": cannot be read/);
+    assert.match(outcome.stderr, /vitrine up --audit-policy-file '' does without it/);
+  });
+});
