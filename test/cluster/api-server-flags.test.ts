@@ -58,6 +58,7 @@ describe("kube-apiserver's flags", () => {
       '--no-kubeconfig',
       ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
     ]);
+    await cluster.connect();
   });
   after(async () => {
     issuer.close();
@@ -70,6 +71,7 @@ describe("kube-apiserver's flags", () => {
       .readFileSync(path.join(clusterPaths(cluster.name).logs, 'audit.log'), 'utf8')
       .trim()
       .split('\n')
+      .filter(Boolean)
       .map((line) => JSON.parse(line));
 
   async function untilTold<T>(wanted: (event: T) => boolean): Promise<T> {
@@ -78,6 +80,17 @@ describe("kube-apiserver's flags", () => {
       if (found) return found;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  /** A kubeconfig with a token in place of the administrator's certificate. */
+  async function asHolder(name: string, token: string): Promise<string> {
+    const file = path.join(cluster.home, name);
+    const text = fs.readFileSync(cluster.kubeconfig, 'utf8');
+    fs.writeFileSync(
+      file,
+      text.replace(/client-certificate-data: .*\n/, `token: ${token}\n`).replace(/ *client-key-data: .*\n/, ''),
+    );
+    return file;
   }
 
   const ann = () =>
@@ -91,10 +104,8 @@ describe("kube-apiserver's flags", () => {
       .sign(privateKey);
 
   it('let an OpenID issuer say who somebody is, and RBAC what they may do', async () => {
-    const asAnn = ['--client-certificate=', '--client-key=', '--token', await ann()];
-    const config = path.join(cluster.home, 'ann');
-    fs.writeFileSync(config, (await cluster.vitrine('kubeconfig')).replace(/client-(certificate|key)-data: .*\n/g, ''));
-    const kubectl = (...args: string[]) => ['--kubeconfig', config, ...asAnn.slice(2), ...args];
+    const config = await asHolder('ann', await ann());
+    const kubectl = (...args: string[]) => ['--kubeconfig', config, ...args];
     assert.match(
       await cluster.kubectlFails(kubectl('get', 'pods')),
       /User "oidc:ann" cannot list resource "pods" in API group "" in the namespace "default"/,
@@ -102,7 +113,7 @@ describe("kube-apiserver's flags", () => {
     await cluster.kubectl('create clusterrolebinding dev --clusterrole=view --group=oidc:dev');
     await cluster.kubectl(kubectl('get', 'pods'));
     assert.match(
-      await cluster.kubectlFails(['--kubeconfig', config, '--token', 'nonsense', 'get', 'pods']),
+      await cluster.kubectlFails(['--kubeconfig', await asHolder('nobody', 'nonsense'), 'get', 'pods']),
       /logged in|Unauthorized/,
     );
   });
