@@ -39,6 +39,7 @@ function setUp() {
       dryRun: false,
       user: admin,
       warn: (message: string) => void warnings.push(message),
+      annotate: () => undefined,
       ...over,
     } as AdmissionAttributes;
     for (const plugin of plugins) if (plugin.handles(attributes)) await plugin.admit?.(attributes);
