@@ -10,6 +10,7 @@ import { killContainer, killPod } from './kill-container.ts';
 import { podLabels } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
 import { type PodActions, planPodActions } from './plan-pod-actions.ts';
+import { podBandwidth } from './pod-bandwidth.ts';
 import { hostNetworkHostsFile, hostsFile, podDirs, podHostname, resolvConf } from './pod-files.ts';
 import { type PodRecord, specContainer } from './pod-record.ts';
 import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
@@ -177,7 +178,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
   ]);
   try {
     if (sandbox.namespaces.net && !spec.hostNetwork) {
-      const { ip } = await node.network.attach(id, sandbox.namespaces.net, hostPorts(spec));
+      const { ip } = await node.network.attach(id, sandbox.namespaces.net, hostPorts(spec), podBandwidth(pod));
       record.podIPs = [ip];
       await node.isolation?.protect(pod, ip);
     } else {

@@ -106,6 +106,7 @@ export class FakeLinux implements Linux {
       this.#addLink(pod.hostLink, 'veth');
       this.routesByDestination.set(`${pod.address}/32`, { destination: `${pod.address}/32`, link: pod.hostLink });
     },
+    limitBandwidth: async (limit) => this.#record('net.limitBandwidth', limit),
     deleteLink: async (name) => {
       this.#record('net.deleteLink', name);
       this.linksByName.delete(name);

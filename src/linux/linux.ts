@@ -70,6 +70,11 @@ export interface NetDevices {
    * `mac`, route to `gateway` and default route by it, permanent neighbours on both sides, host end up with a /32 route.
    */
   attachPod(pod: PodAttachment): Promise<void>;
+  /**
+   * Holds what goes to a Pod (`ingress`) and what comes from it (`egress`) to rates in bits per second. The latter passes
+   * through `shaper`, a link of its own that must be deleted with the Pod's.
+   */
+  limitBandwidth(limit: BandwidthLimit): Promise<void>;
   /** Removes a link by name; absent is no error. */
   deleteLink(name: string): Promise<void>;
   /** A dummy link that is up, with these addresses ('10.1.2.3/32'). Idempotent. */
@@ -99,6 +104,13 @@ export interface PodAttachment {
   mtu?: number;
   /** Preferred source address of the host's route to the Pod. */
   hostAddress?: string;
+}
+
+export interface BandwidthLimit {
+  hostLink: string;
+  shaper: string;
+  ingress?: number;
+  egress?: number;
 }
 
 export interface Route {

@@ -2,9 +2,10 @@ import fs from 'node:fs';
 import { SyscallError } from '../base/errors.ts';
 import { insideNetworkNamespace } from './enter-namespace.ts';
 import { linkIndex } from './libc.ts';
-import type { LinkInfo, PodAttachment, Route, RouteInfo } from './linux.ts';
+import type { BandwidthLimit, LinkInfo, PodAttachment, Route, RouteInfo } from './linux.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
 import * as rt from './rtnetlink.ts';
+import * as tc from './traffic-control.ts';
 
 const NETLINK_ROUTE = 0;
 
@@ -73,6 +74,29 @@ function configureHostSide({ hostLink, address, podMac, hostAddress }: PodAttach
     rt.replaceRoute(writer, { destination: `${address}/32`, index, source: hostAddress });
     rt.addPermanentNeighbour(writer, index, address, podMac);
   });
+}
+
+/** Removing the pair removes its queues; only the shaper is a link of its own. */
+export function limitBandwidth({ hostLink, shaper, ingress, egress }: BandwidthLimit): void {
+  const index = requireIndex(hostLink);
+  if (ingress) host().request([`limit what ${hostLink} sends`], (writer) => tc.addTokenBucket(writer, index, ingress));
+  if (!egress) return;
+  host().request([`add ifb link ${shaper}`], (writer) => rt.addPlainLink(writer, shaper, 'ifb'));
+  const target = requireIndex(shaper);
+  try {
+    const steps = [
+      `limit what ${shaper} sends`,
+      `add ingress queue to ${hostLink}`,
+      `redirect ${hostLink} to ${shaper}`,
+    ];
+    host().request(steps, (writer) => {
+      tc.addTokenBucket(writer, target, egress);
+      tc.redirectIngress(writer, index, target);
+    });
+  } catch (error) {
+    deleteLink(shaper);
+    throw error;
+  }
 }
 
 export function deleteLink(name: string): void {

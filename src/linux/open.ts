@@ -70,6 +70,7 @@ function createNamespaces(thread: KernelThread): Namespaces {
 function createNetDevices(thread: KernelThread): NetDevices {
   return {
     attachPod: (pod) => thread.call('net.attachPod', pod),
+    limitBandwidth: (limit) => thread.call('net.limitBandwidth', limit),
     deleteLink: (name) => thread.call('net.deleteLink', name),
     ensureDummy: (name, addresses) => thread.call('net.ensureDummy', name, addresses),
     addAddress: (link, address) => thread.call('net.addAddress', link, address),

@@ -4,7 +4,7 @@ import * as cgroups from './cgroups.ts';
 import { forgetFlows } from './conntrack.ts';
 import { ExitWatches } from './exit-watch.ts';
 import { type ErrorMessage, packError } from './kernel-messages.ts';
-import type { CgroupLimits, PodAttachment, Route } from './linux.ts';
+import type { BandwidthLimit, CgroupLimits, PodAttachment, Route } from './linux.ts';
 import { attachLoop, detachLoop, listLoops } from './loop-devices.ts';
 import * as mounts from './mounts.ts';
 import * as namespaces from './namespaces.ts';
@@ -52,6 +52,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'namespaces.create': namespaces.createNamespaces,
     'namespaces.remove': namespaces.removeNamespaces,
     'net.attachPod': (pod: PodAttachment) => net.attachPod(pod),
+    'net.limitBandwidth': (limit: BandwidthLimit) => net.limitBandwidth(limit),
     'net.deleteLink': net.deleteLink,
     'net.ensureDummy': net.ensureDummy,
     'net.addAddress': net.addAddress,

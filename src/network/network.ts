@@ -6,15 +6,21 @@ export interface PodNetwork {
   open(): Promise<void>;
   /**
    * Gives the sandbox's network namespace an address and connects it. The same id gets the same address again.
-   * `hostPorts` of the node lead to it until it is detached.
+   * `hostPorts` of the node lead to it until it is detached; its traffic is held to `bandwidth`.
    */
-  attach(sandboxId: string, netns: string, hostPorts?: HostPort[]): Promise<PodAddress>;
+  attach(sandboxId: string, netns: string, hostPorts?: HostPort[], bandwidth?: Bandwidth): Promise<PodAddress>;
   detach(sandboxId: string): Promise<void>;
   address(sandboxId: string): PodAddress | undefined;
   /** Tells which sandboxes exist, after a restart; the addresses of all others are freed. */
   retain(sandboxIds: string[]): Promise<void>;
   /** Removes every link, route and table of this cluster. */
   removeAll(): Promise<void>;
+}
+
+/** Rates in bits per second: `ingress` is what goes to the Pod. */
+export interface Bandwidth {
+  ingress?: number;
+  egress?: number;
 }
 
 /** A port of a container that is to be reached at the node (core/v1 ContainerPort). */

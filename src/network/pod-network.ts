@@ -8,7 +8,7 @@ import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
 import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
 import { HostPortTable, hostPortElements } from './host-ports.ts';
-import type { HostPort, PodAddress, PodNetwork } from './network.ts';
+import type { Bandwidth, HostPort, PodAddress, PodNetwork } from './network.ts';
 import { podRules, podTable } from './pod-rules.ts';
 import { policyTable } from './policy/policy-table.ts';
 
@@ -40,6 +40,8 @@ class NodePodNetwork implements PodNetwork {
   readonly #linkPrefix: string;
   readonly #pool: AddressPool;
   readonly #hostPorts: HostPortTable;
+  /** Sandboxes whose traffic passes through a link of its own. */
+  readonly #shaped = new Set<string>();
   /** What attached Pods may send at once: that of the host's own way out, so that nothing needs fragments. */
   #mtu = 1500;
 
@@ -76,10 +78,16 @@ class NodePodNetwork implements PodNetwork {
     ]);
   }
 
-  async attach(sandboxId: string, netns: string, hostPorts: HostPort[] = []): Promise<PodAddress> {
+  async attach(
+    sandboxId: string,
+    netns: string,
+    hostPorts: HostPort[] = [],
+    bandwidth: Bandwidth = {},
+  ): Promise<PodAddress> {
     const ip = this.#pool.allocate(sandboxId);
     const address = this.#describe(sandboxId, ip);
     await this.#connect(sandboxId, netns, address);
+    if (bandwidth.ingress || bandwidth.egress) await this.#limit(sandboxId, address, bandwidth);
     if (hostPorts.length > 0) await this.#mapPorts(sandboxId, address, hostPorts);
     return address;
   }
@@ -108,6 +116,14 @@ class NodePodNetwork implements PodNetwork {
     }
   }
 
+  async #limit(sandboxId: string, { hostLink }: PodAddress, bandwidth: Bandwidth): Promise<void> {
+    const shaper = this.#shaperName(sandboxId);
+    // One of the same sandbox from before does not go with its pair.
+    await this.#linux.net.deleteLink(shaper);
+    await this.#linux.net.limitBandwidth({ hostLink, shaper, ...bandwidth });
+    if (bandwidth.egress) this.#shaped.add(sandboxId);
+  }
+
   async #mapPorts(sandboxId: string, { ip, hostLink }: PodAddress, hostPorts: HostPort[]): Promise<void> {
     this.#hostPorts.set(sandboxId, ip, hostPorts);
     await this.#linux.nft.apply(this.#hostPortScript());
@@ -129,6 +145,7 @@ class NodePodNetwork implements PodNetwork {
   /** The pair goes with its namespace, all of them at once; deleting each link would take the kernel 20 ms. */
   async detach(sandboxId: string): Promise<void> {
     this.#pool.free(sandboxId);
+    if (this.#shaped.delete(sandboxId)) await this.#linux.net.deleteLink(this.#shaperName(sandboxId));
     if (this.#hostPorts.size > 0) await this.#unmapPorts([sandboxId]);
   }
 
@@ -141,8 +158,14 @@ class NodePodNetwork implements PodNetwork {
     const wanted = new Set(sandboxIds);
     for (const id of this.#pool.ids()) if (!wanted.has(id)) this.#pool.free(id);
     await this.#unmapPorts(this.#hostPorts.ids().filter((id) => !wanted.has(id)));
-    const links = new Set(sandboxIds.map((id) => this.#linkName(id)));
+    const links = new Map(
+      sandboxIds.flatMap((id) => [this.#linkName(id), this.#shaperName(id)].map((name) => [name, id])),
+    );
     await this.#deleteLinks((name) => !links.has(name));
+    for (const { name } of await this.#linux.net.links()) {
+      const id = links.get(name);
+      if (id && name === this.#shaperName(id)) this.#shaped.add(id);
+    }
   }
 
   async removeAll(): Promise<void> {
@@ -160,7 +183,8 @@ class NodePodNetwork implements PodNetwork {
 
   async #deleteLinks(condemned: (name: string) => boolean): Promise<void> {
     for (const { name } of await this.#linux.net.links()) {
-      if (name.startsWith(this.#linkPrefix) && condemned(name)) await this.#linux.net.deleteLink(name);
+      const ours = name.startsWith(this.#linkPrefix) || name.startsWith(this.#shaperPrefix);
+      if (ours && condemned(name)) await this.#linux.net.deleteLink(name);
     }
   }
 
@@ -190,6 +214,14 @@ class NodePodNetwork implements PodNetwork {
 
   #describe(sandboxId: string, ip: string): PodAddress {
     return { ip, mac: podMac(ip), hostLink: this.#linkName(sandboxId) };
+  }
+
+  get #shaperPrefix(): string {
+    return this.#linkPrefix.replace('vt', 'vb');
+  }
+
+  #shaperName(sandboxId: string): string {
+    return `${this.#shaperPrefix}${hash(sandboxId, 8)}`;
   }
 
   #linkName(sandboxId: string): string {

@@ -115,7 +115,7 @@ export class StatsSummary {
 }
 
 /** Host ends of Pods' links, ours and others': their traffic is the Pods' (cadvisor container/common isIgnoredDevice). */
-const ofPods = /^(vt|veth|docker)/;
+const ofPods = /^(vt|vb|veth|docker)/;
 
 const timeOf = (ms: number) => new Date(ms).toISOString();
 
