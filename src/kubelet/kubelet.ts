@@ -39,6 +39,7 @@ import { MirrorPods } from './static-pods/mirror-pods.ts';
 import { isMirrorPod, isStatic } from './static-pods/static-pod.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { StatusManager } from './status/status-manager.ts';
+import { UserNamespaces } from './user-namespaces.ts';
 import { ServiceAccountTokens } from './volumes/service-account-token.ts';
 import { VolumeManager } from './volumes/volume-manager.ts';
 
@@ -214,6 +215,7 @@ class NodeAgent implements Kubelet {
       volumes: new VolumeManager({ client, linux, objects, tokens }),
       images: new ImageManager({ images: runtime.images, events, clock, secret }),
       crashLoop: new CrashLoop(this.#configuration.crashLoopMaxMs),
+      userNamespaces: new UserNamespaces(runtime),
       starts: new Limiter(startsAtOnce),
     };
   }

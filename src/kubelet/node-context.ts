@@ -19,6 +19,7 @@ import type { HostResolver } from './pod-files.ts';
 import { fieldPath, type PodRecord } from './pod-record.ts';
 import type { ProbeManager } from './probes/probe-manager.ts';
 import type { StatusManager } from './status/status-manager.ts';
+import type { UserNamespaces } from './user-namespaces.ts';
 import type { VolumeManager } from './volumes/volume-manager.ts';
 
 /** The parts of the node that the work on one Pod needs; built once in kubelet.ts. */
@@ -52,6 +53,7 @@ export interface NodeContext {
   images: ImageManager;
   objects: ObjectCache;
   crashLoop: CrashLoop;
+  userNamespaces: UserNamespaces;
   /** Bounds how many sandboxes and containers are being made at once. */
   starts: Limiter;
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { PodSpec } from '../api/generated/core-v1.ts';
 import { errorChain } from '../base/log.ts';
 import type { HostPort } from '../network/network.ts';
+import type { Sandbox, SandboxSpec } from '../runtime/runtime.ts';
 import { killContainer, killPod } from './kill-container.ts';
 import { podLabels } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
@@ -164,7 +165,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
   const [, sandbox] = await Promise.all([
     mkdir(podDirs(node.paths, pod).logs, { recursive: true }),
     node.linux.cgroups.create(cgroup, podLimits(record.allocatedPod.spec, node.configuration.podPidsLimit)).then(() =>
-      node.runtime.createSandbox({
+      makeNamespaces(node, spec, {
         id,
         labels: podLabels(pod),
         // A Pod on the host's network has the host's name.
@@ -191,6 +192,11 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
     throw error;
   }
   record.sandbox = sandbox;
+}
+
+function makeNamespaces(node: NodeContext, { hostUsers }: PodSpec, sandbox: SandboxSpec): Promise<Sandbox> {
+  if (hostUsers !== false) return node.runtime.createSandbox(sandbox);
+  return node.userNamespaces.with((userNamespace) => node.runtime.createSandbox({ ...sandbox, userNamespace }));
 }
 
 /** The ports of the node that lead to the Pod. */

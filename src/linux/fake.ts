@@ -67,6 +67,9 @@ export class FakeLinux implements Linux {
       this.#record('mounts.overlay', mount);
       this.mounted.push({ target: mount.target, type: 'overlay', source: 'overlay', options: 'rw' });
     },
+    idmap: async (mount) => {
+      this.#record('mounts.idmap', mount);
+    },
     bindBeneath: async (bind) => {
       this.#record('mounts.bindBeneath', bind);
       this.mounted.push({ target: bind.target, type: 'none', source: `${bind.base}/${bind.path}`, options: 'bind' });

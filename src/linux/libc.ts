@@ -95,6 +95,14 @@ function recent(name: string, number: number, parameters: string[]): (...args: u
 
 export const pidfdOpen = recent('pidfd_open', 434, ['int', 'unsigned int']);
 export const moveMount = recent('move_mount', 429, ['int', 'const char *', 'int', 'const char *', 'unsigned int']);
+export const openTree = recent('open_tree', 428, ['int', 'const char *', 'unsigned int']);
+export const mountSetattr = recent('mount_setattr', 442, [
+  'int',
+  'const char *',
+  'unsigned int',
+  'const void *',
+  'size_t',
+]);
 export const fsopen = recent('fsopen', 430, ['const char *', 'unsigned int']);
 export const fsconfig = recent('fsconfig', 431, ['int', 'unsigned int', 'const char *', 'const char *', 'int']);
 export const fsmount = recent('fsmount', 432, ['int', 'unsigned int', 'unsigned int']);

@@ -31,6 +31,8 @@ export interface Mounts {
    * link on the way. A mount that is on `target` already is replaced.
    */
   bindBeneath(bind: { base: string; path: string; target: string }): Promise<void>;
+  /** Binds a directory as a user namespace, given by a file, sees the owners of its files. */
+  idmap(mount: { source: string; target: string; userNamespace: string }): Promise<void>;
   /** umount2(2) with MNT_DETACH; a target that is not a mount point is no error. */
   unmount(target: string): Promise<void>;
   /** Mount points below `prefix`, from /proc/self/mountinfo, deepest first. */
@@ -41,6 +43,7 @@ export interface MountInfo {
   target: string;
   type: string;
   source: string;
+  /** Of the mount and of its file system: 'rw,relatime,lowerdir=…'. */
   options: string;
 }
 

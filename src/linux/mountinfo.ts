@@ -43,7 +43,10 @@ export function mountsBelow(entries: MountInfoEntry[], prefix: string): MountInf
     .filter(({ target }) => target === base || target.startsWith(`${base}/`))
     .reverse()
     .sort((a, b) => depth(b.target) - depth(a.target))
-    .map(({ target, type, source, options }) => ({ target, type, source, options }));
+    .map(({ target, type, source, options, superOptions }) => ({
+      ...{ target, type, source },
+      options: `${options},${superOptions}`,
+    }));
 }
 
 const depth = (target: string) => target.split('/').length;

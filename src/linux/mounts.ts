@@ -1,6 +1,7 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { SyscallError } from '../base/errors.ts';
-import { call, fsconfig, fsmount, fsopen, moveMount } from './libc.ts';
+import { call, fsconfig, fsmount, fsopen, mountSetattr, moveMount, openTree } from './libc.ts';
 import type { MountInfo } from './linux.ts';
 import { mountsBelow, parseMountInfo, readMountInfo } from './mountinfo.ts';
 
@@ -131,6 +132,34 @@ function commonParent(directories: string[]): string {
 
 const escapePath = (directory: string) => directory.replace(/[\\,]/g, '\\$&');
 const escapeLayer = (directory: string) => directory.replace(/[\\,:]/g, '\\$&');
+
+export interface IdmapRequest {
+  source: string;
+  target: string;
+  /** A file that stands for the user namespace whose mapping holds in the new mount. */
+  userNamespace: string;
+}
+
+/** Binds a directory so that its files belong to the ids that a user namespace maps theirs to (mount_setattr(2), Linux 5.12). */
+export function idmap({ source, target, userNamespace }: IdmapRequest): void {
+  const OPEN_TREE_CLONE = 1;
+  const O_CLOEXEC = 0o2000000;
+  const AT_EMPTY_PATH = 0x1000;
+  const MOUNT_ATTR_IDMAP = 0x100000n;
+  const tree = openTree(-100, source, OPEN_TREE_CLONE | O_CLOEXEC);
+  const namespace = fs.openSync(userNamespace, 'r');
+  try {
+    // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
+    const attributes = Buffer.alloc(32);
+    attributes.writeBigUInt64LE(MOUNT_ATTR_IDMAP, 0);
+    attributes.writeBigUInt64LE(BigInt(namespace), 24);
+    mountSetattr(tree, '', AT_EMPTY_PATH, attributes, attributes.length);
+    moveMount(tree, '', -100, target, 4);
+  } finally {
+    fs.closeSync(namespace);
+    call('close', `mount of ${source}`, tree);
+  }
+}
 
 /** umount2(2) with MNT_DETACH; what is not a mount point or not there is no error. */
 export function unmount(target: string): void {

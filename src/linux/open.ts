@@ -55,6 +55,7 @@ function createMounts(thread: KernelThread): Mounts {
     mount: (mount) => thread.call('mounts.mount', mount),
     overlay: (mount) => thread.call('mounts.overlay', mount),
     bindBeneath: (bind) => thread.call('mounts.bindBeneath', bind),
+    idmap: (mount) => thread.call('mounts.idmap', mount),
     unmount: (target) => thread.call('mounts.unmount', target),
     list: (prefix) => thread.call('mounts.list', prefix),
   };

@@ -47,6 +47,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'mounts.mount': mounts.mount,
     'mounts.overlay': mounts.overlay,
     'mounts.bindBeneath': bindBeneath,
+    'mounts.idmap': mounts.idmap,
     'mounts.unmount': mounts.unmount,
     'mounts.list': mounts.listMounts,
     'namespaces.create': namespaces.createNamespaces,

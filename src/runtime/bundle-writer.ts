@@ -46,6 +46,7 @@ export class BundleWriter {
       hostname: sandbox.spec.hostname,
       namespaces: { ...sandbox.namespaces, ...(pidNamespace !== undefined && { pid: pidNamespace }) },
       host: sandbox.spec.host ?? {},
+      ...(sandbox.spec.userNamespace && { userNamespace: sandbox.spec.userNamespace }),
       shm: this.#options.sandboxes.shm(sandbox),
       cgroup,
       cgroupVersion: this.#options.linux.cgroups.layout.version,

@@ -131,7 +131,10 @@ export class Containers {
     this.#entries.set(spec.id, entry);
     try {
       const rootfs = path.join(files.dir, 'rootfs');
-      await mountRootfs(linux, { rootfs, layers: image.layers, writable: path.join(paths.writable, spec.id) });
+      const layers = await sandboxes.layers(sandbox, image.layers);
+      const owner = sandbox.spec.userNamespace?.hostId;
+      const writable = path.join(paths.writable, spec.id);
+      await mountRootfs(linux, { rootfs, layers, writable, ...(owner !== undefined && { owner }) });
       const pids = spec.pidsOf === undefined ? undefined : this.#pidNamespace(spec.pidsOf);
       const user = await this.#bundles.write(files.dir, created.cgroup, spec, image, sandbox, pids);
       await this.#run(entry, user);

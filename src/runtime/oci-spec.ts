@@ -7,6 +7,7 @@ import {
   type ContainerResources,
   type ContainerSpec,
   type ImageConfig,
+  type UserNamespace,
 } from './runtime.ts';
 
 /** What the spec of a container depends on beside its own specification. All of it is read before, so that this stays pure. */
@@ -14,7 +15,8 @@ export interface SpecContext {
   image: ImageConfig;
   user: ProcessUser;
   hostname: string;
-  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string };
+  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string; user?: string };
+  userNamespace?: UserNamespace;
   host: { net?: boolean; ipc?: boolean; pid?: boolean };
   /** Directory that becomes /dev/shm. */
   shm: string;
@@ -149,10 +151,15 @@ function specMounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
   const defaults = defaultMounts({ privileged: security.privileged, shm: context.shm }).filter(
     (mount) => !taken.has(mount.destination),
   );
+  if (context.userNamespace) for (const mount of own) mount.options.push(idmapOption(context.userNamespace));
   // Parents before children, else in the given order (containerd sorts its mounts so).
   const depth = (mount: OciMount) => clean(mount.destination).split('/').length;
   return [...defaults, ...own.sort((a, b) => depth(a) - depth(b))];
 }
+
+/** Volumes belong inside to whom they belong outside (crun(1), IDMAP MOUNT OPTIONS). */
+const idmapOption = ({ hostId, size }: UserNamespace): string =>
+  `idmap=uids=0-${hostId}-${size};gids=0-${hostId}-${size}`;
 
 function bindMount(mount: ContainerMount): OciMount {
   const propagation = { private: 'rprivate', hostToContainer: 'rslave', bidirectional: 'rshared' };
@@ -206,6 +213,7 @@ function specNamespaces({ namespaces, host, cgroupVersion }: SpecContext): { typ
   if (!host.ipc) result.push({ type: 'ipc', ...(namespaces.ipc !== undefined && { path: namespaces.ipc }) });
   if (namespaces.uts !== undefined) result.push({ type: 'uts', path: namespaces.uts });
   if (!host.pid) result.push({ type: 'pid', ...(namespaces.pid !== undefined && { path: namespaces.pid }) });
+  if (namespaces.user !== undefined) result.push({ type: 'user', path: namespaces.user });
   if (cgroupVersion === 'v2') result.push({ type: 'cgroup' });
   return result;
 }

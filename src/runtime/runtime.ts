@@ -52,12 +52,19 @@ export interface SandboxSpec {
   /** One PID namespace for all containers, held by a tiny first process. */
   sharePid?: boolean;
   sysctls?: Record<string, string>;
+  /** A user namespace of its own: its ids from 0 on are `size` ids of the host from `hostId` on. */
+  userNamespace?: UserNamespace;
+}
+
+export interface UserNamespace {
+  hostId: number;
+  size: number;
 }
 
 export interface Sandbox {
   spec: SandboxSpec;
   /** Files that pin the namespaces; absent for the host's. */
-  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string };
+  namespaces: { net?: string; ipc?: string; uts?: string; pid?: string; user?: string };
   createdAtMs: number;
 }
 

@@ -5,8 +5,9 @@ import type { Linux, NamespaceKind } from '../linux/linux.ts';
 import { namespaceFile } from '../linux/proc.ts';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
 import { pauseProgram } from './pause-program.ts';
-import { ContainerError, type Sandbox, type SandboxSpec } from './runtime.ts';
+import { ContainerError, type Sandbox, type SandboxSpec, type UserNamespace } from './runtime.ts';
 import type { RuntimePaths } from './runtime-paths.ts';
+import { IdmappedLayers, idMappings } from './user-namespace.ts';
 
 /** A sandbox as its file has it: with the process that holds a shared PID namespace. */
 export interface SandboxRecord extends Sandbox {
@@ -22,12 +23,14 @@ export class Sandboxes {
   readonly #clock: Clock;
   /** crun with the option that names its state directory. */
   readonly #crun: string[];
+  readonly #layers: IdmappedLayers;
   /** All sandboxes whose file is on disk. */
   readonly #records = new Map<string, SandboxRecord>();
 
   constructor(linux: Linux, paths: RuntimePaths, clock: Clock, crunPath: string) {
     this.#crun = [crunPath, '--root', paths.crun];
     this.#linux = linux;
+    this.#layers = new IdmappedLayers(linux);
     this.#paths = paths;
     this.#clock = clock;
   }
@@ -45,6 +48,12 @@ export class Sandboxes {
     return sandbox.spec.host?.ipc ? '/dev/shm' : path.join(this.#paths.sandboxes, sandbox.spec.id, 'shm');
   }
 
+  /** An image's layers as the containers of a sandbox are to see them. */
+  async layers({ spec, namespaces }: Sandbox, layers: string[]): Promise<string[]> {
+    if (!namespaces.user) return layers;
+    return this.#layers.map(path.join(this.#paths.sandboxes, spec.id, 'layers'), namespaces.user, layers);
+  }
+
   async create(spec: SandboxSpec): Promise<Sandbox> {
     const dir = path.join(this.#paths.sandboxes, spec.id);
     mkdirSync(dir, { recursive: true });
@@ -53,14 +62,15 @@ export class Sandboxes {
     try {
       // The file first: what it names is removed by the next open if we die on the way.
       writeJsonFile(path.join(dir, 'sandbox.json'), sandbox);
-      if (Object.keys(pins).length > 0) {
+      if (spec.userNamespace) await this.#startInUserNamespace(sandbox, dir);
+      else if (Object.keys(pins).length > 0) {
         await this.#linux.namespaces.create(pins, {
           hostname: spec.hostname,
           ...(spec.sysctls && { sysctls: spec.sysctls }),
         });
       }
       if (!spec.host?.ipc) await this.#mountShm(path.join(dir, 'shm'));
-      if (spec.sharePid && !spec.host?.pid) await this.#startPause(sandbox, dir);
+      if (spec.sharePid && !spec.host?.pid && !spec.userNamespace) await this.#startPause(sandbox, dir);
     } catch (error) {
       await this.remove(spec.id, sandbox);
       throw new ContainerError('CreateContainerError', `create sandbox ${spec.id}: ${(error as Error).message}`, error);
@@ -73,6 +83,8 @@ export class Sandboxes {
     const dir = path.join(this.#paths.sandboxes, id);
     if (sandbox?.spec.sharePid && !sandbox.spec.host?.pid) await this.#stopPause(id, sandbox.pause);
     await this.#linux.mounts.unmount(path.join(dir, 'shm'));
+    await this.#layers.remove(path.join(dir, 'layers'));
+    await this.#linux.mounts.unmount(path.join(dir, 'user'));
     const pins = Object.fromEntries(
       (['net', 'ipc', 'uts'] as const)
         .map((kind) => [kind, path.join(dir, kind)])
@@ -115,24 +127,62 @@ export class Sandboxes {
 
   /** An empty PID namespace cannot be pinned: a tiny container's first process holds it and reaps orphans. */
   async #startPause(sandbox: SandboxRecord, dir: string): Promise<void> {
-    const { spec, namespaces } = sandbox;
-    const bundle = path.join(dir, 'pause');
-    for (const name of ['proc', 'dev']) mkdirSync(path.join(bundle, 'rootfs', name), { recursive: true });
-    writeFileSync(path.join(bundle, 'rootfs/pause'), pauseProgram(), { mode: 0o755 });
+    const { namespaces } = sandbox;
     const pinned = [
       ['network', namespaces.net],
       ['ipc', namespaces.ipc],
       ['uts', namespaces.uts],
     ].flatMap(([type, file]) => (file ? [{ type, path: file }] : []));
+    await this.#runPause(sandbox, dir, { namespaces: [{ type: 'mount' }, { type: 'pid' }, ...pinned] });
+  }
+
+  /**
+   * Namespaces that belong to a user namespace can only be made inside it, where a process must be: it makes them all, they
+   * are pinned, and it ends unless it has PIDs to hold.
+   */
+  async #startInUserNamespace(sandbox: SandboxRecord, dir: string): Promise<void> {
+    const { spec, namespaces } = sandbox;
+    const types = ['mount', 'pid', 'user', 'network', 'ipc', 'uts'];
+    await this.#runPause(
+      sandbox,
+      dir,
+      {
+        namespaces: types.map((type) => ({ type })),
+        ...idMappings(spec.userNamespace as UserNamespace),
+        ...(spec.sysctls && { sysctl: spec.sysctls }),
+      },
+      spec.hostname,
+    );
+    const { pid } = sandbox.pause as NonNullable<SandboxRecord['pause']>;
+    for (const kind of ['net', 'ipc', 'uts', 'user'] as const) {
+      const target = path.join(dir, kind);
+      writeFileSync(target, '');
+      await this.#linux.mounts.mount({ source: namespaceFile(pid, kind), target, flags: ['bind'] });
+      namespaces[kind] = target;
+    }
+    if (!spec.sharePid) {
+      await this.#stopPause(spec.id, sandbox.pause);
+      delete sandbox.pause;
+      delete namespaces.pid;
+    }
+    writeJsonFile(path.join(dir, 'sandbox.json'), sandbox);
+  }
+
+  async #runPause(sandbox: SandboxRecord, dir: string, linux: object, hostname?: string): Promise<void> {
+    const { spec } = sandbox;
+    const bundle = path.join(dir, 'pause');
+    for (const name of ['proc', 'dev']) mkdirSync(path.join(bundle, 'rootfs', name), { recursive: true });
+    writeFileSync(path.join(bundle, 'rootfs/pause'), pauseProgram(), { mode: 0o755 });
     const config = {
       ociVersion: '1.0.2',
       process: { args: ['/pause'], cwd: '/', env: ['PATH=/'], user: { uid: 65535, gid: 65535 }, noNewPrivileges: true },
       root: { path: 'rootfs', readonly: true },
-      mounts: [{ destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] }],
-      linux: {
-        namespaces: [{ type: 'mount' }, { type: 'pid' }, ...pinned],
-        cgroupsPath: `${spec.cgroup}/${pauseId(spec.id)}`,
-      },
+      ...(hostname !== undefined && { hostname }),
+      mounts: [
+        { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+        { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
+      ],
+      linux: { ...linux, cgroupsPath: `${spec.cgroup}/${pauseId(spec.id)}` },
     };
     writeFileSync(path.join(bundle, 'config.json'), JSON.stringify(config));
     const pidFile = path.join(bundle, 'pid');
