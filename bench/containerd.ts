@@ -11,9 +11,9 @@ import { measureAtOnce, quiet } from './at-once.ts';
  */
 export async function measureContainerd(
   images: Images,
-  options: { count: number; atOnce: number; dir: string },
+  options: { count: number; atOnce: number; dir: string; image?: string; command?: string[] },
 ): Promise<number | undefined> {
-  const { count, atOnce } = options;
+  const { count, atOnce, image = 'httpd:latest', command = [] } = options;
   const binary = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/usr/sbin']
     .map((place) => path.join(place, 'containerd'))
     .find(existsSync);
@@ -37,12 +37,12 @@ export async function measureContainerd(
     for (let i = 0; i < 200 && !existsSync(socket); i++) await delay(50);
     await delay(300);
     const archive = path.join(own, 'image.tar');
-    await images.save('httpd', archive);
+    await images.save(image, archive);
     const ctr = ['ctr', '--address', socket];
     await quiet([...ctr, 'images', 'import', archive]);
     try {
       return await measureAtOnce(count, atOnce, (index) =>
-        quiet([...ctr, 'run', '-d', 'docker.io/library/httpd:latest', `c${index}`]),
+        quiet([...ctr, 'run', '-d', `docker.io/library/${image}`, `c${index}`, ...command]),
       );
     } finally {
       await measureAtOnce(count, atOnce, async (index) => {

@@ -80,7 +80,8 @@ function list(dir: string): string[] {
 
 function read(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    // As bytes: Node 26.10 spoils its heap where a file of unknown size holds a long line (src/linux/mountinfo.ts).
+    return fs.readFileSync(file).toString();
   } catch {
     return '';
   }

@@ -1,0 +1,195 @@
+/**
+ * What a Pod costs: one from its creation until it is Running, 100 and 500 light ones at once, and the memory of each, as
+ * ratios to `crun run` (the floor) and containerd's `ctr run -d` in the same run.
+ *
+ * Usage: node bench/pods.ts [--single N] [--many N] [--most N]
+ */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { clusterClient } from '../cli/access.ts';
+import type { Pod } from '../src/api/generated/core-v1.ts';
+import { pods } from '../src/api/resource.ts';
+import { createLogger } from '../src/base/log.ts';
+import type { Client } from '../src/client/client.ts';
+import { clusterState } from '../src/launch.ts';
+import { memoryPss } from '../src/linux/memory.ts';
+import { openLinux } from '../src/linux/open.ts';
+import { openImages } from '../src/runtime/images/images.ts';
+import { ensureTestImage, testImage } from '../test/cluster/fixture/image.ts';
+import { measureContainerd } from './containerd.ts';
+import { crunFloor } from './crun-floor.ts';
+
+const { values } = parseArgs({
+  options: {
+    single: { type: 'string', default: '100' },
+    many: { type: 'string', default: '100' },
+    memory: { type: 'string', default: '250' },
+    most: { type: 'string', default: '500' },
+  },
+});
+const [singles, many, memoryPods, most] = [values.single, values.many, values.memory, values.most].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+const name = `bench-${process.pid}`;
+const vitrine = path.join(import.meta.dirname, '../vitrine');
+const run = promisify(execFile);
+const command = ['sleep', '100000'];
+
+await ensureTestImage();
+await run(vitrine, ['up', '--no-kubeconfig', '--max-pods', String(most + 10), '--name', name]);
+const client = clusterClient(name);
+try {
+  const one = await singly();
+  const bundle = aBundle();
+  const hundred = await atOnce(many);
+  await memory();
+  const fiveHundred = await atOnce(most);
+  const [single, crowd] = [await peers(bundle, singles, 1), await peers(bundle, many, 8)];
+  const ms = (value: number) => `${value.toFixed(1)} ms`;
+  const against = (own: number, peer: number | undefined) => (peer ? (own / peer).toFixed(2) : 'not installed');
+  console.log(
+    `one Pod, created until Running, ${singles} times: p50 ${ms(quantile(one, 0.5))} (goal: 100), p99 ${ms(quantile(one, 0.99))} (goal: 250); crun alone ${ms(single.floor / singles)}, ratio ${against(quantile(one, 0.5) * singles, single.floor)}; containerd ratio ${against(quantile(one, 0.5) * singles, single.containerd)}`,
+  );
+  console.log(
+    `${many} Pods: ${ms(hundred)} (goal: 2000); crun alone, 8 at once: ratio ${against(hundred, crowd.floor)}; containerd: ratio ${against(hundred, crowd.containerd)}`,
+  );
+  console.log(
+    `${most} Pods: ${ms(fiveHundred)} (goal: 10000); a Pod costs ${(fiveHundred / most / (hundred / many)).toFixed(2)} of what it costs among ${many}`,
+  );
+} finally {
+  client.close();
+  await run(vitrine, ['delete', '--name', name]);
+}
+
+/** One after the other: what somebody waits for who runs a Pod. */
+async function singly(): Promise<number[]> {
+  const times: number[] = [];
+  for (let n = 0; n < singles; n++) {
+    const watching = untilRunning(client, 1);
+    await watching.started;
+    const began = performance.now();
+    await client.create(pods, light(`one-${n}`));
+    await watching.done;
+    times.push(performance.now() - began);
+    if (n < singles - 1) await client.delete(pods, `one-${n}`, 'default');
+  }
+  return times;
+}
+
+async function atOnce(count: number): Promise<number> {
+  await removeAll();
+  const watching = untilRunning(client, count);
+  await watching.started;
+  const began = performance.now();
+  await Promise.all(Array.from({ length: count }, (_, n) => client.create(pods, light(`many-${n}`))));
+  await watching.done;
+  return performance.now() - began;
+}
+
+/** The monitors, and what both processes have grown by. */
+async function memory(): Promise<void> {
+  await removeAll();
+  const before = await quiet();
+  await atOnce(memoryPods);
+  const after = await quiet();
+  const monitors = monitorPids();
+  const monitor = monitors.reduce((sum, pid) => sum + (memoryPss(pid) ?? 0), 0) / monitors.length / 2 ** 20;
+  const each = monitor + (after.agent - before.agent) / memoryPods;
+  console.log(
+    `memory with ${memoryPods} Pods: ${each.toFixed(2)} MiB PSS a container besides its own processes (goal: 1.5), ${monitor.toFixed(2)} of it its monitor; node process ${after.agent.toFixed(0)} MiB (goal: 120), control plane ${after.server.toFixed(0)} MiB`,
+  );
+}
+
+/** What both processes have, in MiB, once they have given back what a burst left (src/main.ts). */
+async function quiet(): Promise<{ server: number; agent: number }> {
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
+  const { server, agent } = clusterState(name);
+  const of = (pid = 0) => (memoryPss(pid) ?? 0) / 2 ** 20;
+  return { server: of(server?.pid), agent: of(agent?.pid) };
+}
+
+function monitorPids(): number[] {
+  return fs.readdirSync(containersDir()).map((id) => {
+    const file = path.join(containersDir(), id, 'conmon.pid');
+    return Number(fs.readFileSync(file, 'utf8'));
+  });
+}
+
+function containersDir(): string {
+  return path.join(clusterState(name).paths.run, 'node/runtime/containers');
+}
+
+function light(podName: string) {
+  return {
+    metadata: { name: podName, namespace: 'default' },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'main', image: testImage, command }],
+    },
+  } as never;
+}
+
+/** Resolves `done` when so many Pods that were not there before are Running. */
+function untilRunning(api: Client, count: number): { started: Promise<void>; done: Promise<void> } {
+  const started = Promise.withResolvers<void>();
+  const done = (async () => {
+    const { metadata, items } = await api.list(pods, { namespace: 'default' });
+    const old = new Set(items.map((pod) => pod.metadata.uid));
+    const running = new Set<string>();
+    const watch = api.watch(pods, { namespace: 'default', resourceVersion: metadata.resourceVersion });
+    started.resolve();
+    for await (const { type, object } of watch) {
+      const pod = object as Pod;
+      if (type !== 'MODIFIED' || old.has(pod.metadata.uid) || pod.status?.phase !== 'Running') continue;
+      if (running.add(pod.metadata.uid).size === count) return;
+    }
+    throw new Error('the watch ended');
+  })();
+  return { started: started.promise, done };
+}
+
+async function removeAll(): Promise<void> {
+  await client.deleteCollection(pods, { namespace: 'default' });
+  while ((await client.list(pods, { namespace: 'default' })).items.length > 0)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** What crun was given for a Pod, and the layers of its root. */
+function aBundle(): { config: string; imageId: string } {
+  const [id] = fs.readdirSync(containersDir()) as [string];
+  const read = (file: string) => fs.readFileSync(path.join(containersDir(), id, file), 'utf8');
+  return { config: read('config.json'), imageId: JSON.parse(read('container.json')).spec.imageId };
+}
+
+/** The same containers without Vitrine; the Pods of before are gone. */
+async function peers({ config, imageId }: { config: string; imageId: string }, count: number, atOnceCount: number) {
+  await removeAll();
+  const log = createLogger('bench', { level: 'warn' });
+  const dir = fs.mkdtempSync('/run/vitrine-bench-');
+  const cgroup = `/${path.basename(dir)}`;
+  const linux = await openLinux({ log });
+  try {
+    await linux.mounts.mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: ['nosuid', 'nodev'] });
+    await linux.cgroups.create(cgroup);
+    const images = await openImages({ dir: clusterState(name).paths.images, linux, log });
+    const image = await images.resolve(imageId);
+    const same = { count, atOnce: atOnceCount, dir };
+    const floor = await crunFloor({ ...same, config, layers: image?.layers ?? [], linux, cgroup });
+    return { floor, containerd: await measureContainerd(images, { ...same, image: testImage, command }) };
+  } finally {
+    await linux.cgroups.remove(cgroup);
+    await linux.mounts.unmount(dir);
+    fs.rmdirSync(dir);
+    await linux.cgroups.release();
+    await linux.close();
+  }
+}
+
+function quantile(times: number[], part: number): number {
+  return times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))] as number;
+}
