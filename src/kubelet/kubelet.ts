@@ -33,6 +33,7 @@ import { type HostResolver, hostResolver } from './pod-files.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { kubepods } from './resources.ts';
+import { removeIncompleteSandboxes } from './sandbox-mark.ts';
 import type { KubeletServer, ServerTls } from './server/server.ts';
 import { ManifestDirectory } from './static-pods/manifest-directory.ts';
 import { MirrorPods } from './static-pods/mirror-pods.ts';
@@ -271,7 +272,8 @@ class NodeAgent implements Kubelet {
   }
 
   async #adopt(node: NodeContext, events: PodEvents): Promise<void> {
-    const { runtime, network } = this.#options;
+    const { runtime, network, paths } = this.#options;
+    await removeIncompleteSandboxes(runtime, network, paths);
     const sandboxes = runtime.sandboxes();
     if (sandboxes.length > 0) await node.images.open();
     await network.retain(sandboxes.map(({ spec }) => spec.id));

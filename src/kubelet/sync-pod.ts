@@ -19,6 +19,7 @@ import { actuateResize, allocateResize } from './resize/resize-pod.ts';
 import { podCgroup, podLimits } from './resources.ts';
 import { isSidecar } from './restart-policy.ts';
 import { checkRuntimeHandler } from './runtime-handler.ts';
+import { markComplete } from './sandbox-mark.ts';
 import { startContainer } from './start-container.ts';
 import { podSysctls } from './sysctls.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
@@ -186,6 +187,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
       record.podIPs = [node.nodeAddress];
     }
     await writePodFiles(node, record, hostname, domain);
+    markComplete(podDirs(node.paths, pod).run, id);
   } catch (error) {
     await node.network.detach(id);
     await node.runtime.removeSandbox(id);
