@@ -13,7 +13,7 @@ const { cluster, kube } = suite;
 after(() => cluster.delete());
 
 const domain = 'cluster.local';
-const escape = (text: string) => text.replaceAll('.', '\\.');
+const quoted = (text: string) => text.replaceAll('.', '\\.');
 
 /** A headless Service and a Pod that it selects, with these names. */
 async function headless(service: string, spec: Partial<Pod['spec']>) {
@@ -40,7 +40,7 @@ describe('DNS', { concurrency: 4 }, () => {
     await client.untilResolved(`kubernetes.default.svc.${domain}`, [spec!.clusterIP!]);
     assert.match(
       await client.records('srv', `_https._tcp.kubernetes.default.svc.${domain}`),
-      new RegExp(`service = 0 \\d+ 443 ${escape(`kubernetes.default.svc.${domain}`)}`),
+      new RegExp(`service = 0 \\d+ 443 ${quoted(`kubernetes.default.svc.${domain}`)}`),
     );
   });
 
@@ -79,15 +79,15 @@ describe('DNS', { concurrency: 4 }, () => {
     const headlessName = `_http._tcp.test-service-1.${namespace}.svc.${domain}`;
     assert.match(
       await client.records('srv', headlessName),
-      new RegExp(`service = 0 \\d+ 80 \\S+\\.test-service-1\\.${namespace}\\.svc\\.${escape(domain)}`),
+      new RegExp(`service = 0 \\d+ 80 \\S+\\.test-service-1\\.${namespace}\\.svc\\.${quoted(domain)}`),
     );
     assert.match(
       await client.records('srv', `_http._tcp.test-service-2.${namespace}.svc.${domain}`),
-      new RegExp(`service = 0 \\d+ 80 test-service-2\\.${namespace}\\.svc\\.${escape(domain)}`),
+      new RegExp(`service = 0 \\d+ 80 test-service-2\\.${namespace}\\.svc\\.${quoted(domain)}`),
     );
     assert.match(
-      await client.records('ptr', clusterIP),
-      new RegExp(`name = test-service-2\\.${namespace}\\.svc\\.${escape(domain)}`),
+      await client.records('ptr', `${clusterIP.split('.').toReversed().join('.')}.in-addr.arpa`),
+      new RegExp(`name = test-service-2\\.${namespace}\\.svc\\.${quoted(domain)}`),
     );
   });
 
@@ -125,7 +125,7 @@ describe('DNS', { concurrency: 4 }, () => {
     await client.untilResolved(`dns-test-service-2.${namespace}.svc.${domain}`, [address]);
     assert.match(
       await client.records('srv', `_http._tcp.dns-test-service-2.${namespace}.svc.${domain}`),
-      new RegExp(`dns-querier-2\\.dns-test-service-2\\.${namespace}\\.svc\\.${escape(domain)}`),
+      new RegExp(`dns-querier-2\\.dns-test-service-2\\.${namespace}\\.svc\\.${quoted(domain)}`),
     );
   });
 

@@ -42,7 +42,7 @@ conformance(
     };
     await expectName('pod1', `curl -s -m 3 http://127.0.0.1:${hostPort}/hostname`);
     await expectName('pod2', `curl -s -m 3 http://${address}:${hostPort}/hostname`);
-    await expectName('pod3', `echo hostname | nc -u -w 1 ${address} ${hostPort}`);
+    await expectName('pod3', `echo hostname | socat -t 1 - UDP:${address}:${hostPort}`);
     assert.equal((await inside.list()).items.length, 4);
   },
 );

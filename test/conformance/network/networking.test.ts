@@ -56,7 +56,7 @@ async function fromNode(protocol: 'http' | 'udp'): Promise<void> {
   assert.equal(status?.podIP, status?.hostIP);
   for (const { name, ip } of servers) {
     const script =
-      protocol === 'http' ? `curl -s -m 3 http://${ip}:8083/hostName` : `echo hostName | nc -w 1 -u ${ip} 8081`;
+      protocol === 'http' ? `curl -s -m 3 http://${ip}:8083/hostName` : `echo hostName | socat -t 1 - UDP:${ip}:8081`;
     await until(`${name} answers over ${protocol}`, async () => (await client.run(script)).trim() === name);
   }
 }
