@@ -39,7 +39,7 @@ export const priorityClass: Kind<PriorityClass> = {
     return errors;
   },
   validateUpdate: (priority, old) => [
-    ...immutable('value', priority.value, old.value),
+    ...(priority.value === old.value ? [] : [forbiddenField('value', 'may not be changed in an update.')]),
     ...immutable('preemptionPolicy', priority.preemptionPolicy, old.preemptionPolicy),
   ],
 };

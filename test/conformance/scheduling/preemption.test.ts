@@ -30,7 +30,7 @@ const isScheduled = (object: Pod | undefined) => object?.spec?.nodeName;
 
 before(async () => {
   for (const [name, value] of Object.entries(priorities)) await kube.of(classes).create({ metadata: { name }, value });
-  await offer({ [scarce]: '5', [fakeCpu]: '1000' });
+  await offer({ [scarce]: '5', [fakeCpu]: '1k' });
 });
 
 /** As the suite does, by the node's status; waits until the node holds to it. */
