@@ -52,6 +52,11 @@ export const kubeletFlags: Record<string, { field: keyof KubeletConfigurationFil
   },
   'container-log-max-size': { field: 'containerLogMaxSize', read: text, help: 'size at which a log is rotated (10Mi)' },
   'container-log-max-files': { field: 'containerLogMaxFiles', read: number, help: 'log files of a container (5)' },
+  'default-ulimits': {
+    field: 'defaultUlimits',
+    read: equals,
+    help: 'limits of containers: nofile=1024:524288,core=0 (those of the node process)',
+  },
   'system-reserved': {
     field: 'systemReserved',
     read: equals,

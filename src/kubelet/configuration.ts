@@ -15,6 +15,8 @@ export interface KubeletConfigurationFile extends ThresholdMaps {
   containerLogMaxSize?: string;
   containerLogMaxFiles?: number;
   /** Amounts of cpu, memory, ephemeral-storage that Pods do not get. */
+  /** Not Kubernetes's: limits of every container's processes, soft and hard: { nofile: '1024:524288' }. */
+  defaultUlimits?: Record<string, string>;
   systemReserved?: Record<string, string>;
   kubeReserved?: Record<string, string>;
   /** Directory of manifests of static Pods. */
@@ -50,12 +52,20 @@ export interface KubeletConfiguration {
   evictionMaxPodGraceSeconds: number;
   imageGC: { highPercent: number; lowPercent: number; minimumAgeMs: number; maximumAgeMs: number };
   containerLog: { maxBytes: number; maxFiles: number };
+  /** By name ('nofile'); those that are absent are the node process's own, as with containerd. */
+  ulimits: Ulimit[];
   /** What Pods do not get: CPUs and bytes. */
   reserved: Record<(typeof reservable)[number], number>;
   /** Longest delay before a container that crashes again and again is restarted. */
   crashLoopMaxMs: number;
   /** From low to high priority; empty, and a shutdown is not graceful. */
   shutdownGracePeriods: ShutdownGracePeriod[];
+}
+
+export interface Ulimit {
+  name: string;
+  soft: number;
+  hard: number;
 }
 
 const reservable = ['cpu', 'memory', 'ephemeral-storage'] as const;
@@ -82,6 +92,7 @@ const defaults = {
   imageMaximumGCAge: '0s',
   containerLogMaxSize: '10Mi',
   containerLogMaxFiles: 5,
+  defaultUlimits: {} as Record<string, string>,
   systemReserved: {},
   kubeReserved: {},
   allowedUnsafeSysctls: [],
@@ -127,6 +138,7 @@ export function kubeletConfiguration(file: KubeletConfigurationFile = {}): Kubel
       maximumAgeMs: goDurationMs(all.imageMaximumGCAge),
     },
     containerLog: { maxBytes: wholeValue(all.containerLogMaxSize), maxFiles: all.containerLogMaxFiles },
+    ulimits: Object.entries(all.defaultUlimits).map(([name, text]) => ulimit(name, text)),
     reserved: reservations(all.systemReserved, all.kubeReserved),
     crashLoopMaxMs: crashLoopMax(all.crashLoopBackOff?.maxContainerRestartPeriod),
     shutdownGracePeriods: shutdownGracePeriods(all),
@@ -167,6 +179,23 @@ function shutdownGracePeriods(
     { priority: 0, shutdownGracePeriodSeconds: (total - critical) / 1000 },
     { priority: systemCriticalPriority, shutdownGracePeriodSeconds: critical / 1000 },
   ];
+}
+
+/** Names of setrlimit(2), as docker's --default-ulimit has them. */
+const ulimitNames = new Set(
+  'as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' '),
+);
+
+/** 'SOFT:HARD', or one number for both. */
+function ulimit(name: string, text: string): Ulimit {
+  const [soft, hard = soft] = String(text).split(':').map(Number);
+  const valid =
+    ulimitNames.has(name) && [soft, hard].every((value) => Number.isSafeInteger(value) && Number(value) >= 0);
+  if (!valid || Number(soft) > Number(hard))
+    throw new Error(
+      `invalid configuration: defaultUlimits ${name}=${text} must be NAME=SOFT:HARD with a name of setrlimit(2)`,
+    );
+  return { name, soft: Number(soft), hard: Number(hard) };
 }
 
 function reservations(...maps: Record<string, string>[]): KubeletConfiguration['reserved'] {

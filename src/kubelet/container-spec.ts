@@ -68,6 +68,7 @@ export async function containerSpec(
       containerPath: definition.terminationMessagePath ?? '/dev/termination-log',
     },
     ...(definition.lifecycle?.stopSignal && { stopSignal: definition.lifecycle.stopSignal }),
+    ulimits: node.configuration.ulimits,
     oomScoreAdj: oomScoreAdj(pod.spec, definition, node.machine.memoryBytes),
   };
 }

@@ -16,16 +16,16 @@ import { type KubeletConfiguration, kubeletConfiguration } from './configuration
 import { CrashLoop } from './crash-loop.ts';
 import { removeDeadContainers } from './dead-containers.ts';
 import { EvictionManager } from './eviction/eviction-manager.ts';
-import type { Pressure } from './eviction/thresholds.ts';
 import { ImageGC } from './images/image-gc.ts';
 import { ImageManager } from './images/image-manager.ts';
+import { KernelLimitWatch } from './kernel-limits/kernel-limit-watch.ts';
 import { podUidOf } from './labels.ts';
 import { Limiter } from './limiter.ts';
 import { LogRotation } from './log-rotation.ts';
 import { allocatable } from './node/allocatable.ts';
 import { type Machine, readMachine } from './node/machine.ts';
 import { NodeLease } from './node/node-lease.ts';
-import { NodeReporter } from './node/node-reporter.ts';
+import { NodeReporter, type ReporterParts } from './node/node-reporter.ts';
 import type { NodeContext } from './node-context.ts';
 import { ObjectCache } from './object-cache.ts';
 import { PodEvents } from './pod-events.ts';
@@ -127,7 +127,8 @@ class NodeAgent implements Kubelet {
     workers = new PodWorkers(node);
     const server = await this.#serve(node, workers);
     const pressures = () => eviction?.pressures ?? [];
-    const reporter = this.#reporter(machine, server.port, pressures);
+    const reporter = this.#reporter(machine, server.port, { pressures, limits: () => limits.warning });
+    const limits = this.#limits(node, workers, reporter);
     const imageGC = new ImageGC(node, () => reporter.node);
     const eviction = this.#eviction(node, workers, reporter, imageGC);
     events = new PodEvents(node, workers, {
@@ -150,6 +151,7 @@ class NodeAgent implements Kubelet {
       events.removeOrphans();
       eviction.start();
       imageGC.start();
+      limits.start();
       this.#ready.resolve();
     }, this.#ready.reject);
   }
@@ -248,11 +250,23 @@ class NodeAgent implements Kubelet {
     return eviction;
   }
 
-  #reporter(machine: Machine, port: number, pressures: () => readonly Pressure[]): NodeReporter {
+  #limits(node: NodeContext, workers: PodWorkers, reporter: NodeReporter): KernelLimitWatch {
+    const limits = new KernelLimitWatch({
+      node,
+      self: () => reporter.node,
+      attachedPods: () => workers.records().filter(({ sandbox }) => sandbox?.namespaces.net).length,
+      changed: () => reporter.lookSoon(),
+    });
+    this.#stops.push(() => limits.stop());
+    return limits;
+  }
+
+  #reporter(machine: Machine, port: number, health: Pick<ReporterParts, 'pressures' | 'limits'>): NodeReporter {
     const { client, clock, events, log, nodeName, nodeAddress, plan, runtime } = this.#options;
     const { maxPods } = this.#configuration;
     const reporter = new NodeReporter({
-      ...{ client, events, clock, machine, pressures },
+      ...{ client, events, clock, machine },
+      ...health,
       images: runtime.images,
       log: log.child('node'),
       identity: {

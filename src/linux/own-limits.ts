@@ -50,7 +50,29 @@ export interface OwnLimits {
   capabilities: string[];
   /** Our oom_score_adj: without CAP_SYS_RESOURCE nobody that we start can have less (proc_pid_oom_score_adj(5)). */
   oomScoreAdj: number;
+  /** Hard limits by the names of setrlimit(2): 'nofile'. */
+  hardLimits: Record<string, number>;
 }
+
+/** Names of the lines of /proc/PID/limits. */
+const limitNames: Record<string, string> = {
+  'cpu time': 'cpu',
+  'file size': 'fsize',
+  'data size': 'data',
+  'stack size': 'stack',
+  'core file size': 'core',
+  'resident set': 'rss',
+  processes: 'nproc',
+  'open files': 'nofile',
+  'locked memory': 'memlock',
+  'address space': 'as',
+  'file locks': 'locks',
+  'pending signals': 'sigpending',
+  'msgqueue size': 'msgqueue',
+  'nice priority': 'nice',
+  'realtime priority': 'rtprio',
+  'realtime timeout': 'rttime',
+};
 
 /** What this process may give to its children. */
 export function ownLimits(): OwnLimits {
@@ -61,5 +83,16 @@ export function ownLimits(): OwnLimits {
   return {
     capabilities: names.filter((_, bit) => (both >> BigInt(bit)) & 1n).map((name) => `CAP_${name}`),
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
+    hardLimits: parseHardLimits(readFileSync('/proc/self/limits', 'utf8')),
   };
+}
+
+/** proc_pid_limits(5). */
+export function parseHardLimits(text: string): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const [, what = '', hard] of text.matchAll(/^Max (.+?)\s+(?:\d+|unlimited)\s+(\d+|unlimited)/gm)) {
+    const name = limitNames[what];
+    if (name) limits[name] = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+  }
+  return limits;
 }

@@ -5,6 +5,7 @@ import { cpuWeight, planCgroupWrites, readUsageV1, readUsageV2 } from './cgroup-
 import { mountsBelow, parseMountInfo } from './mountinfo.ts';
 import { NetlinkWriter, NLM_F_ACK, readAttributes, readEnd, readMessages } from './netlink-message.ts';
 import { parseNetDev } from './network-use.ts';
+import { parseHardLimits } from './own-limits.ts';
 import { checkLinux, type HostFacts } from './preflight.ts';
 import { parseCgroups, parseStat } from './proc.ts';
 import { sysctlPath } from './sysctl.ts';
@@ -177,4 +178,13 @@ test('the traffic of interfaces is read off /proc/PID/net/dev', () => {
       ...{ txBytes: 2500, txPackets: 20, txErrors: 3, txDropped: 4 },
     },
   ]);
+});
+
+test('hard limits of a process have the names of setrlimit', () => {
+  const text = `Limit                     Soft Limit           Hard Limit           Units
+Max cpu time              unlimited            unlimited            seconds
+Max open files            1024                 524288               files
+Max nice priority         0                    0
+`;
+  assert.deepEqual(parseHardLimits(text), { cpu: Number.POSITIVE_INFINITY, nofile: 524288, nice: 0 });
 });

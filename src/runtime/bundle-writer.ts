@@ -54,6 +54,7 @@ export class BundleWriter {
       ...(security.seccomp.type === 'Localhost' && { seccompProfile: readProfile(security.seccomp.path) }),
       capabilities: limits.capabilities,
       oomScoreAdj: limits.oomScoreAdj,
+      hardLimits: limits.hardLimits,
       hostDevices: security.privileged ? hostDevices() : [],
       devices: (spec.devices ?? []).map(({ path: file, containerPath, permissions }) => {
         const device = deviceAt(file, containerPath, permissions);

@@ -29,6 +29,7 @@ export interface SpecContext {
   /** What this process may hand on. */
   capabilities: string[];
   oomScoreAdj: number;
+  hardLimits: Record<string, number>;
   /** Devices of the host, for a privileged container. */
   hostDevices: OciDevice[];
   devices: OciDevice[];
@@ -55,6 +56,7 @@ export interface OciProcess {
   noNewPrivileges: boolean;
   oomScoreAdj?: number;
   apparmorProfile?: string;
+  rlimits?: { type: string; soft: number; hard: number }[];
 }
 
 export interface OciSpec {
@@ -130,9 +132,17 @@ function specProcess(spec: ContainerSpec, context: SpecContext): OciProcess {
       ambient: [],
     },
     noNewPrivileges: security.noNewPrivileges,
+    ...(spec.ulimits?.length && { rlimits: spec.ulimits.map((limit) => allowedLimit(limit, context)) }),
     ...(spec.oomScoreAdj !== undefined && { oomScoreAdj: allowedOomScore(spec.oomScoreAdj, context) }),
     ...(security.apparmor !== undefined && { apparmorProfile: security.apparmor }),
   };
+}
+
+/** Without CAP_SYS_RESOURCE no hard limit can be raised (setrlimit(2)). */
+function allowedLimit({ name, soft, hard }: { name: string; soft: number; hard: number }, context: SpecContext) {
+  const free = context.capabilities.includes('CAP_SYS_RESOURCE');
+  const own = free ? Number.POSITIVE_INFINITY : (context.hardLimits[name] ?? Number.POSITIVE_INFINITY);
+  return { type: `RLIMIT_${name.toUpperCase()}`, soft: Math.min(soft, own), hard: Math.min(hard, own) };
 }
 
 /** Without CAP_SYS_RESOURCE a process cannot get less than the one that starts it. */

@@ -95,6 +95,8 @@ export interface ContainerSpec {
   terminationMessage?: { hostPath: string; containerPath: string };
   stopSignal?: string;
   oomScoreAdj?: number;
+  /** Limits of its processes by the names of setrlimit(2): 'nofile'. */
+  ulimits?: { name: string; soft: number; hard: number }[];
 }
 
 export interface ContainerMount {

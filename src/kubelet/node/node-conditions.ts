@@ -5,6 +5,8 @@ import type { Pressure } from '../eviction/thresholds.ts';
 export interface Health {
   /** What the node is short of. */
   pressures: readonly Pressure[];
+  /** Which limits of the kernel are near, if any. */
+  limits: string | undefined;
   /** Why the node cannot run Pods, if so. */
   problem: string | undefined;
 }
@@ -42,6 +44,13 @@ export function nodeConditions(health: Health, previous: NodeCondition[], now: s
       ['KubeletHasSufficientPID', 'KubeletHasInsufficientPID'],
       ['kubelet has sufficient PID available', 'kubelet has insufficient PID available'],
     ),
+    {
+      type: 'KernelLimitsNear',
+      bad: health.limits !== undefined,
+      status: ['False', 'True'],
+      reason: ['KernelHasRoom', 'KernelLimitsNear'],
+      message: ['files, processes, inotify, neighbours and connections are below their limits', health.limits ?? ''],
+    },
     {
       type: 'Ready',
       bad: health.problem !== undefined,

@@ -24,7 +24,7 @@ const changeReasons: Record<string, [string, string]> = {
 const lookMs = 10_000;
 const reportMs = 5 * 60_000;
 
-interface Parts {
+export interface ReporterParts {
   client: Client;
   events: EventRecorder;
   images: Images;
@@ -34,11 +34,13 @@ interface Parts {
   identity: NodeIdentity;
   /** What the node is short of. */
   pressures(): readonly Pressure[];
+  /** Which limits of the kernel are near. */
+  limits(): string | undefined;
 }
 
 /** Registers the Node and keeps its status true (kubelet_node_status.go). */
 export class NodeReporter {
-  readonly #parts: Parts;
+  readonly #parts: ReporterParts;
   /** The newest Node that the API has answered. */
   #node: Node | undefined;
   /** When the status was last written, in milliseconds. */
@@ -49,7 +51,7 @@ export class NodeReporter {
   /** lookSoon was called during a look. */
   #again = false;
 
-  constructor(parts: Parts) {
+  constructor(parts: ReporterParts) {
     this.#parts = parts;
   }
 
@@ -179,8 +181,8 @@ export class NodeReporter {
   }
 
   async #status(previous: NodeStatus): Promise<NodeStatus> {
-    const { images, machine, identity, clock, pressures } = this.#parts;
-    const health = { pressures: pressures(), problem: undefined };
+    const { images, machine, identity, clock, pressures, limits } = this.#parts;
+    const health = { pressures: pressures(), limits: limits(), problem: undefined };
     return nodeStatus(identity, machine, health, await images.list(), previous, seconds(clock.now()));
   }
 
