@@ -12,6 +12,7 @@ import { type ClusterPaths, clusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
 import type { Images } from './runtime/runtime.ts';
+import { readRuntimes } from './runtimes-config.ts';
 
 /** Containers get this long to end by themselves when the cluster is stopped, in milliseconds. */
 const stopGraceMs = 10_000;
@@ -33,6 +34,7 @@ export async function stopCluster(
     const runtime = createRuntime({
       linux,
       images,
+      runtimes: readRuntimes(paths),
       stateDir: path.join(paths.state, 'runtime'),
       runDir: path.join(paths.run, 'node', 'runtime'),
       log,

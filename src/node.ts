@@ -23,6 +23,7 @@ import { createServiceProxy } from './network/service-proxy.ts';
 import type { ClusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
+import { readRuntimes } from './runtimes-config.ts';
 
 const clock = systemClock;
 
@@ -48,6 +49,7 @@ export async function startNode(
   const runtime = createRuntime({
     linux,
     images,
+    runtimes: readRuntimes(paths),
     stateDir: path.join(paths.state, 'runtime'),
     runDir: path.join(runDir, 'runtime'),
     log: log.child('runtime'),

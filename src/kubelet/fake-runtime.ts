@@ -18,6 +18,7 @@ import {
 /** A runtime without processes, for tests: containers run until they are told to exit. */
 export class FakeRuntime implements Runtime {
   readonly images = new FakeImages();
+  readonly handlers = [''];
   readonly #sandboxes = new Map<string, Sandbox>();
   readonly #containers = new Map<string, Container>();
   readonly #listeners = new Set<(container: Container) => void>();

@@ -26,6 +26,7 @@ import { allocatable } from './node/allocatable.ts';
 import { type Machine, readMachine } from './node/machine.ts';
 import { NodeLease } from './node/node-lease.ts';
 import { NodeReporter, type ReporterParts } from './node/node-reporter.ts';
+import { runtimeHandlers } from './node/runtime-handlers.ts';
 import type { NodeContext } from './node-context.ts';
 import { ObjectCache } from './object-cache.ts';
 import { PodEvents } from './pod-events.ts';
@@ -272,6 +273,7 @@ class NodeAgent implements Kubelet {
       identity: {
         ...{ name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.podCidr },
         allocatable: allocatable(machine, this.#configuration),
+        runtimeHandlers: runtimeHandlers(runtime.handlers),
       },
     });
     this.#stops.push(() => reporter.stop());

@@ -6,15 +6,19 @@ import type { PodRecord } from './pod-record.ts';
 
 const runtimeClasses = builtin<RuntimeClass>('node.k8s.io', 'v1', 'runtimeclasses');
 
-/** There is one runtime; runc is what others call the same. */
-const handlers = new Set(['', 'crun', 'runc']);
-
-/** Throws if the Pod asks for a runtime that the node does not have (kubelet runtimeclass_manager.go LookupRuntimeHandler). */
-export async function checkRuntimeHandler({ client }: NodeContext, { pod }: PodRecord): Promise<void> {
+/**
+ * The OCI runtime that the Pod asks for; undefined for the default. Throws if the node does not have it (kubelet
+ * runtimeclass_manager.go LookupRuntimeHandler).
+ */
+export async function runtimeHandler(
+  { client, runtime }: NodeContext,
+  { pod }: PodRecord,
+): Promise<string | undefined> {
   const name = pod.spec.runtimeClassName;
-  if (!name) return;
+  if (!name) return undefined;
   const { handler } = await client.get(runtimeClasses, name).catch((error: unknown) => {
     throw hasReason(error, 'NotFound') ? new Error(`RuntimeClass "${name}" not found`) : error;
   });
-  if (!handlers.has(handler)) throw new Error(`no runtime for "${handler}" is configured`);
+  if (!runtime.handlers.includes(handler)) throw new Error(`no runtime for "${handler}" is configured`);
+  return handler;
 }

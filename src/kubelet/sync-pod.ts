@@ -18,7 +18,7 @@ import { currentStatus, podView, readMessages, watchProbes } from './pod-state.t
 import { actuateResize, allocateResize } from './resize/resize-pod.ts';
 import { podCgroup, podLimits } from './resources.ts';
 import { isSidecar } from './restart-policy.ts';
-import { checkRuntimeHandler } from './runtime-handler.ts';
+import { runtimeHandler } from './runtime-handler.ts';
 import { markComplete } from './sandbox-mark.ts';
 import { startContainer } from './start-container.ts';
 import { podSysctls } from './sysctls.ts';
@@ -143,10 +143,10 @@ async function startAll(
 
 async function makeSandbox(node: NodeContext, record: PodRecord): Promise<boolean> {
   try {
-    await checkRuntimeHandler(node, record);
+    const handler = await runtimeHandler(node, record);
     await node.starts.run(async () => {
       if (record.terminating) return;
-      await createSandbox(node, record);
+      await createSandbox(node, record, handler);
     });
     return record.sandbox !== undefined;
   } catch (error) {
@@ -157,7 +157,7 @@ async function makeSandbox(node: NodeContext, record: PodRecord): Promise<boolea
   }
 }
 
-async function createSandbox(node: NodeContext, record: PodRecord): Promise<void> {
+async function createSandbox(node: NodeContext, record: PodRecord, handler: string | undefined): Promise<void> {
   const { pod } = record;
   const { spec } = pod;
   const cgroup = podCgroup(node.paths.name, pod);
@@ -175,6 +175,7 @@ async function createSandbox(node: NodeContext, record: PodRecord): Promise<void
         host: { net: spec.hostNetwork ?? false, ipc: spec.hostIPC ?? false, pid: spec.hostPID ?? false },
         ...(spec.shareProcessNamespace && { sharePid: true }),
         sysctls: podSysctls(spec),
+        ...(handler && { handler }),
       }),
     ),
   ]);

@@ -1,27 +1,29 @@
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Linux } from '../linux/linux.ts';
 import { type OwnLimits, ownLimits } from '../linux/own-limits.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { type ProcessUser, readUserFiles, resolveUser, type UserFiles } from './container-user.ts';
 import { deviceAt, hostDevices } from './devices.ts';
+import type { OciRuntimes } from './oci-runtimes.ts';
 import { ociSpec } from './oci-spec.ts';
 import { ensureDirectory } from './rootfs.ts';
 import { ContainerError, type ContainerSpec, type ImageInfo } from './runtime.ts';
 import type { RuntimePaths } from './runtime-paths.ts';
 import type { Sandboxes, SandboxRecord } from './sandboxes.ts';
 import { SeccompFilters } from './seccomp.ts';
+import { defaultSeccompRules, ociSeccomp } from './seccomp-profile.ts';
 
 /** Gathers from image, sandbox and host what a container's OCI spec depends on, and writes it. */
 export class BundleWriter {
-  readonly #options: { linux: Linux; sandboxes: Sandboxes };
+  readonly #options: { linux: Linux; sandboxes: Sandboxes; runtimes: OciRuntimes };
   readonly #seccomp: SeccompFilters;
   /** Users and groups by image id: files of layers never change. */
   readonly #userFiles = new Map<string, UserFiles>();
   /** What we may hand on; read once. */
   #limits: OwnLimits | undefined;
 
-  constructor(options: { linux: Linux; sandboxes: Sandboxes; paths: RuntimePaths }) {
+  constructor(options: { linux: Linux; sandboxes: Sandboxes; runtimes: OciRuntimes; paths: RuntimePaths }) {
     this.#options = options;
     this.#seccomp = new SeccompFilters(options.paths.seccomp);
   }
@@ -46,11 +48,17 @@ export class BundleWriter {
       hostname: sandbox.spec.hostname,
       namespaces: { ...sandbox.namespaces, ...(pidNamespace !== undefined && { pid: pidNamespace }) },
       host: sandbox.spec.host ?? {},
-      ...(sandbox.spec.userNamespace && { userNamespace: sandbox.spec.userNamespace }),
+      ...(sandbox.spec.userNamespace && {
+        userNamespace: sandbox.spec.userNamespace,
+        unmappable: new Set(spec.mounts.map(({ hostPath }) => hostPath).filter(isOverlay)),
+      }),
       shm: this.#options.sandboxes.shm(sandbox),
       cgroup,
       cgroupVersion: this.#options.linux.cgroups.layout.version,
-      ...(filtered && { seccompFilter: await this.#seccomp.runtimeDefault(capabilities) }),
+      ...(filtered &&
+        (this.#options.runtimes.isCrun(sandbox.spec.handler)
+          ? { seccompFilter: await this.#seccomp.runtimeDefault(capabilities) }
+          : { seccompProfile: ociSeccomp(defaultSeccompRules(capabilities)) })),
       ...(security.seccomp.type === 'Localhost' && { seccompProfile: readProfile(security.seccomp.path) }),
       capabilities: limits.capabilities,
       oomScoreAdj: limits.oomScoreAdj,
@@ -85,6 +93,17 @@ export class BundleWriter {
     } catch (error) {
       throw new ContainerError('CreateContainerError', (error as Error).message, error);
     }
+  }
+}
+
+/** statfs(2) f_type of an overlay. */
+const overlayMagic = 0x794c7630;
+
+function isOverlay(file: string): boolean {
+  try {
+    return statfsSync(file).type === overlayMagic;
+  } catch {
+    return false;
   }
 }
 

@@ -20,11 +20,11 @@ export interface MonitorOptions {
 export const monitorFiles = { pid: 'pid', monitorPid: 'conmon.pid', attach: 'attach', control: 'ctl', oom: 'oom' };
 
 /** conmon(8)'s arguments: it lives as long as the container, writes its log and its exit code. */
-export function monitorArguments(options: MonitorOptions, crunPath: string): string[] {
+export function monitorArguments(options: MonitorOptions, runtime: string): string[] {
   const { id, bundle } = options;
   return [
     ...['--api-version', '1', '--cid', id, '--cuuid', id, '--name', id],
-    ...['--runtime', crunPath, '--runtime-arg', '--root', '--runtime-arg', options.crunRoot],
+    ...['--runtime', runtime, '--runtime-arg', '--root', '--runtime-arg', options.crunRoot],
     ...['--bundle', bundle, '--persist-dir', bundle, '--full-attach'],
     ...['--container-pidfile', path.join(bundle, monitorFiles.pid)],
     ...['--conmon-pidfile', path.join(bundle, monitorFiles.monitorPid)],
@@ -50,7 +50,7 @@ export function monitorArguments(options: MonitorOptions, crunPath: string): str
  */
 export async function startMonitor(
   options: MonitorOptions,
-  programs: { crun: string; conmon: string },
+  programs: { runtime: string; conmon: string },
 ): Promise<number> {
   const fifo = path.join(options.bundle, 'sync');
   rmSync(fifo, { force: true });
@@ -60,7 +60,7 @@ export async function startMonitor(
   let starter: number;
   try {
     starter = await spawnDaemon({
-      command: [programs.conmon, ...monitorArguments(options, programs.crun)],
+      command: [programs.conmon, ...monitorArguments(options, programs.runtime)],
       cwd: options.bundle,
       env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },
       files: [

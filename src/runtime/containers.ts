@@ -25,6 +25,7 @@ import {
   toContainer,
 } from './container-state.ts';
 import type { ProcessUser } from './container-user.ts';
+import type { OciRuntimes } from './oci-runtimes.ts';
 import type { OciProcess, OciSpec } from './oci-spec.ts';
 import { endUnclaimedProcesses, removeUnclaimedState } from './orphans.ts';
 import { mountRootfs, unmountRootfs } from './rootfs.ts';
@@ -50,7 +51,8 @@ export interface ContainersOptions {
   images: Images;
   sandboxes: Sandboxes;
   paths: RuntimePaths;
-  programs: { crun: string; conmon: string };
+  conmon: string;
+  runtimes: OciRuntimes;
   monitorCgroup: string | undefined;
   clock: Clock;
   log: Logger;
@@ -88,6 +90,13 @@ export class Containers {
 
   bundle(id: string): string {
     return path.join(this.#options.paths.containers, id);
+  }
+
+  /** The OCI runtime of a container. */
+  program(id: string): string {
+    const { runtimes, sandboxes } = this.#options;
+    const sandboxId = this.#entries.get(id)?.created.spec.sandboxId;
+    return runtimes.program(sandboxId === undefined ? '' : sandboxes.get(sandboxId)?.spec.handler);
   }
 
   /** The process part of a container's spec, for exec. */
@@ -237,7 +246,8 @@ export class Containers {
       stdin: spec.stdin,
       keepStdinOpen: !spec.stdinOnce,
     };
-    const pid = await startMonitor(monitor, this.#options.programs).catch((error) => {
+    const programs = { runtime: this.program(spec.id), conmon: this.#options.conmon };
+    const pid = await startMonitor(monitor, programs).catch((error) => {
       throw new ContainerError('RunContainerError', `OCI runtime create failed: ${(error as Error).message}`, error);
     });
     const monitorPid = Number(readFileSync(path.join(dir, monitorFiles.monitorPid), 'utf8'));
@@ -258,7 +268,7 @@ export class Containers {
 
   /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on. */
   async #release(id: string): Promise<void> {
-    const { linux, paths, programs } = this.#options;
+    const { linux, paths } = this.#options;
     const fifo = path.join(paths.crun, id, 'exec.fifo');
     try {
       const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -266,7 +276,7 @@ export class Containers {
       closeSync(fd);
       rmSync(fifo, { force: true });
     } catch {
-      const result = await linux.processes.run([programs.crun, '--root', paths.crun, 'start', id]);
+      const result = await linux.processes.run([this.program(id), '--root', paths.crun, 'start', id]);
       if (result.code !== 0)
         throw new ContainerError('RunContainerError', `OCI runtime start failed: ${result.stderr.trim()}`);
     }
@@ -323,11 +333,11 @@ export class Containers {
 
   /** crun's own record is one directory: removing it takes 0.1 ms, `crun delete` 5 ms. */
   async #deleteFromCrun(id: string): Promise<void> {
-    const { linux, paths, programs } = this.#options;
+    const { linux, paths } = this.#options;
     try {
       rmSync(path.join(paths.crun, id), { recursive: true, force: true });
     } catch {
-      await linux.processes.run([programs.crun, '--root', paths.crun, 'delete', '--force', id]);
+      await linux.processes.run([this.program(id), '--root', paths.crun, 'delete', '--force', id]);
     }
   }
 

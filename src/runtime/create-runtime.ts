@@ -8,6 +8,7 @@ import type { Linux } from '../linux/linux.ts';
 import { attach, reopenLog } from './attach.ts';
 import { Containers } from './containers.ts';
 import { type ExecOptions, exec, execStream } from './exec.ts';
+import { OciRuntimes } from './oci-runtimes.ts';
 import type {
   Container,
   ContainerResources,
@@ -36,6 +37,8 @@ export interface RuntimeOptions {
   clock?: Clock;
   /** Cgroup for the monitors (made if absent), so that they do not share this process's fate. @default this process's */
   monitorCgroup?: string;
+  /** Programs of OCI runtimes beside crun, by handler. */
+  runtimes?: Record<string, string>;
 }
 
 /** The container runtime; call `open` before anything else. */
@@ -45,6 +48,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
 class ContainerRuntime implements Runtime {
   readonly images: Images;
+  readonly #runtimes: OciRuntimes;
   readonly #linux: Linux;
   readonly #paths: RuntimePaths;
   readonly #sandboxes: Sandboxes;
@@ -58,20 +62,26 @@ class ContainerRuntime implements Runtime {
     this.#linux = linux;
     this.#monitorCgroup = monitorCgroup;
     this.#paths = runtimePaths(options.runDir, options.stateDir);
-    const programs = { crun: findProgram('crun'), conmon: findProgram('conmon') };
-    this.#sandboxes = new Sandboxes(linux, this.#paths, clock, programs.crun);
+    const crun = findProgram('crun');
+    this.#runtimes = new OciRuntimes(crun, options.runtimes);
+    this.#sandboxes = new Sandboxes(linux, this.#paths, clock, crun);
     const parts = {
       linux,
       images,
       log,
       clock,
-      programs,
+      conmon: findProgram('conmon'),
+      runtimes: this.#runtimes,
       monitorCgroup,
       paths: this.#paths,
       sandboxes: this.#sandboxes,
     };
     this.#containers = new Containers(parts);
-    this.#exec = { linux, containers: this.#containers, crunPath: programs.crun, crunRoot: this.#paths.crun };
+    this.#exec = { linux, containers: this.#containers, crunRoot: this.#paths.crun };
+  }
+
+  get handlers(): string[] {
+    return this.#runtimes.handlers;
   }
 
   async open(): Promise<void> {

@@ -10,7 +10,6 @@ import type { ExecResult, ExecSpec, StreamSession } from './runtime.ts';
 export interface ExecOptions {
   linux: Linux;
   containers: Containers;
-  crunPath: string;
   crunRoot: string;
 }
 
@@ -70,7 +69,7 @@ export async function execStream(options: ExecOptions, id: string, spec: ExecSpe
 
 /** Writes the process spec: the container's own, with another command line. */
 function prepare(
-  { containers, crunPath, crunRoot }: ExecOptions,
+  { containers, crunRoot }: ExecOptions,
   id: string,
   spec: ExecSpec,
 ): { command: string[]; pidFile: string; remove(): void } {
@@ -81,7 +80,17 @@ function prepare(
   if (spec.tty && !process.env.some((entry) => entry.startsWith('TERM='))) process.env = [...process.env, 'TERM=xterm'];
   writeFileSync(`${base}.json`, JSON.stringify(process));
   return {
-    command: [crunPath, '--root', crunRoot, 'exec', '--process', `${base}.json`, '--pid-file', `${base}.pid`, id],
+    command: [
+      containers.program(id),
+      '--root',
+      crunRoot,
+      'exec',
+      '--process',
+      `${base}.json`,
+      '--pid-file',
+      `${base}.pid`,
+      id,
+    ],
     pidFile: `${base}.pid`,
     remove: () => {
       rmSync(`${base}.json`, { force: true });

@@ -17,6 +17,8 @@ export interface SpecContext {
   hostname: string;
   namespaces: { net?: string; ipc?: string; uts?: string; pid?: string; user?: string };
   userNamespace?: UserNamespace;
+  /** Mount sources that the kernel cannot map into it: overlays. */
+  unmappable?: ReadonlySet<string>;
   host: { net?: boolean; ipc?: boolean; pid?: boolean };
   /** Directory that becomes /dev/shm. */
   shm: string;
@@ -161,7 +163,9 @@ function specMounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
   const defaults = defaultMounts({ privileged: security.privileged, shm: context.shm }).filter(
     (mount) => !taken.has(mount.destination),
   );
-  if (context.userNamespace) for (const mount of own) mount.options.push(idmapOption(context.userNamespace));
+  if (context.userNamespace)
+    for (const mount of own)
+      if (!context.unmappable?.has(mount.source)) mount.options.push(idmapOption(context.userNamespace));
   // Parents before children, else in the given order (containerd sorts its mounts so).
   const depth = (mount: OciMount) => clean(mount.destination).split('/').length;
   return [...defaults, ...own.sort((a, b) => depth(a) - depth(b))];

@@ -5,6 +5,8 @@
  */
 export interface Runtime {
   readonly images: Images;
+  /** OCI runtimes that sandboxes may ask for; '' is the default. */
+  readonly handlers: string[];
   /** Reads the state on disk and re-adopts what runs. Orphans (state without process, mounts without state) are cleaned. */
   open(): Promise<void>;
   /** Stops watching; containers go on. */
@@ -52,6 +54,8 @@ export interface SandboxSpec {
   /** One PID namespace for all containers, held by a tiny first process. */
   sharePid?: boolean;
   sysctls?: Record<string, string>;
+  /** OCI runtime of its containers. @default crun */
+  handler?: string;
   /** A user namespace of its own: its ids from 0 on are `size` ids of the host from `hostId` on. */
   userNamespace?: UserNamespace;
 }

@@ -93,6 +93,31 @@ export function defaultSeccompRules(capabilities: string[], architecture: string
   return rules;
 }
 
+/** Rules in the words of the OCI spec, for runtimes that take no compiled filter. */
+export function ociSeccomp(rules: SeccompRule[]): object {
+  const operators = { ne: 'SCMP_CMP_NE', eq: 'SCMP_CMP_EQ', maskedEq: 'SCMP_CMP_MASKED_EQ' };
+  return {
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: 1,
+    architectures: ociArchitectures[process.arch] ?? [],
+    syscalls: rules.map(({ names, action, args = [] }) => ({
+      names,
+      ...(action === 'allow' ? { action: 'SCMP_ACT_ALLOW' } : { action: 'SCMP_ACT_ERRNO', errnoRet: action.errno }),
+      args: args.map(({ index, op, value, mask }) => ({
+        index,
+        op: operators[op],
+        // Of a masked comparison the mask comes first.
+        ...(mask === undefined ? { value: Number(value) } : { value: Number(mask), valueTwo: Number(value) }),
+      })),
+    })),
+  };
+}
+
+const ociArchitectures: Record<string, string[]> = {
+  x64: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+  arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
+};
+
 /** The capabilities that make a difference to the profile, which name a compiled filter. */
 export function seccompKey(capabilities: string[]): string {
   const relevant = capabilities.filter((capability) => byCapability[capability] !== undefined).sort();

@@ -14,6 +14,7 @@ export interface NodeIdentity {
   maxPods: number;
   podCidr: string | undefined;
   allocatable: Allocatable;
+  runtimeHandlers: NonNullable<NodeStatus['runtimeHandlers']>;
 }
 
 /** The Node as it is registered (kubelet_node_status.go initialNode). Pure. */
@@ -35,12 +36,6 @@ export function initialNode(identity: NodeIdentity, status: NodeStatus): Draft<N
     status,
   };
 }
-
-/** What the runtime can do, by handler; '' is the default one (KEP-3857). */
-const runtimeHandlers = ['', 'crun'].map((name) => ({
-  name,
-  features: { recursiveReadOnlyMounts: true, userNamespaces: false },
-}));
 
 /** The node's status (kubelet nodestatus/setters.go). Pure. */
 export function nodeStatus(
@@ -78,8 +73,8 @@ export function nodeStatus(
     ],
     daemonEndpoints: { kubeletEndpoint: { Port: identity.port } },
     nodeInfo: machine.info,
-    runtimeHandlers,
     features: { supplementalGroupsPolicy: true },
+    runtimeHandlers: identity.runtimeHandlers,
     // The 50 largest, as nodeStatusMaxImages.
     images: images
       .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
@@ -108,11 +103,11 @@ export function statusChanged(before: NodeStatus, after: NodeStatus): boolean {
     return JSON.parse(JSON.stringify({ ...status, conditions }));
   };
   const own = (status: NodeStatus) => {
-    const { capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images } = status;
-    const { runtimeHandlers: handlers } = status;
+    const { capacity, allocatable, conditions, addresses, daemonEndpoints } = status;
+    const { nodeInfo, features, runtimeHandlers, images } = status;
     return plain({
-      ...{ capacity, allocatable, conditions, addresses, daemonEndpoints, nodeInfo, features, images },
-      runtimeHandlers: handlers,
+      ...{ capacity, allocatable, conditions, addresses, daemonEndpoints },
+      ...{ nodeInfo, features, runtimeHandlers, images },
     });
   };
   return !isDeepStrictEqual(own(before), own(after));
