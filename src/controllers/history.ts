@@ -43,8 +43,7 @@ export function createHistory({ client, informers }: ControllerContext): History
     },
 
     ensure: async (owner, known, hashLabel) => {
-      const data = revisionData(owner.spec.template);
-      const text = canonical(data);
+      const text = canonical(revisionData(owner.spec.template));
       const newest = known.at(-1);
       const equal = known.findLast((one) => canonical(one.data) === text);
       const next = (newest?.revision ?? 0) + 1;
@@ -63,7 +62,8 @@ export function createHistory({ client, informers }: ControllerContext): History
             annotations: owner.metadata.annotations,
             ownerReferences: [ownerReference(owner)],
           },
-          data,
+          // Its fields in Go's order: clients compare the bytes with what they make of the owner (history.EqualRevision).
+          data: JSON.parse(text),
           revision: next,
         });
       } catch (error) {
