@@ -1,6 +1,8 @@
 import type { ControllerFactory } from '../client/controller.ts';
 import { admissionPolicyStatusController } from './admission-policy-status.ts';
-import { certificateSigningController } from './certificate-signing.ts';
+import { certificateApprovalController } from './certificates/approval.ts';
+import { certificateCleaningController } from './certificates/cleaning.ts';
+import { certificateSigningController } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
 import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
@@ -60,6 +62,8 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     ...(options.signer
       ? [{ account: 'certificate-controller', make: certificateSigningController(options.signer) }]
       : []),
+    { account: 'certificate-controller', make: certificateApprovalController },
+    { account: 'certificate-controller', make: certificateCleaningController },
     { account: 'deployment-controller', make: deploymentController },
     { account: 'replicaset-controller', make: replicaSetController },
     { account: 'replication-controller', make: replicationControllerController },

@@ -32,7 +32,7 @@ export function builtinAdmission(context: AdmissionContext): {
   beforeWebhooks: AdmissionPlugin[];
   afterWebhooks: AdmissionPlugin[];
 } {
-  const { reader, authorizer } = context;
+  const { reader, authorizer, clock } = context;
   return {
     beforeWebhooks: [
       // First, since nothing else matters in a namespace that is not there or going away.
@@ -52,7 +52,7 @@ export function builtinAdmission(context: AdmissionContext): {
       persistentVolumeClaimResize(reader),
       // After DefaultTolerationSeconds: adds tolerations of its own.
       runtimeClass(reader),
-      ...certificatePermissions(authorizer),
+      ...certificatePermissions(authorizer, clock),
       defaultIngressClass(reader),
     ],
     afterWebhooks: [

@@ -1,4 +1,6 @@
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
+import { formatTime } from '../../api/time.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { ClusterAuthorizer } from '../authorization/authorizers.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../request.ts';
 import { refuse } from './refuse.ts';
@@ -6,7 +8,7 @@ import { refuse } from './refuse.ts';
 const group = 'certificates.k8s.io';
 
 /** Who may approve and sign for a signer, and what nobody may ask for (plugin/pkg/admission/certificates). */
-export function certificatePermissions(authorizer: ClusterAuthorizer): AdmissionPlugin[] {
+export function certificatePermissions(authorizer: ClusterAuthorizer, clock: Clock): AdmissionPlugin[] {
   const isRequest = ({ resource }: AdmissionAttributes) =>
     resource.group === group && resource.resource === 'certificatesigningrequests';
   const signerOf = ({ oldObject }: AdmissionAttributes) =>
@@ -25,6 +27,22 @@ export function certificatePermissions(authorizer: ClusterAuthorizer): Admission
         else delete spec.uid;
         if (user.extra) spec.extra = user.extra;
         else delete spec.extra;
+      },
+    },
+    {
+      // As well.
+      name: 'CertificateConditions',
+      handles: (attributes) =>
+        isRequest(attributes) && attributes.subresource !== '' && attributes.operation === 'UPDATE',
+      async admit({ object, oldObject }) {
+        const [wanted, old] = [object, oldObject] as (CertificateSigningRequest | undefined)[];
+        const now = formatTime(new Date(clock.now()));
+        for (const condition of wanted?.status?.conditions ?? []) {
+          const before = old?.status?.conditions?.find(({ type }) => type === condition.type);
+          condition.lastUpdateTime ??= now;
+          condition.lastTransitionTime ??=
+            before?.status === condition.status ? (before.lastTransitionTime ?? now) : now;
+        }
       },
     },
     {

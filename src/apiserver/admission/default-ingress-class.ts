@@ -2,6 +2,7 @@ import type { Ingress, IngressClass } from '../../api/generated/networking-v1.ts
 import { builtin } from '../../api/resource.ts';
 import type { AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isResource } from './refuse.ts';
+import { newestFirst } from './storage-defaults.ts';
 
 const ingressClasses = builtin<IngressClass>('networking.k8s.io', 'v1', 'ingressclasses');
 const defaultAnnotation = 'ingressclass.kubernetes.io/is-default-class';
@@ -20,11 +21,7 @@ export function defaultIngressClass(reader: ObjectReader): AdmissionPlugin {
       const defaults = reader
         .list(ingressClasses)
         .filter((one) => one.metadata.annotations?.[defaultAnnotation] === 'true')
-        .sort((a, b) =>
-          `${b.metadata.creationTimestamp} ${b.metadata.name}` > `${a.metadata.creationTimestamp} ${a.metadata.name}`
-            ? 1
-            : -1,
-        );
+        .sort(newestFirst);
       if (defaults[0]) spec.ingressClassName = defaults[0].metadata.name;
     },
   };

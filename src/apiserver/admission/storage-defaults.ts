@@ -31,7 +31,8 @@ export function defaultStorageClass(reader: ObjectReader): AdmissionPlugin {
   };
 }
 
-function newestFirst(a: KubeObject, b: KubeObject): number {
+/** Of two defaults the newer one holds. */
+export function newestFirst(a: KubeObject, b: KubeObject): number {
   const [one, other] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
   if (one !== other) return one > other ? -1 : 1;
   return a.metadata.name < b.metadata.name ? -1 : 1;

@@ -1,5 +1,6 @@
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
+import { conditionCauses } from '../../api/kinds/certificate-signing-request.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { equalJson } from '../../api/patch/json-value.ts';
 import { type Cause, methodNotSupported } from '../../api/status-error.ts';
@@ -75,6 +76,7 @@ export const approval = partOf(() => ({
     const before = (old as CertificateSigningRequest).status;
     (object as CertificateSigningRequest).status = { ...before, ...(conditions ? { conditions } : {}) };
   },
+  validate: (object, old) => conditionCauses(object as CertificateSigningRequest, old as CertificateSigningRequest),
 }));
 
 const quiet = { validate: (_object: KubeObject, _old: KubeObject): Cause[] => [], warnings: () => [] };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CertificateSigningRequest } from '../api/generated/certificates-v1.ts';
+import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
 import { planSigning, type RequestFacts } from './plan-signing.ts';
 
 const node: RequestFacts = {
@@ -8,7 +8,8 @@ const node: RequestFacts = {
   organizations: ['system:nodes'],
   dnsNames: [],
   addresses: [],
-  otherNames: [],
+  mailAddresses: [],
+  urls: [],
   verified: true,
 };
 const clientUsages = ['digital signature', 'client auth'];
@@ -28,6 +29,8 @@ const rows: [string, string, string[], Partial<RequestFacts>, string][] = [
   ['refuses kubelet servers without a name', 'kubelet-serving', servingUsages, {}, 'refuse'],
   ['signs kubelet servers', 'kubelet-serving', servingUsages, { addresses: ['10.0.0.1'] }, 'sign'],
   ['refuses what is not signed with its own key', 'kube-apiserver-client', clientUsages, { verified: false }, 'refuse'],
+  ['refuses kubelet clients with names', 'kube-apiserver-client-kubelet', clientUsages, { dnsNames: ['n1'] }, 'refuse'],
+  ['refuses kubelets without a signature', 'kube-apiserver-client-kubelet', ['client auth'], {}, 'refuse'],
   ["leaves others' signers alone", 'something-else', clientUsages, {}, 'ignore'],
 ];
 
