@@ -51,7 +51,8 @@ export const columns = {
   stat: left('STAT', stateFlags),
   psr: right('PSR', (row) => String(ticks(row).processor)),
   pri: right('PRI', (row) => String(39 - ticks(row).priority)),
-  ni: right('NI', (row) => String(ticks(row).nice)),
+  // Real-time policies have none.
+  ni: right('NI', (row) => (/^[03]$/.test(String(ticks(row).policy)) ? String(ticks(row).nice) : '-')),
   c: right('C', (row, { host }) => String(Math.min(99, Math.floor(cpuPercent(ticks(row), host.uptimeMs))))),
   '%cpu': right('%CPU', (row, { host }) => cpuPercent(ticks(row), host.uptimeMs).toFixed(1)),
   '%mem': right('%MEM', ({ process }, { host }) => ((process.rssBytes * 100) / host.memoryBytes).toFixed(1)),

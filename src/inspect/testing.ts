@@ -24,6 +24,7 @@ export function processInfo(pid: number, ppid: number, fields: Partial<ProcessIn
     systemTicks: 0,
     priority: 20,
     nice: 0,
+    policy: 0,
     threadCount: 1,
     startTicks: 100 + pid,
     virtualBytes: 8192,

@@ -4,6 +4,7 @@ import { detectCgroups } from './cgroup-layout.ts';
 import { readUsageV1, readUsageV2 } from './cgroup-limits.ts';
 import type { CgroupUsage } from './linux.ts';
 import { readMountInfo } from './mountinfo.ts';
+import { readText } from './read-text.ts';
 
 /** Use and limits of one cgroup. A limit that is not set is undefined. */
 export interface CgroupReading extends CgroupUsage {
@@ -92,7 +93,7 @@ function positive(text: string): number | undefined {
 
 function readOr(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readText(file);
   } catch {
     return '';
   }

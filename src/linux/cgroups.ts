@@ -6,6 +6,7 @@ import { planCgroupWrites, readUsageV1, readUsageV2 } from './cgroup-limits.ts';
 import type { CgroupLimits, CgroupUsage } from './linux.ts';
 import { parseMountInfo, readMountInfo } from './mountinfo.ts';
 import { mount, unmount } from './mounts.ts';
+import { readText } from './read-text.ts';
 
 /** The cgroup file systems, used from the kernel thread. A path is one cgroup in every hierarchy at once. */
 export function detect(): CgroupTree {
@@ -209,7 +210,7 @@ function checked(cgroup: string): string {
 
 function readOr(file: string, otherwise = ''): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readText(file);
   } catch {
     return otherwise;
   }

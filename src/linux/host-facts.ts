@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
+import { readText } from './read-text.ts';
 import { readDiskUsage } from './system-info.ts';
 
 /** What kind of machine and system this is; read from files only. */
@@ -267,8 +268,7 @@ function list(directory: string): string[] {
 
 function read(file: string): string {
   try {
-    // As bytes: see readMountInfo.
-    return fs.readFileSync(file).toString('utf8').trim();
+    return readText(file).trim();
   } catch {
     return '';
   }

@@ -1,5 +1,5 @@
-import fs from 'node:fs';
 import type { MountInfo } from './linux.ts';
+import { readText } from './read-text.ts';
 
 export interface MountInfoEntry extends MountInfo {
   /** The directory of the file system that is the root of this mount. */
@@ -8,12 +8,9 @@ export interface MountInfoEntry extends MountInfo {
   superOptions: string;
 }
 
-/**
- * The mounts of this process, as text. Read as bytes: Node 26.10's way of reading a file as UTF-8 corrupts the heap when a
- * read(2) gives more than those before, which a line of more than a page does (an overlay of very many layers).
- */
+/** The mounts of this process, as text. */
 export function readMountInfo(): string {
-  return fs.readFileSync('/proc/self/mountinfo').toString('utf8');
+  return readText('/proc/self/mountinfo');
 }
 
 /** Parses /proc/PID/mountinfo (proc_pid_mountinfo(5)). */

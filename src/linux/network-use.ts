@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 /** Traffic of one network interface since it was made. */
 export interface InterfaceUse {
@@ -16,7 +16,7 @@ export interface InterfaceUse {
 /** The interfaces that a process sees, without loopback; none when it is gone. */
 export function readNetworkUse(pid: number | 'self'): InterfaceUse[] {
   try {
-    return parseNetDev(fs.readFileSync(`/proc/${pid}/net/dev`, 'utf8')).filter(({ name }) => name !== 'lo');
+    return parseNetDev(readText(`/proc/${pid}/net/dev`)).filter(({ name }) => name !== 'lo');
   } catch {
     return [];
   }

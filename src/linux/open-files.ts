@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { readExecutable } from './proc-details.ts';
 import { readDescriptors } from './proc-sockets.ts';
+import { readText } from './read-text.ts';
 
 export interface FileFacts {
   type: 'file' | 'directory' | 'device' | 'socket' | 'pipe';
@@ -45,7 +46,7 @@ export function readOpeners(pids: Iterable<number>, path: string): { pid: number
 
 function maps(pid: number, path: string): boolean {
   try {
-    return fs.readFileSync(`/proc/${pid}/maps`, 'utf8').includes(` ${path}\n`);
+    return readText(`/proc/${pid}/maps`).includes(` ${path}\n`);
   } catch {
     return false;
   }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 /** What is asked about one process only, as it costs a file or more each. What we may not see is undefined. */
 export interface ProcessDetails {
@@ -117,7 +118,7 @@ function link(pid: number, name: string): string | undefined {
 
 function read(pid: number, name: string): string {
   try {
-    return fs.readFileSync(`/proc/${pid}/${name}`, 'utf8');
+    return readText(`/proc/${pid}/${name}`);
   } catch {
     return '';
   }

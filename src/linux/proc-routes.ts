@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 export interface HostRoute {
   /** '10.1.0.0/16'. */
@@ -8,7 +8,7 @@ export interface HostRoute {
 
 /** The IPv4 routes of the host, from /proc/net/route (proc_net(5)): cheap enough for a command that starts nothing else. */
 export function readHostRoutes(file = '/proc/net/route'): HostRoute[] {
-  const [, ...lines] = fs.readFileSync(file, 'utf8').trim().split('\n');
+  const [, ...lines] = readText(file).trim().split('\n');
   return lines.map((line) => {
     const [link = '', destination = '', , , , , , mask = ''] = line.trim().split(/\s+/);
     return { destination: `${address(destination)}/${prefixLength(mask)}`, link };

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 export type SocketProtocol = 'tcp' | 'udp' | 'unix';
 
@@ -168,7 +169,7 @@ export function readDescriptors(pid: number): Descriptor[] {
 
 function readOr(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readText(file);
   } catch {
     return '';
   }

@@ -45,6 +45,8 @@ export interface TaskStat {
   systemTicks: number;
   priority: number;
   nice: number;
+  /** SCHED_*: 0 is what nice applies to (sched(7)). */
+  policy: number;
   threadCount: number;
   /** Clock ticks since boot. */
   startTicks: number;
@@ -94,8 +96,9 @@ export function readProcess(pid: number, options: ReadProcessesOptions = {}): Pr
   const info: ProcessInfo = {
     pid,
     ...stat.task,
-    rssBytes: stat.rssPages * pageSize,
-    locked: Number.parseInt(statusField(status, 'VmLck'), 10) > 0,
+    // Exact in status only: stat adds up what the processors have counted so far (Linux 6.17).
+    rssBytes: kibibytes(status, 'VmRSS') ?? stat.rssPages * pageSize,
+    locked: (kibibytes(status, 'VmLck') ?? 0) > 0,
     cmdline: readCmdline(pid),
     uid: Number(statusField(status, 'Uid').split('\t')[0]),
     innerPid: Number(statusField(status, 'NSpid').split('\t').at(-1)) || pid,
@@ -172,6 +175,7 @@ export function parseStat(text: string): { task: TaskStat; rssPages: number } {
     startTicks: number(22),
     virtualBytes: number(23),
     processor: number(39),
+    policy: number(41),
   };
   return { task, rssPages: number(24) };
 }
@@ -204,6 +208,12 @@ function readNamespaces(pid: number): Record<string, number> {
     }
   }
   return namespaces;
+}
+
+/** Bytes of a line 'Name: 12 kB'. */
+function kibibytes(status: string, name: string): number | undefined {
+  const value = Number.parseInt(statusField(status, name), 10);
+  return Number.isNaN(value) ? undefined : value * 1024;
 }
 
 function statusField(status: string, name: string): string {

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { constants } from 'node:os';
 import type { Cgroups, Processes, RunOptions, RunResult, SpawnOptions } from './linux.ts';
 import { listPids, readCmdline, startTime } from './proc.ts';
+import { readText } from './read-text.ts';
 
 /** Watches the end of any process; see ExitWatches. */
 export type WatchExit = (pid: number, fn: () => void) => () => void;
@@ -117,13 +118,13 @@ function ownCgroupFile(file: string): boolean {
 }
 
 function ownCgroups(): string[] {
-  const lines = fs.readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n');
+  const lines = readText('/proc/self/cgroup').trim().split('\n');
   return lines.map((line) => line.slice(line.indexOf(':', line.indexOf(':') + 1) + 1));
 }
 
 function listsUs(file: string): boolean {
   try {
-    return fs.readFileSync(file, 'utf8').split('\n').includes(String(process.pid));
+    return readText(file).split('\n').includes(String(process.pid));
   } catch {
     return false;
   }

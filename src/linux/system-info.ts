@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
+import { readText } from './read-text.ts';
 
 /** What a Node's status tells about its machine (nodeInfo, capacity). */
 export interface SystemInfo {
@@ -124,7 +125,7 @@ function list(directory: string): string[] {
 
 function read(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8').trim();
+    return readText(file).trim();
   } catch {
     return '';
   }

@@ -72,7 +72,7 @@ export class DebianHost {
     const root = path.join(this.#directory, 'root');
     return new Promise((resolve, reject) => {
       const args = [...nsenter, 'chroot', root, 'bash', '-euc', text];
-      execFile('nsenter', args, { encoding: 'utf8', maxBuffer: 1 << 28 }, (error, stdout, stderr) =>
+      execFile('nsenter', args, { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 120_000 }, (error, stdout, stderr) =>
         error ? reject(new Error(`${text}: ${stderr}${stdout}`, { cause: error })) : resolve(stdout),
       );
     });

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { type PackageInfo, readPackageOwners } from '../../linux/packages.ts';
 import type { Process, Snapshot } from '../snapshot.ts';
 import { describeLocal, isAnyAddress, isListening, isLoopback, type Socket } from '../sockets.ts';
@@ -120,11 +121,10 @@ const interpreters = /^(python[\d.]*|perl[\d.]*|ruby[\d.]*|node|php[\d.]*|bash|s
 function packagePaths({ cmdline, pid }: Process, facts: Map<number, ProcessFacts>): string[] {
   const executable = facts.get(pid)?.executable;
   if (!executable) return [];
-  const called = (cmdline[0] ?? '').split(' ')[0]!;
-  const script = interpreters.test(executable.slice(executable.lastIndexOf('/') + 1))
-    ? cmdline.slice(1).find((argument) => argument.startsWith('/'))
-    : undefined;
-  return [...(script ? [script] : []), ...(called.startsWith('/') ? [called] : []), executable];
+  const { dir, base } = path.parse(executable);
+  const called = (cmdline[0] ?? '').split(' ')[0]!.replace(/:$/, '');
+  const script = interpreters.test(base) ? cmdline.slice(1).find((argument) => argument.startsWith('/')) : undefined;
+  return [...(script ? [script] : []), called.startsWith('/') ? called : path.join(dir, called), executable];
 }
 
 /** Surveys are passed on: the values of '--password X', '--token=X' and 'API_KEY=X' are left out. */
