@@ -65,9 +65,13 @@ export interface ReadProcessesOptions {
   pids?: number[];
 }
 
-const namespaceNames = ['mnt', 'net', 'pid', 'ipc', 'uts', 'user', 'cgroup'];
-/** PF_KTHREAD (include/linux/sched.h). */
+/** Those that this kernel has. */
+const namespaceNames = ['mnt', 'net', 'pid', 'ipc', 'uts', 'user', 'cgroup'].filter((name) =>
+  fs.existsSync(`/proc/self/ns/${name}`),
+);
+/** PF_KTHREAD and PF_EXITING (include/linux/sched.h). */
 const kernelThreadFlag = 0x00200000;
+const exitingFlag = 0x00000004;
 /** Content of the file read last; every parser copies out what it keeps. */
 let buffer = Buffer.allocUnsafe(16 * 1024);
 
@@ -114,17 +118,18 @@ export function readProcess(pid: number, options: ReadProcessesOptions = {}): Pr
   return info;
 }
 
-/** What has ended answers as a zombie: without arguments and namespaces. So does much that has not. */
+/** What is ending answers as a zombie: without arguments, then without namespaces. So does much that is not ending. */
 function isWhole({ state, kernelThread, cmdline, namespaces }: ProcessInfo): boolean {
-  return state === 'Z' || ((kernelThread || cmdline.length > 0) && 'mnt' in namespaces);
+  const complete = Object.keys(namespaces).length === namespaceNames.length;
+  return state === 'Z' || ((kernelThread || cmdline.length > 0) && complete);
 }
 
-/** Whether it is the same process still; one that became a zombie meanwhile is shown as such. */
+/** Whether it is the same process still and not about to end; one that became a zombie meanwhile is shown as such. */
 function stillThere(info: ProcessInfo): boolean {
   const now = readStat(`/proc/${info.pid}/stat`);
   if (now?.task.startTicks !== info.startTicks) return false;
   if (now.task.state === 'Z') Object.assign(info, now.task, { rssBytes: 0, cmdline: [], namespaces: {} });
-  return now.task.state !== 'X';
+  return now.task.state === 'Z' || !now.ending;
 }
 
 /** Threads of one process; a lone one is its process, whose stat need not be read again. */
@@ -148,13 +153,20 @@ export function startTime(pid: number): number | undefined {
   return readStat(`/proc/${pid}/stat`)?.task.startTicks;
 }
 
-function readStat(file: string): { task: TaskStat; rssPages: number } | undefined {
+interface Stat {
+  task: TaskStat;
+  rssPages: number;
+  /** It is on its way to being a zombie. */
+  ending: boolean;
+}
+
+function readStat(file: string): Stat | undefined {
   const text = readText(file);
   return text ? parseStat(text) : undefined;
 }
 
 /** The name in parentheses may itself contain blanks and parentheses: the last ')' ends it. */
-export function parseStat(text: string): { task: TaskStat; rssPages: number } {
+export function parseStat(text: string): Stat {
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
   const number = (field: number) => Number(fields[field - 3]);
@@ -177,7 +189,7 @@ export function parseStat(text: string): { task: TaskStat; rssPages: number } {
     processor: number(39),
     policy: number(41),
   };
-  return { task, rssPages: number(24) };
+  return { task, rssPages: number(24), ending: (number(9) & exitingFlag) !== 0 };
 }
 
 export function readCmdline(pid: number): string[] {
