@@ -38,6 +38,7 @@ export const apiServerFlags: Record<string, ApiServerFlag> = {
   },
   'authentication-token-webhook-version': { help: 'of authentication.k8s.io in which it is asked (v1beta1)' },
   'authentication-token-webhook-cache-ttl': { help: 'how long its answers hold (2m0s)' },
+  'etcd-compaction-interval': { help: 'after which the history of objects is forgotten (5m0s; 0: never)' },
   'anonymous-auth': { help: 'serve requests without credentials as system:anonymous (true)' },
 };
 

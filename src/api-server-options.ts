@@ -11,7 +11,9 @@ import type { Logger } from './base/log.ts';
 import { goDurationMs } from './kubelet/configuration.ts';
 import type { ClusterPaths } from './paths.ts';
 
-type Options = Pick<StandardOptions, 'audit' | 'tokenAuthenticators' | 'anonymous'>;
+interface Options extends Pick<StandardOptions, 'audit' | 'tokenAuthenticators' | 'anonymous'> {
+  compactionIntervalMs?: number;
+}
 
 interface Context {
   paths: ClusterPaths;
@@ -31,6 +33,7 @@ export async function apiServerOptions(flags: ApiServerFlags, context: Context):
     ...(audit ? { audit } : {}),
     ...(others ? { tokenAuthenticators: others } : {}),
     anonymous: configuration?.anonymous ?? read.anonymous(),
+    compactionIntervalMs: read.duration('etcd-compaction-interval', '5m0s'),
   };
 }
 

@@ -41,7 +41,7 @@ export async function startControlPlane(
   const config = replica ? replicaConfig(paths) : await ensureClusterConfig(paths, options);
   const { plan } = config;
   const apiServiceIp = numberToAddress(addressToNumber(plan.serviceCidr.split('/')[0] as string) + 1);
-  const [pki, store, asked] = await Promise.all([
+  const [pki, store, { compactionIntervalMs, ...asked }] = await Promise.all([
     ensurePki(path.join(paths.state, 'pki'), {
       names: [os.hostname()],
       addresses: [apiServiceIp, plan.nodeAddress],
@@ -70,6 +70,7 @@ export async function startControlPlane(
       key: pki.apiserverKubeletClient.key,
     },
     serviceCidr: plan.serviceCidr,
+    compactionIntervalMs,
     plugins: standardPlugins({
       clock,
       log: log.child('apiserver'),

@@ -45,6 +45,8 @@ export interface ApiServerOptions {
   serviceCidr: string;
   /** @default { from: 30000, to: 32767 } */
   nodePortRange?: { from: number; to: number };
+  /** What is older than this may be forgotten; 0: nothing (--etcd-compaction-interval). @default 300_000 */
+  compactionIntervalMs?: number | undefined;
   /** Who may do what, and what else there is: made once there is something to read from. */
   plugins(core: ApiServerCore): ApiServerPlugins;
 }
@@ -109,7 +111,7 @@ const itself: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] 
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock } = options;
   const log = options.log;
-  const cache = new WatchCache({ store, clock, log });
+  const cache = new WatchCache({ store, clock, log, compactionIntervalMs: options.compactionIntervalMs });
   const resources = new ServedResources();
   const reader = cacheReader(cache, resources);
   const shutdown = new AbortController();

@@ -6,8 +6,7 @@ import { PendingWrites } from './pending-writes.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { registryRoot, storagePrefixOf } from './storage-key.ts';
 
-/** History older than this is compacted (kube-apiserver --etcd-compaction-interval). */
-const compactionIntervalMs = 5 * 60_000;
+const defaultCompactionIntervalMs = 5 * 60_000;
 
 const retryMs = 1000;
 
@@ -26,6 +25,8 @@ export class WatchCache {
   #seen = 0;
   /** The revision of the first fill: no events before it. */
   #filledAt = 0;
+  /** History older than this is compacted; 0: none. */
+  readonly #compactionIntervalMs: number;
   /** What is older has been compacted, as far as we did it. */
   #compacted = 0;
   /** Those who wait for a revision, unordered. */
@@ -40,10 +41,11 @@ export class WatchCache {
   #stopCompaction: () => void = () => {};
   #stopped = false;
 
-  constructor(options: { store: Store; clock: Clock; log: Logger }) {
+  constructor(options: { store: Store; clock: Clock; log: Logger; compactionIntervalMs?: number | undefined }) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#compactionIntervalMs = options.compactionIntervalMs ?? defaultCompactionIntervalMs;
   }
 
   /** Whether other servers write to the store, too. */
@@ -180,7 +182,8 @@ export class WatchCache {
   }
 
   #scheduleCompaction(revision: number): void {
-    this.#stopCompaction = this.#clock.after(compactionIntervalMs, () => {
+    if (this.#compactionIntervalMs === 0) return;
+    this.#stopCompaction = this.#clock.after(this.#compactionIntervalMs, () => {
       this.#compacted = revision;
       this.#store.compact(revision).catch((error) => this.#log.warn('cannot compact the store', { revision, error }));
       this.#scheduleCompaction(this.#seen);
