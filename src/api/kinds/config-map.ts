@@ -28,9 +28,9 @@ export function immutableDataErrors<T extends { immutable?: boolean }>(
   return errors;
 }
 
-/** Bytes that a base64 text stands for. */
-export function base64Bytes(text: string): number {
-  return Buffer.byteLength(text, 'base64');
+/** Bytes that a base64 text stands for; null, as Go decodes it into a map, for none. */
+export function base64Bytes(text: string | null): number {
+  return text === null ? 0 : Buffer.byteLength(text, 'base64');
 }
 
 function dataErrors({ data, binaryData }: ConfigMap): Cause[] {
@@ -42,7 +42,7 @@ function dataErrors({ data, binaryData }: ConfigMap): Cause[] {
     bytes += Buffer.byteLength(data[key] as string);
   }
   errors.push(...validateDataKeys(binaryData, 'binaryData'));
-  for (const key in binaryData) bytes += base64Bytes(binaryData[key] as string);
+  for (const key in binaryData) bytes += base64Bytes(binaryData[key] ?? null);
   if (bytes > maxDataBytes) errors.push(tooLong('', maxDataBytes));
   return errors;
 }

@@ -29,7 +29,7 @@ export const secret: Kind<Secret> = {
 function takeStringData(secret: Secret): void {
   if (!secret.stringData) return;
   const data = { ...secret.data };
-  for (const [key, value] of Object.entries(secret.stringData)) data[key] = Buffer.from(value).toString('base64');
+  for (const [key, value] of Object.entries(secret.stringData)) data[key] = Buffer.from(value ?? '').toString('base64');
   secret.data = Object.fromEntries(Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1)));
   delete secret.stringData;
 }
@@ -38,7 +38,7 @@ function dataErrors(secret: Secret): Cause[] {
   const { data = {}, metadata } = secret;
   const errors = validateDataKeys(data, 'data');
   let bytes = 0;
-  for (const key in data) bytes += base64Bytes(data[key] as string);
+  for (const key in data) bytes += base64Bytes(data[key] ?? null);
   if (bytes > maxDataBytes) errors.push(tooLong('data', maxDataBytes));
   const needs = (...keys: string[]) => {
     for (const key of keys) if (data[key] === undefined) errors.push(required(`data[${key}]`));

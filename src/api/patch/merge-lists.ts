@@ -68,7 +68,7 @@ function obeyDirectives(old: JsonObject[], changes: JsonObject[], mergeKey: stri
       kept = kept.filter((item) => item[mergeKey] !== value);
     } else if (action === 'replace') replaced = true;
     else if (action === 'merge') throw unclassified('merging lists cannot yet be specified in the patch');
-    else throw unclassified(`unknown patch type: ${String(action)} in map: ${goValue(change)}`);
+    else throw unclassified(`unknown patch type: ${goValue(action)} in map: ${goValue(change)}`);
   }
   return replaced ? { kept: additions, additions: [] } : { kept, additions };
 }

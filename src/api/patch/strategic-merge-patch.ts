@@ -65,7 +65,7 @@ function wholeMap(patch: JsonObject): JsonObject {
   const { [patchDirective]: action, ...rest } = patch;
   if (action === 'replace') return withoutDirectives(rest) as JsonObject;
   if (action === 'delete') return {};
-  throw unclassified(`unknown patch type: ${String(action)} in map: ${goValue(patch)}`);
+  throw unclassified(`unknown patch type: ${goValue(action)} in map: ${goValue(patch)}`);
 }
 
 /** `$retainKeys` drops every key of the original that it does not name; the patch may set only what it names. */

@@ -17,7 +17,8 @@ import { parseRevision, tooLargeRevision, waitForRevision } from './resource-ver
  */
 export async function list(call: Call): Promise<ApiResponse> {
   const { query } = call.request;
-  const limit = Number(query.get('limit') ?? 0) || 0;
+  // A negative limit is none (apiserver pkg/storage/etcd3/store.go).
+  const limit = Math.max(0, Number(query.get('limit') ?? 0) || 0);
   const token = query.get('continue');
   const version = query.get('resourceVersion') ?? '';
   const match = query.get('resourceVersionMatch') ?? '';

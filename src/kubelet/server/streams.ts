@@ -126,5 +126,11 @@ async function openWebSocket(request: IncomingMessage, socket: Duplex, head: Buf
     maxPayload: 32 << 20,
     handleProtocols: (offered) => protocols.find((one) => offered.has(one)) ?? false,
   });
-  return new Promise<import('ws').WebSocket>((resolve) => server.handleUpgrade(request, socket, head, resolve));
+  return new Promise<import('ws').WebSocket>((resolve) =>
+    server.handleUpgrade(request, socket, head, (webSocket) => {
+      // A frame that is none: ws closes the connection by itself, and what hangs on it ends with that.
+      webSocket.on('error', () => {});
+      resolve(webSocket);
+    }),
+  );
 }
