@@ -50,7 +50,7 @@ export class AddressPool {
       const offset = (this.#next + tried) % this.#size;
       if (this.#taken.has(offset)) continue;
       const address = numberToAddress(this.#first + offset);
-      fs.appendFileSync(this.#file, `+ ${id} ${address}\n`);
+      this.#append(`+ ${id} ${address}\n`);
       this.#put(id, offset);
       return address;
     }
@@ -59,7 +59,7 @@ export class AddressPool {
 
   free(id: string): void {
     if (!this.#drop(id)) return;
-    fs.appendFileSync(this.#file, `- ${id}\n`);
+    this.#append(`- ${id}\n`);
     this.#stale += 2;
     if (this.#stale > 1000 && this.#stale > 2 * this.#byId.size) this.#rewrite();
   }
@@ -85,6 +85,17 @@ export class AddressPool {
     this.#byId.delete(id);
     this.#taken.delete(offset);
     return true;
+  }
+
+  /** A disk that is full in the middle of a line must not spoil the next one. */
+  #append(line: string): void {
+    const before = fs.statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+    try {
+      fs.appendFileSync(this.#file, line);
+    } catch (error) {
+      fs.truncateSync(this.#file, before);
+      throw error;
+    }
   }
 
   #read(): void {

@@ -58,12 +58,16 @@ export interface ContainersOptions {
   log: Logger;
 }
 
+const finishRetryMs = 1000;
+
 /** The life of containers: create, start, notice the end, clean up, remove; and finding them again after our own death. */
 export class Containers {
   readonly #options: ContainersOptions;
   readonly #bundles: BundleWriter;
   /** All containers that have state on disk. */
   readonly #entries = new Map<string, Entry>();
+  /** Nothing is tried again any more. */
+  #closed = false;
   readonly #exitListeners = new Set<(container: Container) => void>();
 
   constructor(options: ContainersOptions) {
@@ -210,7 +214,7 @@ export class Containers {
         continue;
       }
       if (!this.#isMonitored(started)) {
-        await this.#finish(entry);
+        await this.#finish(entry).catch(() => void this.#finishSometime(entry));
         continue;
       }
       this.#watch(entry);
@@ -221,6 +225,7 @@ export class Containers {
   }
 
   close(): void {
+    this.#closed = true;
     for (const entry of this.#entries.values()) entry.unwatch?.();
   }
 
@@ -284,12 +289,23 @@ export class Containers {
 
   /** The monitor ends after it wrote the exit file, so its end is the signal. */
   #watch(entry: Entry): void {
-    const { linux, log } = this.#options;
+    const { linux } = this.#options;
     entry.unwatch = linux.processes.onExit((entry.started as StartedState).monitorPid, () => {
-      this.#finish(entry).catch((error) =>
-        log.error('cannot clean up after a container', { container: entry.created.spec.id, error }),
-      );
+      void this.#finishSometime(entry);
     });
+  }
+
+  /** Until it has worked: a full disk has room again some time, and nobody may think for ever that the container runs. */
+  async #finishSometime(entry: Entry): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!this.#closed) {
+      try {
+        return await this.#finish(entry);
+      } catch (error) {
+        log.warn('cannot clean up after a container yet', { container: entry.created.spec.id, error });
+        await new Promise<void>((resolve) => void clock.after(finishRetryMs, resolve));
+      }
+    }
   }
 
   /** Whether the monitor of then still lives; a reused pid has another start time. */
