@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Record<string, unknown>;
 
@@ -14,10 +16,7 @@ export interface Logger {
 const order: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** A logger that writes lines to `write` (default: standard error), dropping what is below `level`. @default info */
-export function createLogger(
-  component: string,
-  { level = 'info' as LogLevel, write = (line: string): void => void process.stderr.write(line) } = {},
-): Logger {
+export function createLogger(component: string, { level = 'info' as LogLevel, write = toStandardError } = {}): Logger {
   const emit = (at: LogLevel, message: string, fields: LogFields = {}) => {
     if (order[at] < order[level]) return;
     const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${render(value)}`);
@@ -30,6 +29,15 @@ export function createLogger(
     error: (message, fields) => emit('error', message, fields),
     child: (name) => createLogger(`${component}/${name}`, { level, write }),
   };
+}
+
+/** Straight to the descriptor: a stream that has met a full disk never writes again. A line that finds no room is lost. */
+function toStandardError(line: string): void {
+  try {
+    fs.writeSync(2, line);
+  } catch {
+    // Nobody can be told.
+  }
 }
 
 /** A logger that drops everything, for tests and tools. */
