@@ -26,7 +26,7 @@ export async function stopCluster(
   options: { force?: boolean; onProgress?(text: string): void } = {},
 ): Promise<{ sandboxes: number }> {
   const { paths, config } = clusterState(name);
-  await stopProcesses(name);
+  await stopProcesses(name, { graceful: !options.force });
   if (!config) return { sandboxes: 0 };
   return withLinux(async (linux) => {
     const log = silentLogger;

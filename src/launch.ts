@@ -3,12 +3,13 @@ import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import { type ClusterConfig, readClusterConfig, type ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
-import { keepFlags } from './kubelet-config.ts';
+import { keepFlags, readKubeletConfig } from './kubelet-config.ts';
 import {
   type Daemon,
   type DaemonReport,
   ownProgram,
   readPidFile,
+  shutdownSignal,
   startDaemon,
   startTimeOf,
   stopDaemon,
@@ -118,14 +119,21 @@ export async function restartNode(name: string): Promise<void> {
   await startCluster(name);
 }
 
-/** Ends both processes; containers are not touched. */
-export async function stopProcesses(name: string): Promise<void> {
-  const { paths } = clusterState(name);
+/** Ends both processes; containers are not touched, unless the node is to shut down gracefully and has time for it. */
+export async function stopProcesses(name: string, { graceful = false } = {}): Promise<void> {
+  const { paths, agent } = clusterState(name);
+  if (graceful && agent) await shutDownNode(paths, agent);
   for (const file of [pidFile(paths, 'agent'), ...serverPidFiles(paths)]) {
     const daemon = readPidFile(file);
     if (daemon) await stopDaemon(daemon, 5000);
     fs.rmSync(file, { force: true });
   }
+}
+
+async function shutDownNode(paths: ClusterPaths, agent: Daemon): Promise<void> {
+  const periods = readKubeletConfig(paths).shutdownGracePeriods;
+  const seconds = periods.reduce((sum, { shutdownGracePeriodSeconds }) => sum + shutdownGracePeriodSeconds, 0);
+  if (seconds > 0) await stopDaemon(agent, seconds * 1000 + 5000, shutdownSignal);
 }
 
 /** `replica`: which of several servers of the cluster. */

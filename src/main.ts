@@ -9,13 +9,15 @@ import { createLogger, errorChain } from './base/log.ts';
 import type { ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { type ComponentName, pidFile } from './launch.ts';
-import { readPidFile, reportToParent, writePidFile } from './linux/daemon.ts';
+import { readPidFile, reportToParent, shutdownSignal, writePidFile } from './linux/daemon.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
 /** A started process of the cluster. */
 export interface RunningProcess {
   /** Resolves when it does its work: the API answers, the node is Ready. */
   ready: Promise<void>;
+  /** The machine, or the cluster, is going down: what is to end gracefully does. */
+  shutDown?(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,8 +52,9 @@ export async function runProcess(
     log.info('ready', { sinceStartMs: Math.round(performance.now()) });
     // Node writes it at exit only: without this the next start would be slow until the first `down`.
     setTimeout(flushCompileCache, compileCacheDelayMs).unref();
-    await stopped;
-    log.info('stopping');
+    const signal = await stopped;
+    log.info('stopping', { signal });
+    if (signal === shutdownSignal) await running.shutDown?.();
     await running.stop();
     return 0;
   } catch (error) {
@@ -118,9 +121,10 @@ function collectWhenIdle(): void {
   }, lookMs).unref();
 }
 
-function untilSignal(): Promise<void> {
+/** SIGTERM ends a process, whose containers go on; a failing power supply (signal(7)) ends the node as a whole. */
+function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGTERM', 'SIGINT', shutdownSignal] as const) process.once(signal, () => resolve(signal));
   });
 }
 

@@ -105,6 +105,7 @@ export async function startNode(
   await started;
   return {
     ready: kubelet.whenReady(),
+    shutDown: () => kubelet.shutDown(),
     stop: async () => {
       await kubelet.stop();
       await Promise.all([proxy.stop(), dns.stop()]);

@@ -19,6 +19,7 @@ export interface NodeUse {
   pressures?: readonly Pressure[];
   /** What the node allows beside the safe sysctls. */
   allowedUnsafeSysctls?: readonly string[];
+  shuttingDown?: boolean;
   /** Why this kernel enforces no AppArmor profiles; undefined if it does. */
   withoutAppArmor?: string;
 }
@@ -29,8 +30,9 @@ export interface NodeUse {
  */
 export function admitPod(
   pod: Pod,
-  { pods, node, pressures = [], allowedUnsafeSysctls, withoutAppArmor }: NodeUse,
+  { pods, node, pressures = [], allowedUnsafeSysctls, withoutAppArmor, shuttingDown }: NodeUse,
 ): PodFailure | undefined {
+  if (shuttingDown) return rejected('NodeShutdown', 'Pod was rejected as the node is shutting down.');
   if (!bears(pod, pressures)) return rejected(evictedReason, `The node had condition: [${pressures.join(' ')}]. `);
   const allocatable = node.status?.allocatable ?? {};
   const room = Number(allocatable.pods ?? 0);

@@ -36,6 +36,7 @@ import { ProbeManager } from './probes/probe-manager.ts';
 import { kubepods } from './resources.ts';
 import { removeIncompleteSandboxes } from './sandbox-mark.ts';
 import type { KubeletServer, ServerTls } from './server/server.ts';
+import { NodeShutdown } from './shutdown/node-shutdown.ts';
 import { ManifestDirectory } from './static-pods/manifest-directory.ts';
 import { MirrorPods } from './static-pods/mirror-pods.ts';
 import { isMirrorPod, isStatic } from './static-pods/static-pod.ts';
@@ -74,6 +75,8 @@ export interface Kubelet {
   start(): Promise<void>;
   /** Resolves when the Node is Ready in the API and the Pods of the node are known. */
   whenReady(): Promise<void>;
+  /** Ends all Pods as the configuration has it; nothing where it has no grace period for a shutdown. */
+  shutDown(): Promise<void>;
   /** Stops looking after Pods; they go on running. */
   stop(): Promise<void>;
 }
@@ -93,6 +96,8 @@ class NodeAgent implements Kubelet {
   readonly #configuration: KubeletConfiguration;
   readonly #pods: Informer<Pod>;
   readonly #ready = Promise.withResolvers<void>();
+  /** Set once the node has started. */
+  #shutdown: NodeShutdown | undefined;
   /** What `stop` undoes, in reverse order. */
   readonly #stops: (() => void | Promise<void>)[] = [];
 
@@ -128,7 +133,8 @@ class NodeAgent implements Kubelet {
     workers = new PodWorkers(node);
     const server = await this.#serve(node, workers);
     const pressures = () => eviction?.pressures ?? [];
-    const reporter = this.#reporter(machine, server.port, { pressures, limits: () => limits.warning });
+    const problem = () => this.#shutdown?.problem;
+    const reporter = this.#reporter(machine, server.port, { pressures, problem, limits: () => limits.warning });
     const limits = this.#limits(node, workers, reporter);
     const imageGC = new ImageGC(node, () => reporter.node);
     const eviction = this.#eviction(node, workers, reporter, imageGC);
@@ -136,6 +142,13 @@ class NodeAgent implements Kubelet {
       self: () => reporter.node ?? { metadata: emptyMetadata },
       refreshSelf: () => reporter.refresh(),
       pressures,
+      shuttingDown: () => this.#shutdown?.problem !== undefined,
+    });
+    this.#shutdown = new NodeShutdown({
+      node,
+      records: () => workers.records(),
+      wake: (uid) => workers.wake(uid),
+      changed: () => reporter.lookSoon(),
     });
     this.#stops.push(() => workers.close());
 
@@ -155,6 +168,10 @@ class NodeAgent implements Kubelet {
       limits.start();
       this.#ready.resolve();
     }, this.#ready.reject);
+  }
+
+  async shutDown(): Promise<void> {
+    await this.#shutdown?.run();
   }
 
   async stop(): Promise<void> {
@@ -262,7 +279,11 @@ class NodeAgent implements Kubelet {
     return limits;
   }
 
-  #reporter(machine: Machine, port: number, health: Pick<ReporterParts, 'pressures' | 'limits'>): NodeReporter {
+  #reporter(
+    machine: Machine,
+    port: number,
+    health: Pick<ReporterParts, 'pressures' | 'limits' | 'problem'>,
+  ): NodeReporter {
     const { client, clock, events, log, nodeName, nodeAddress, plan, runtime } = this.#options;
     const { maxPods } = this.#configuration;
     const reporter = new NodeReporter({

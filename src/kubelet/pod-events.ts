@@ -19,6 +19,7 @@ interface OwnNode {
   refreshSelf: () => Promise<void>;
   /** What the node is short of. */
   pressures: () => readonly Pressure[];
+  shuttingDown: () => boolean;
 }
 
 /** Turns what the API, the runtime and other objects say into records and wakes. */
@@ -27,16 +28,18 @@ export class PodEvents {
   readonly #workers: PodWorkers;
   readonly #self: () => Pick<Node, 'metadata' | 'status'>;
   readonly #refreshSelf: () => Promise<void>;
+  readonly #shuttingDown: () => boolean;
   readonly #pressures: () => readonly Pressure[];
   /** Sandboxes and containers found at the start, by Pod UID, until their Pod turns up. */
   readonly #found = new Map<string, { sandboxes: Sandbox[]; containers: Container[] }>();
 
-  constructor(node: NodeContext, workers: PodWorkers, { self, refreshSelf, pressures }: OwnNode) {
+  constructor(node: NodeContext, workers: PodWorkers, { self, refreshSelf, pressures, shuttingDown }: OwnNode) {
     this.#node = node;
     this.#workers = workers;
     this.#self = self;
     this.#refreshSelf = refreshSelf;
     this.#pressures = pressures;
+    this.#shuttingDown = shuttingDown;
   }
 
   /** Notes what runs already. */
@@ -152,7 +155,7 @@ export class PodEvents {
     const { allowedUnsafeSysctls } = this.#node.configuration.settings;
     return {
       ...{ pods: others.map(({ allocatedPod }) => allocatedPod), node: this.#self(), pressures: this.#pressures() },
-      ...{ allowedUnsafeSysctls, withoutAppArmor: withoutAppArmor() },
+      ...{ allowedUnsafeSysctls, withoutAppArmor: withoutAppArmor(), shuttingDown: this.#shuttingDown() },
     };
   }
 

@@ -109,11 +109,18 @@ export function startTimeOf(pid: number): number | undefined {
   }
 }
 
+/** Asks the node process to end its Pods before itself. */
+export const shutdownSignal = 'SIGPWR';
+
 /** Sends `signal`, waits for the end, sends SIGKILL after `graceMs`. Resolves when the process is gone. */
-export async function stopDaemon(daemon: Daemon, graceMs: number): Promise<void> {
+export async function stopDaemon(
+  daemon: Daemon,
+  graceMs: number,
+  signal: 'SIGTERM' | typeof shutdownSignal = 'SIGTERM',
+): Promise<void> {
   const alive = () => startTimeOf(daemon.pid) === daemon.startTime;
   const deadline = Date.now() + graceMs;
-  if (alive()) process.kill(daemon.pid, 'SIGTERM');
+  if (alive()) process.kill(daemon.pid, signal);
   while (alive()) {
     if (Date.now() > deadline) process.kill(daemon.pid, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 5));

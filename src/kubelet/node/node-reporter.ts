@@ -34,6 +34,8 @@ export interface ReporterParts {
   identity: NodeIdentity;
   /** What the node is short of. */
   pressures(): readonly Pressure[];
+  /** Why the node cannot run Pods, if so. */
+  problem(): string | undefined;
   /** Which limits of the kernel are near. */
   limits(): string | undefined;
 }
@@ -181,8 +183,8 @@ export class NodeReporter {
   }
 
   async #status(previous: NodeStatus): Promise<NodeStatus> {
-    const { images, machine, identity, clock, pressures, limits } = this.#parts;
-    const health = { pressures: pressures(), limits: limits(), problem: undefined };
+    const { images, machine, identity, clock, pressures, limits, problem } = this.#parts;
+    const health = { pressures: pressures(), limits: limits(), problem: problem() };
     return nodeStatus(identity, machine, health, await images.list(), previous, seconds(clock.now()));
   }
 
