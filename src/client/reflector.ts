@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Client } from './client.ts';
 import type { InformerHandler } from './informer.ts';
 import type { ObjectCache } from './object-cache.ts';
+import { listAll } from './rest.ts';
 
 export interface ReflectorOptions<T extends KubeObject> {
   client: Client;
@@ -20,6 +21,9 @@ export interface ReflectorOptions<T extends KubeObject> {
   log: Logger;
   clock: Clock;
 }
+
+/** So many objects are asked for at a time: a list of all would be in memory as text, too (client-go tools/pager). */
+const pageSize = 500;
 
 /** A watch that ends sooner, without any event, counts as a failure: else two of them would spin. */
 const shortestWatchMs = 1000;
@@ -69,7 +73,7 @@ interface Progress {
 
 async function list<T extends KubeObject>(options: ReflectorOptions<T>, state: Progress): Promise<void> {
   const { client, resource, selection, cache, handler } = options;
-  const answer = await client.list(resource, { ...selection, resourceVersion: state.listFrom });
+  const answer = await listAll(client, resource, { ...selection, resourceVersion: state.listFrom, limit: pageSize });
   for (const item of answer.items) dropManagedFields(item);
   cache.replace(answer.items, handler);
   state.resourceVersion = answer.metadata.resourceVersion ?? '';

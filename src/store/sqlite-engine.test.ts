@@ -20,7 +20,7 @@ test('a rolled back transaction leaves rows, revision, expiry and compaction as 
   assert.equal(engine.revision, before);
   assert.deepEqual([Buffer.from(engine.get('a')!.value).toString(), engine.get('b')], ['v', undefined]);
   assert.equal(engine.nextExpiry(), 5000);
-  assert.equal(engine.range('a', 'c', before, 0, () => {}).count, 1);
+  assert.equal(engine.range('a', 'c', { revision: before }, () => {}).count, 1);
   engine.begin();
   assert.equal(put(engine, 'b', value, 0, null).change?.revision, before + 1);
   engine.commit();

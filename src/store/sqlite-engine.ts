@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { openDatabase } from './sqlite-schema.ts';
-import { CompactedError, FutureRevisionError, type PutOptions } from './store.ts';
+import { CompactedError, FutureRevisionError, type PutOptions, type RangeOptions } from './store.ts';
 
 /** A row of a key, as the engine hands it out. */
 export interface Version {
@@ -118,13 +118,13 @@ export class SqliteEngine {
   }
 
   /** Calls `visit` for each key in order, at most `limit` times (0: no limit). */
-  range(start: string, end: string, at: number | undefined, limit: number, visit: (version: Version) => void) {
-    const revision = at ?? this.#revision;
+  range(start: string, end: string, options: RangeOptions, visit: (version: Version) => void) {
+    const { limit = 0, counted = true, revision = this.#revision } = options;
     this.#mustHold(revision);
     let seen = 0;
     for (const row of this.#sql.range.iterate(start, end, revision, limit > 0 ? limit + 1 : -1)) {
       if (limit > 0 && seen === limit) {
-        const [count] = this.#sql.count.get(start, end, revision) as unknown as [number];
+        const [count] = counted ? (this.#sql.count.get(start, end, revision) as unknown as [number]) : [seen];
         return { revision, more: true, count };
       }
       visit(toVersion(row as unknown as Row)!);

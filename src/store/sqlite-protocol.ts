@@ -15,7 +15,7 @@ export type Request =
   | { op: 'put'; key: string; length: number; expected: number; ttlMs: number; guard: PutOptions['guard'] }
   | { op: 'delete'; key: string; expected: number }
   | { op: 'get'; key: string }
-  | { op: 'range'; start: string; end: string; revision: number | undefined; limit: number }
+  | { op: 'range'; start: string; end: string; revision: number | undefined; limit: number; counted: boolean }
   | { op: 'revision' }
   | { op: 'replay'; start: string; end: string; after: number }
   | { op: 'compact'; revision: number }
@@ -77,19 +77,20 @@ export class Packer {
 
   add(bytes: Uint8Array): number {
     const end = this.#length + bytes.length;
-    if (end > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.#buffer.length));
-      grown.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = grown;
-    }
+    // The old one is freed at once: a thread with little to do would not collect it for a long time.
+    if (end > this.#buffer.length) this.#buffer = this.#resized(Math.max(end, 2 * this.#buffer.length));
     this.#buffer.set(bytes, this.#length);
     this.#length = end;
     return bytes.length;
   }
 
-  /** What was added, in a buffer of just that size. */
+  /** What was added, in a buffer of just that size; nothing can be added any more. */
   finish(): ArrayBuffer {
-    return this.#buffer.buffer.slice(0, this.#length);
+    return this.#resized(this.#length).buffer;
+  }
+
+  #resized(length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#buffer.buffer.transfer(length));
   }
 }
 

@@ -85,9 +85,11 @@ function answer(request: Request, values: Unpacker, packer: Packer): Reply {
     }
     case 'range':
       return refusable(request.revision ?? 0, () => {
-        const { start, end, revision, limit } = request;
+        const { start, end, revision, limit, counted } = request;
         const items: PackedVersion[] = [];
-        const result = engine.range(start, end, revision, limit, (item) => items.push(packVersion(item, packer)));
+        const result = engine.range(start, end, { revision, limit, counted }, (item) =>
+          items.push(packVersion(item, packer)),
+        );
         return { kind: 'range', items, ...result };
       });
     case 'replay':

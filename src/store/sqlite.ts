@@ -115,8 +115,8 @@ class SqliteStore implements Store {
   }
 
   async range(start: string, end: string, options: RangeOptions = {}): Promise<RangeResult> {
-    const { revision, limit = 0 } = options;
-    const answer = await this.#send({ op: 'range', start, end, revision, limit });
+    const { revision, limit = 0, counted = true } = options;
+    const answer = await this.#send({ op: 'range', start, end, revision, limit, counted });
     return answer.kind === 'range' ? answer.result : unexpected(answer);
   }
 

@@ -50,6 +50,8 @@ export interface RangeOptions {
   revision?: number;
   /** At most this many; `more` says whether there are others. */
   limit?: number;
+  /** Whether `count` is of interest: to find it may take longer than to read a page. @default true */
+  counted?: boolean;
 }
 
 export interface RangeResult {
@@ -57,7 +59,7 @@ export interface RangeResult {
   /** The revision that the answer is of. */
   revision: number;
   more: boolean;
-  /** How many keys the range holds in all. */
+  /** How many keys the range holds in all; of no meaning if it was not to be counted. */
   count: number;
 }
 

@@ -9,6 +9,8 @@ import { registryRoot, storagePrefixOf } from './storage-key.ts';
 const defaultCompactionIntervalMs = 5 * 60_000;
 
 const retryMs = 1000;
+/** So many keys are read at a time: never is everything in memory twice. */
+const fillPage = 1000;
 
 /**
  * Everything that is stored, in memory: one range to fill it, one watch to keep it fresh. Because a single watch feeds
@@ -62,14 +64,24 @@ export class WatchCache {
   }
 
   async start(): Promise<void> {
-    const all = await this.#store.range(registryRoot, prefixEnd(registryRoot));
-    this.#filledAt = all.revision;
-    this.#seen = all.revision;
-    for (const { key, value, modRevision } of all.items) {
-      this.resource(storagePrefixOf(key)).load(entryOf(key, value, modRevision));
+    let from = registryRoot;
+    let revision: number | undefined;
+    for (let more = true; more; ) {
+      const page = await this.#store.range(from, prefixEnd(registryRoot), {
+        revision,
+        limit: fillPage,
+        counted: false,
+      });
+      ({ revision, more } = page);
+      this.#filledAt = revision;
+      for (const { key, value, modRevision } of page.items) {
+        this.resource(storagePrefixOf(key)).load(entryOf(key, value, modRevision));
+        from = `${key}\0`;
+      }
     }
+    this.#seen = this.#filledAt;
     this.#watch();
-    this.#scheduleCompaction(all.revision);
+    this.#scheduleCompaction(this.#filledAt);
   }
 
   stop(): void {
