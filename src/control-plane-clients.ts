@@ -19,6 +19,8 @@ export interface ControlPlaneClients {
   clientOf(user: UserInfo, userAgent: string): Client;
   ca: KeyPair;
   loadBalancerCidr: string;
+  /** The node of this machine. */
+  nodeName: string;
   /** Where the volumes of local-path claims are made. */
   volumes: string;
   clock: Clock;
@@ -84,7 +86,13 @@ function startManager(options: ControlPlaneClients): Stop {
     },
     remove: (folder: string) => fs.rm(folder, { recursive: true, force: true }),
   };
-  const controllers = allControllers({ signer: ca, ca: ca.certificate, loadBalancerCidr, localDirectories });
+  const controllers = allControllers({
+    signer: ca,
+    ca: ca.certificate,
+    loadBalancerCidr,
+    localDirectories,
+    controlPlaneNode: options.nodeName,
+  });
   const running = controllers.map(({ account, make }) => {
     const client = accountClient(account);
     const events = createEventRecorder(client, { component: account, log, clock });

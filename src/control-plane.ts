@@ -104,6 +104,7 @@ export async function startControlPlane(
     clientOf,
     ca: pki.ca,
     loadBalancerCidr: plan.loadBalancerCidr,
+    nodeName: config.nodeName,
     volumes: path.join(paths.state, 'volumes'),
     clock,
     log,

@@ -4,6 +4,7 @@ import { certificateApprovalController } from './certificates/approval.ts';
 import { certificateCleaningController } from './certificates/cleaning.ts';
 import { certificateSigningController } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
+import { controlPlaneNodeController } from './control-plane-node.ts';
 import { cronJobController } from './cronjob/cronjob.ts';
 import { daemonSetController } from './daemonset/daemonset.ts';
 import { deploymentController } from './deployment/deployment.ts';
@@ -37,6 +38,8 @@ import { pvcProtectionController, pvProtectionController } from './volumes/prote
 import { volumePhaseController } from './volumes/volume-phase.ts';
 
 export interface ControllerOptions {
+  /** The node beside the control plane, if it has one. */
+  controlPlaneNode?: string;
   /** The cluster's CA as PEM. */
   ca: string;
   /** Signs certificates; no signing when absent. */
@@ -89,6 +92,9 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'endpoint-controller', make: endpointsController },
     { account: 'service-controller', make: serviceLoadBalancerController(options.loadBalancerCidr) },
     { account: 'node-controller', make: nodeLifecycleController },
+    ...(options.controlPlaneNode
+      ? [{ account: 'node-controller', make: controlPlaneNodeController(options.controlPlaneNode) }]
+      : []),
     { account: 'pod-garbage-collector', make: podGcController },
   ];
 }

@@ -29,7 +29,6 @@ export function initialNode(identity: NodeIdentity, status: NodeStatus): Draft<N
         'kubernetes.io/arch': architecture,
         'kubernetes.io/hostname': identity.name,
         'kubernetes.io/os': system,
-        'node-role.kubernetes.io/control-plane': '',
       },
     },
     spec: identity.podCidr ? { podCIDR: identity.podCidr, podCIDRs: [identity.podCidr] } : {},

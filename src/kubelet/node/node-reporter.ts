@@ -90,11 +90,7 @@ export class NodeReporter {
     const { identity } = this.#parts;
     const status = await this.#status({});
     const draft = initialNode(identity, status);
-    this.#node = await this.#createOrGet(draft).catch((error: unknown) => {
-      // The NodeRestriction admission lets no node give itself a role.
-      if (hasReason(error, 'Forbidden')) return this.#createOrGet(withoutRoles(draft));
-      throw error;
-    });
+    this.#node = await this.#createOrGet(draft);
     const fresh = await this.#status(this.#node.status ?? {});
     if (statusChanged(this.#node.status ?? {}, fresh)) await this.#write(fresh);
     this.#reportedMs = this.#parts.clock.steady();
@@ -202,9 +198,4 @@ export class NodeReporter {
 function missing(before: Record<string, unknown>, after: Record<string, unknown>): Record<string, null> {
   const names = Object.keys(before).filter((name) => !(name in after));
   return Object.fromEntries(names.map((name) => [name, null]));
-}
-
-function withoutRoles(draft: Draft<Node>): Draft<Node> {
-  const labels = Object.entries(draft.metadata.labels ?? {}).filter(([key]) => !key.startsWith('node-role.'));
-  return { ...draft, metadata: { ...draft.metadata, labels: Object.fromEntries(labels) } };
 }
