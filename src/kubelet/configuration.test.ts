@@ -8,6 +8,7 @@ describe('a KubeletConfiguration', () => {
   it('has the defaults of Kubernetes for what it leaves out', () => {
     const { maxPods, thresholds, evictionPressureTransitionMs, imageGC } = kubeletConfiguration();
     assert.equal(maxPods, 250);
+    assert.equal(thresholds.find(({ signal }) => signal === 'allocatableMemory.available')?.graceMs, 0);
     assert.deepEqual(thresholds[0], { signal: 'memory.available', value: { quantity: 104_857_600 }, graceMs: 0 });
     assert.equal(evictionPressureTransitionMs, 300_000);
     assert.deepEqual(imageGC, { highPercent: 85, lowPercent: 80, minimumAgeMs: 120_000, maximumAgeMs: 0 });

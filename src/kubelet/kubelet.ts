@@ -22,7 +22,7 @@ import { KernelLimitWatch } from './kernel-limits/kernel-limit-watch.ts';
 import { podUidOf } from './labels.ts';
 import { Limiter } from './limiter.ts';
 import { LogRotation } from './log-rotation.ts';
-import { allocatable } from './node/allocatable.ts';
+import { allocatable, podsMemory } from './node/allocatable.ts';
 import { type Machine, readMachine } from './node/machine.ts';
 import { NodeLease } from './node/node-lease.ts';
 import { NodeReporter, type ReporterParts } from './node/node-reporter.ts';
@@ -120,7 +120,8 @@ class NodeAgent implements Kubelet {
   async start(): Promise<void> {
     const { informers, paths, linux } = this.#options;
     informers.start();
-    const [machine] = await Promise.all([readMachine(paths.state), makeCgroups(linux, paths.name)]);
+    const machine = await readMachine(paths.state);
+    await makeCgroups(linux, paths.name, podsMemory(machine, this.#configuration));
     let events: PodEvents | undefined;
     let workers: PodWorkers | undefined;
     let mirrors: MirrorPods | undefined;
@@ -386,9 +387,9 @@ class NodeAgent implements Kubelet {
 const emptyMetadata = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
 
 /** The tree that Pods' cgroups hang in (kubelet cm/qos_container_manager_linux.go). */
-async function makeCgroups(linux: Linux, cluster: string): Promise<void> {
+async function makeCgroups(linux: Linux, cluster: string, memoryBytes: number): Promise<void> {
   const root = kubepods(cluster);
-  await linux.cgroups.create(root);
+  await linux.cgroups.create(root, { memoryBytes });
   await linux.cgroups.create(`${root}/burstable`, { cpuShares: 2 });
   await linux.cgroups.create(`${root}/besteffort`, { cpuShares: 2 });
 }

@@ -4,8 +4,13 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Container, Pod } from '../../src/api/generated/core-v1.ts';
 import { nodes, pods } from '../../src/api/resource.ts';
+import { silentLogger } from '../../src/base/log.ts';
 import { withImageStore } from '../../src/cluster.ts';
-import { startTestCluster, TestCluster } from './fixture/cluster.ts';
+import { openLinux } from '../../src/linux/open.ts';
+import { openImages } from '../../src/runtime/images/images.ts';
+import { hasRegistry, type RegistryServer, startRegistry } from '../kernel/registry-server.ts';
+import { writeTinyImage } from '../kernel/tiny-image.ts';
+import { type Space, startTestCluster, TestCluster } from './fixture/cluster.ts';
 import { ensureTestImage, testImage } from './fixture/image.ts';
 import { pod, shell, stay } from './fixture/objects.ts';
 import { run } from './fixture/run.ts';
@@ -13,6 +18,21 @@ import { until, untilObject } from './fixture/until.ts';
 
 const condition = (one: { status?: { conditions?: { type: string; status: string }[] } } | undefined, type: string) =>
   one?.status?.conditions?.find((condition) => condition.type === type);
+/** Uploads a small image made of the host's own programs. */
+async function pushTinyImage(registry: RegistryServer, scratch: string): Promise<void> {
+  const layout = path.join(scratch, 'store');
+  const linux = await openLinux({ log: silentLogger });
+  try {
+    const images = await openImages({ dir: layout, linux, log: silentLogger });
+    await writeTinyImage(path.join(scratch, 'tiny.tar'));
+    await images.load(path.join(scratch, 'tiny.tar'));
+    const index = JSON.parse(fs.readFileSync(path.join(layout, 'index.json'), 'utf8'));
+    await registry.push(layout, index.manifests[0].digest, 'team/tiny', 'v1');
+  } finally {
+    await linux.close();
+  }
+}
+
 const isEvicted = (one: Pod | undefined) => one?.status?.reason === 'Evicted';
 /** Waits until the Events of the cluster say so, in this order. */
 const untilTold = (cluster: TestCluster, pattern: RegExp) =>
@@ -132,8 +152,41 @@ describe('when the disk of the node fills up', () => {
     fs.rmSync(archive);
     cluster = new TestCluster(`ct-${process.pid}-disk`);
     const flags = ['--eviction-hard', 'nodefs.available<50%', '--eviction-pressure-transition-period', '1s'];
-    await cluster.vitrine(['up', '--no-kubeconfig', ...flags]);
+    // Clusters below another root do not know of each other's ports.
+    const port = String(20_000 + (process.pid % 10_000));
+    const more = ['--minimum-image-ttl-duration', '0s', '--api-port', port];
+    await cluster.vitrine(['up', '--no-kubeconfig', ...flags, ...more]);
     await cluster.connect();
+  });
+
+  /** Leaves so many bytes less free than the threshold asks for. */
+  async function fill(space: Space, name: string, missingBytes: number): Promise<void> {
+    const { bsize, bavail, blocks } = fs.statfsSync(disk);
+    const surplus = Math.floor((bavail - blocks / 2) * bsize);
+    assert.ok(surplus > 0, 'the disk was more than half full from the start');
+    const blocksOfMiB = Math.ceil((surplus + missingBytes) / 2 ** 20);
+    await space.exec(name, `dd if=/dev/zero of=/y bs=1M count=${blocksOfMiB} 2> /dev/null`);
+  }
+
+  test('images that no Pod uses and that can be had again go first', { skip: !hasRegistry }, async () => {
+    const registry = await startRegistry();
+    const scratch = fs.mkdtempSync('/tmp/vitrine-unused-image-');
+    try {
+      const name = `${registry.address}/team/tiny:v1`;
+      await pushTinyImage(registry, scratch);
+      await cluster.vitrine(`image pull ${name}`);
+      const space = await cluster.space('unused');
+      await space.apply(pod('filler', shell(stay)));
+      await space.untilReady('filler');
+      await fill(space, 'filler', 2 ** 20);
+      await until('the image is gone', async () => !(await cluster.vitrine('image ls')).includes('team/tiny'));
+      await space.exec('filler', 'rm /y');
+      assert.equal((await space.get(pods, 'filler')).status?.phase, 'Running');
+      await space.kubectl('delete pod filler');
+    } finally {
+      await registry.stop();
+      fs.rmSync(scratch, { recursive: true });
+    }
   });
   after(async () => {
     await cluster?.delete();
@@ -147,10 +200,7 @@ describe('when the disk of the node fills up', () => {
     const keep = (mebibytes: number) => shell(`dd if=/dev/zero of=/x bs=1M count=${mebibytes} 2> /dev/null; ${stay}`);
     await space.apply(pod('small', keep(4)), pod('large', keep(40)));
     await Promise.all([space.untilReady('small'), space.untilReady('large')]);
-    const { bsize, bavail, blocks } = fs.statfsSync(disk);
-    const surplus = Math.floor((bavail - blocks / 2) * bsize);
-    assert.ok(surplus > 0, 'the disk was more than half full from the start');
-    await space.exec('large', `dd if=/dev/zero of=/y bs=1M count=${Math.ceil(surplus / 2 ** 20) + 1} 2> /dev/null`);
+    await fill(space, 'large', 2 ** 20);
 
     const large = await space.until(pods, 'large', isEvicted);
     assert.match(

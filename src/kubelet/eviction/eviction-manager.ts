@@ -30,7 +30,7 @@ interface Parts {
   /** Removes unused images and dead containers. */
   reclaimDisk(): Promise<void>;
   /** What is free on the node. @default observeSignals */
-  observe?(): Observations;
+  observe?(): Promise<Observations>;
 }
 
 /** Watches what the node has left, and ends Pods before it has nothing (kubelet eviction/eviction_manager.go). */
@@ -80,7 +80,7 @@ export class EvictionManager {
    */
   async look(): Promise<PodRecord[]> {
     const { node } = this.#parts;
-    const plan = planEviction(node.configuration, this.#state, this.#observe(), node.clock.now());
+    const plan = planEviction(node.configuration, this.#state, await this.#observe(), node.clock.now());
     this.#state = plan.state;
     this.#setPressures(plan.pressures);
 
@@ -96,7 +96,7 @@ export class EvictionManager {
     return this.#evictOne(reclaim, active);
   }
 
-  #observe(): Observations {
+  #observe(): Promise<Observations> {
     return this.#parts.observe?.() ?? observeSignals(this.#parts.node);
   }
 
@@ -128,7 +128,7 @@ export class EvictionManager {
   async #reclaimNode({ resource }: Reclaim): Promise<boolean> {
     if (resource !== 'ephemeral-storage' && resource !== 'inodes') return false;
     await this.#parts.reclaimDisk();
-    const observations = this.#observe();
+    const observations = await this.#observe();
     return !this.#parts.node.configuration.thresholds.some((threshold) => isCrossed(threshold, observations));
   }
 

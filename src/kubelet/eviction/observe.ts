@@ -1,5 +1,6 @@
 import { readDiskUsage, readMemory, readSystemUsage } from '../../linux/system-info.ts';
 import type { NodeContext } from '../node-context.ts';
+import { kubepods } from '../resources.ts';
 import type { Observation, Observations } from './plan-eviction.ts';
 import type { Signal } from './thresholds.ts';
 
@@ -7,7 +8,7 @@ import type { Signal } from './thresholds.ts';
  * What is free on the node now. Memory is what the kernel says can be had without swapping (MemAvailable); processes are
  * counted as pid_max counts them: threads. nodefs holds writable layers, logs and volumes, imagefs the image store.
  */
-export function observeSignals({ linux, paths }: Pick<NodeContext, 'linux' | 'paths'>): Observations {
+export async function observeSignals({ linux, paths }: Pick<NodeContext, 'linux' | 'paths'>): Promise<Observations> {
   const memory = readMemory();
   const most = ['kernel.pid_max', 'kernel.threads-max'].map((name) => Number(linux.sysctl.get(name)) || Infinity);
   const pids = Math.min(...most);
@@ -16,6 +17,12 @@ export function observeSignals({ linux, paths }: Pick<NodeContext, 'linux' | 'pa
     ...ofFileSystem('nodefs', paths.state),
     ...ofFileSystem('imagefs', paths.images),
   };
+  const { memoryLimitBytes, workingSetBytes } = await linux.cgroups.usage(kubepods(paths.name));
+  if (memoryLimitBytes !== undefined)
+    observations['allocatableMemory.available'] = {
+      available: memoryLimitBytes - workingSetBytes,
+      capacity: memoryLimitBytes,
+    };
   if (Number.isFinite(pids))
     observations['pid.available'] = { available: pids - readSystemUsage().processes, capacity: pids };
   return observations;

@@ -3,6 +3,8 @@ import { quantityValue } from '../quantity.ts';
 /** What is watched: eviction signals, with the resource that an eviction gets back and the condition that it causes (eviction/helpers.go). */
 export const signals = {
   'memory.available': { resource: 'memory', condition: 'MemoryPressure' },
+  // Of what Pods may use together: the node itself may have plenty left.
+  'allocatableMemory.available': { resource: 'memory', condition: 'MemoryPressure' },
   'nodefs.available': { resource: 'ephemeral-storage', condition: 'DiskPressure' },
   'nodefs.inodesFree': { resource: 'inodes', condition: 'DiskPressure' },
   'imagefs.available': { resource: 'ephemeral-storage', condition: 'DiskPressure' },
@@ -55,8 +57,10 @@ export function parseThresholds(maps: ThresholdMaps, durationMs: (text: string) 
       const threshold = { signal, value: amount(name, text, 'threshold'), graceMs: graceMs(signal) };
       return [minReclaim ? { ...threshold, minReclaim } : threshold];
     });
+  const hard = read(evictionHard, () => 0);
   return [
-    ...read(evictionHard, () => 0),
+    ...hard,
+    ...ofAllocatable(hard),
     ...read(evictionSoft, (signal) => {
       const graceMs = graces.get(signal);
       if (graceMs === undefined)
@@ -65,6 +69,12 @@ export function parseThresholds(maps: ThresholdMaps, durationMs: (text: string) 
     }),
   ];
 }
+
+/** What must be left of the node's memory must be left of the Pods', too (addAllocatableThresholds). */
+const ofAllocatable = (hard: Threshold[]): Threshold[] =>
+  hard
+    .filter(({ signal }) => signal === 'memory.available')
+    .map((threshold) => ({ ...threshold, signal: 'allocatableMemory.available' }));
 
 /** 'memory.available<100Mi,nodefs.available<5%' or, for grace periods and reclaims, 'memory.available=1m30s'. */
 export function parseSignalMap(text: string, separator: '<' | '='): SignalMap {

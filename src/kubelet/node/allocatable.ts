@@ -30,3 +30,7 @@ export function allocatable(machine: Machine, { reserved, thresholds }: KubeletC
     ),
   };
 }
+
+/** What all Pods together may use: what is reserved is kept from them by their cgroup; -1 where nothing is (enforceNodeAllocatable). */
+export const podsMemory = ({ memoryBytes }: Machine, { reserved }: KubeletConfiguration): number =>
+  reserved.memory > 0 ? Math.max(0, Math.floor(memoryBytes - reserved.memory)) : -1;

@@ -224,9 +224,14 @@ class ImageStore implements Images {
   /** The kernel's mount table knows the users of all clusters, and forgets those that are gone. */
   async #mountedLayers(): Promise<(diffId: string) => boolean> {
     const mounts = await this.#parts.linux.mounts.list('/');
-    const used = new Set(
-      mounts.filter((mount) => mount.type === 'overlay').flatMap((mount) => mount.options.match(/[0-9a-f]{64}/g) ?? []),
-    );
+    const own = `${this.#parts.dir}/layers/`;
+    const used = new Set<string>();
+    for (const { type, options } of mounts) {
+      if (type !== 'overlay') continue;
+      // Relative paths, of long lists on old kernels, may be ours; another store may have the same layers.
+      for (const [, folder = '', hex = ''] of options.matchAll(/([^=:,]*)([0-9a-f]{64})/g))
+        if (folder === own || !folder.startsWith('/')) used.add(hex);
+    }
     return (diffId) => used.has(diffId.replace(/^sha256:/, ''));
   }
 }
