@@ -62,6 +62,11 @@ export const kubeletFlags: Record<string, { field: keyof KubeletConfigurationFil
     read: equals,
     help: 'kept from Pods: cpu=500m,memory=1Gi,ephemeral-storage=1Gi',
   },
+  'crash-loop-max': {
+    field: 'crashLoopBackOff',
+    read: (value) => ({ maxContainerRestartPeriod: value }),
+    help: 'longest wait before a crashing container is restarted (5m0s)',
+  },
   'pod-manifest-path': {
     field: 'staticPodPath',
     read: text,

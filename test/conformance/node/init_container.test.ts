@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Pod } from '../../../src/api/generated/core-v1.ts';
-import { useConformanceCluster } from '../fixture/cluster.ts';
+import { quickRestarts, useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { agnhost, busybox, podOf, testNamespace } from '../fixture/namespace.ts';
 
-const suite = useConformanceCluster();
+const suite = useConformanceCluster(quickRestarts);
 
 const step = (name: string, program: string) => busybox([program], { name });
 const longRunning = agnhost(['pause'], { name: 'run1', resources: { limits: { cpu: '100m' } } });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { V1Container } from '@kubernetes/client-node';
-import { useConformanceCluster } from '../fixture/cluster.ts';
+import { quickRestarts, useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { busybox, podOf, testNamespace } from '../fixture/namespace.ts';
 
-const suite = useConformanceCluster();
+const suite = useConformanceCluster(quickRestarts);
 
 // Fails at its first run, succeeds at its second, and stays from the third on.
 const script = `
