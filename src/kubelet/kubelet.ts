@@ -221,6 +221,7 @@ class NodeAgent implements Kubelet {
       startedAtMs: clock.now(),
       ...(isolation && { isolation }),
       configuration: this.#configuration,
+      evictions: new Map(),
       use: on.use,
       services: informers.informer(services),
       dnsServiceIp: plan.dnsServiceIp,

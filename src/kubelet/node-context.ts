@@ -35,6 +35,8 @@ export interface NodeContext {
   log: Logger;
   paths: ClusterPaths;
   configuration: KubeletConfiguration;
+  /** How many Pods were evicted, by eviction signal. */
+  evictions: Map<string, number>;
   /** What the node has promised to all Pods but this one. */
   use(record: PodRecord): NodeUse;
   services: Lister<Service> & { whenSynced(): Promise<void> };

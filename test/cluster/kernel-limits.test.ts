@@ -4,6 +4,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { nodes } from '../../src/api/resource.ts';
 import { pidFile } from '../../src/launch.ts';
+import { openCgroupReader } from '../../src/linux/cgroup-reader.ts';
 import { clusterPaths } from '../../src/paths.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { pod, shell, stay } from './fixture/objects.ts';
@@ -41,9 +42,13 @@ test('a limit that will soon be reached is told of, in a condition and an Event,
   await near('False');
 });
 
-test('containers get the limits of the configuration, and no more Pods start than it allows', async () => {
-  const flags = ['--default-ulimits', 'nofile=64:128,core=0', '--max-pods', '2'];
+test('the configuration limits containers, what all Pods use, and how many there are', async () => {
+  const flags = ['--default-ulimits', 'nofile=64:128,core=0', '--max-pods', '2', '--system-reserved', 'memory=1Gi'];
   await cluster.vitrine(['up', '--no-kubeconfig', ...flags]);
+  const { status } = await cluster.client.get(nodes, cluster.config.nodeName);
+  const kubepods = openCgroupReader().read(`/vitrine-${cluster.name}/kubepods`);
+  const capacity = Number.parseInt(status?.capacity?.memory ?? '', 10) * 1024;
+  assert.equal(kubepods?.memoryLimitBytes, capacity - 2 ** 30);
   const space = await cluster.space('limits');
   await space.apply(pod('one', shell(stay)), pod('two', shell(stay)));
   await Promise.all([space.untilReady('one'), space.untilReady('two')]);

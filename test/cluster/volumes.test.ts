@@ -192,6 +192,43 @@ describe('volumes', { concurrency: 4 }, () => {
     });
   });
 
+  test('of claims for one Pod only go to one Pod; those made for a Pod go with it', async () => {
+    const space = await cluster.space('exclusive');
+    const alone = claimOf('alone', { accessModes: ['ReadWriteOncePod'] });
+    await space.apply(alone, pod('first', shell(stay, mounted('/v')), usingClaim('alone')));
+    await space.untilReady('first');
+    await space.apply(
+      pod('second', shell(stay, mounted('/v')), usingClaim('alone')),
+      // Past the scheduler.
+      pod('third', shell(stay, mounted('/v')), { ...usingClaim('alone'), nodeName: cluster.config.nodeName }),
+    );
+    const about = (name: string) =>
+      space.kubectl(`get events --field-selector involvedObject.name=${name} -o jsonpath={.items[*].message}`);
+    await until('the scheduler refuses', async () =>
+      (await about('second')).includes(
+        'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod',
+      ),
+    );
+    await until('the kubelet refuses', async () =>
+      (await about('third')).includes(
+        'volume uses the ReadWriteOncePod access mode and is already in use by another pod',
+      ),
+    );
+    await space.kubectl('delete pod first second');
+    await space.untilReady('third');
+
+    const volumeClaimTemplate = {
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+    };
+    const own = { volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate } }] } as Partial<PodSpec>;
+    await space.apply(pod('owner', shell(`echo x > /v/x; ${stay}`, mounted('/v')), own));
+    await space.untilReady('owner');
+    const claim = await space.get(persistentVolumeClaims, 'owner-v');
+    assert.equal(claim.metadata.ownerReferences?.[0]?.name, 'owner');
+    await space.kubectl('delete pod owner');
+    await space.until(persistentVolumeClaims, 'owner-v', (one) => one === undefined);
+  });
+
   test('of their own are given to the Pod’s group, as the policy says', async () => {
     const space = await cluster.space('group');
     fs.mkdirSync(`${host}/owned/deep`, { recursive: true });

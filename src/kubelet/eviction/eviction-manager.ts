@@ -19,6 +19,10 @@ const cleanupMs = 30_000;
 /** A Pod that has to go at once still gets this long (immediateEvictionGracePeriodSeconds). */
 const immediateGraceSeconds = 1;
 
+/** A walk through large directories is followed by a pause so many times as long, so that it never costs much. */
+const walkPause = 20;
+const mostWalkPauseMs = 120_000;
+
 interface Parts {
   node: NodeContext;
   /** The Node as the API has it, for Events. */
@@ -40,6 +44,8 @@ export class EvictionManager {
   #state: EvictionState = calm;
   /** The node's pressures as of the last look. */
   #pressures: readonly Pressure[] = [];
+  /** Pods' directories are not walked through again before. */
+  #walkAgainMs = 0;
   /** Cancels the next look. */
   #cancel: (() => void) | undefined;
   #stopped = false;
@@ -80,7 +86,7 @@ export class EvictionManager {
    */
   async look(): Promise<PodRecord[]> {
     const { node } = this.#parts;
-    const plan = planEviction(node.configuration, this.#state, await this.#observe(), node.clock.now());
+    const plan = planEviction(node.configuration, this.#state, await this.#observe(), node.clock.steady());
     this.#state = plan.state;
     this.#setPressures(plan.pressures);
 
@@ -117,10 +123,14 @@ export class EvictionManager {
   async #evictAboveLimits(active: PodRecord[]): Promise<PodRecord[]> {
     const limited = active.filter(hasLocalStorageLimit);
     if (limited.length === 0) return [];
+    const { clock } = this.#parts.node;
+    const beganMs = clock.steady();
+    if (beganMs < this.#walkAgainMs) return [];
     const usages = await measurePods(this.#parts.node, limited, { disk: true });
+    this.#walkAgainMs = clock.steady() + Math.min(mostWalkPauseMs, walkPause * (clock.steady() - beganMs));
     return limited.filter((record, index) => {
       const message = localStorageExcess(usages[index] as PodUsage);
-      return message !== undefined && this.#evict(record, message, immediateGraceSeconds);
+      return message !== undefined && this.#evict(record, message, immediateGraceSeconds, 'localstorage.limit');
     });
   }
 
@@ -145,14 +155,14 @@ export class EvictionManager {
       const record = active[usages.indexOf(usage)] as PodRecord;
       const own = record.pod.spec.terminationGracePeriodSeconds ?? 30;
       const grace = hard ? immediateGraceSeconds : Math.min(own, node.configuration.evictionMaxPodGraceSeconds);
-      if (this.#evict(record, evictionMessage(reclaim, usage), grace)) return [record];
+      if (this.#evict(record, evictionMessage(reclaim, usage), grace, threshold.signal)) return [record];
     }
     node.log.warn('cannot evict any pod', { resource });
     return [];
   }
 
   /** False for a Pod without which the node cannot do. */
-  #evict(record: PodRecord, message: string, graceSeconds: number): boolean {
+  #evict(record: PodRecord, message: string, graceSeconds: number, signal: string): boolean {
     const { node, wake } = this.#parts;
     const { pod } = record;
     if (record.failure || record.terminating) return false;
@@ -160,6 +170,7 @@ export class EvictionManager {
       node.log.warn('cannot evict a critical pod', { pod: pod.metadata.name });
       return false;
     }
+    node.evictions.set(signal, (node.evictions.get(signal) ?? 0) + 1);
     node.events.event(pod, 'Warning', evictedReason, message);
     record.failure = { reason: evictedReason, message, graceSeconds: Math.max(0, graceSeconds), disruption: true };
     wake(record.uid);

@@ -54,7 +54,7 @@ export class ImageGC {
 
   async #look(): Promise<ImageUse[]> {
     const { runtime, clock } = this.#node;
-    const now = clock.now();
+    const now = clock.steady();
     const used = new Set(runtime.containers().map(({ image }) => image.id));
     const images = await runtime.images.list();
     const present = new Set(images.map(({ id }) => id));
@@ -71,7 +71,7 @@ export class ImageGC {
   async #remove(images: ImageUse[], bytes: number): Promise<number> {
     const { runtime, configuration, clock, log } = this.#node;
     let freed = 0;
-    for (const { id, sizeBytes } of planImageGC(images, configuration.imageGC, { bytes, nowMs: clock.now() })) {
+    for (const { id, sizeBytes } of planImageGC(images, configuration.imageGC, { bytes, nowMs: clock.steady() })) {
       try {
         await runtime.images.remove(id);
         freed += sizeBytes;

@@ -9,6 +9,7 @@ import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { Images } from '../../runtime/runtime.ts';
 import type { Pressure } from '../eviction/thresholds.ts';
 import { seconds } from '../status/container-status.ts';
+import { ensureCsiNode } from './csi-node.ts';
 import type { Machine } from './machine.ts';
 import { initialNode, type NodeIdentity, nodeStatus, statusChanged } from './node-object.ts';
 
@@ -95,6 +96,9 @@ export class NodeReporter {
     if (statusChanged(this.#node.status ?? {}, fresh)) await this.#write(fresh);
     this.#reportedMs = this.#parts.clock.steady();
     this.#tell();
+    ensureCsiNode(this.#parts.client, this.#node).catch((error: unknown) =>
+      this.#parts.log.warn('cannot create CSINode', { node: identity.name, error }),
+    );
   }
 
   async #createOrGet(draft: Draft<Node>): Promise<Node> {

@@ -30,6 +30,12 @@ export function ownMetrics(node: NodeContext, records: readonly PodRecord[]): Me
         value: containers.filter((container) => container.state === state).length,
       })),
     },
+    {
+      name: 'kubelet_evictions',
+      help: 'Cumulative number of pod evictions by eviction signal',
+      type: 'counter',
+      samples: [...node.evictions].map(([signal, value]) => ({ labels: { eviction_signal: signal }, value })),
+    },
     ...volumeMetrics(node, records),
     ...processMetrics(),
   ];

@@ -21,9 +21,19 @@ export async function setUpClaim(context: VolumeContext, volume: Volume): Promis
     throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
   const { spec } = await client.get(persistentVolumes, claim.spec.volumeName);
   const readOnly = volume.persistentVolumeClaim?.readOnly === true;
-  if (spec.volumeMode === 'Block') return { ...(await setUpBlock(context, spec, claim.spec.volumeName)), readOnly };
-  if (spec.hostPath) return { ...(await setUpHostPath(spec.hostPath)), readOnly };
-  return { ...(await setUpLocal(context, spec, claim.spec.volumeName, readOnly)), readOnly };
+  const exclusive = spec.accessModes?.includes('ReadWriteOncePod') && { exclusive: claim.spec.volumeName };
+  return { ...(await setUpVolume(context, spec, claim.spec.volumeName, readOnly)), readOnly, ...exclusive };
+}
+
+function setUpVolume(
+  context: VolumeContext,
+  spec: PersistentVolumeSpec,
+  volumeName: string,
+  readOnly: boolean,
+): Promise<ReadyVolume> {
+  if (spec.volumeMode === 'Block') return setUpBlock(context, spec, volumeName);
+  if (spec.hostPath) return setUpHostPath(spec.hostPath);
+  return setUpLocal(context, spec, volumeName, readOnly);
 }
 
 /** local: a directory that belongs to the volume alone, so that it can be given to the Pod's group (pkg/volume/local). */

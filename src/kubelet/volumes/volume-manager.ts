@@ -109,6 +109,17 @@ export class VolumeManager {
     rmSync(dirs.run, { recursive: true, force: true });
   }
 
+  /** A claim for one Pod only goes to no second one, even if the scheduler was passed by (KEP-2485). */
+  #alone({ pod }: VolumeContext, volume: ReadyVolume): ReadyVolume {
+    const taken = [...this.#ready].some(
+      ([uid, ready]) =>
+        uid !== pod.metadata.uid && [...ready.values()].some(({ exclusive }) => exclusive === volume.exclusive),
+    );
+    if (volume.exclusive && taken)
+      throw new Error('volume uses the ReadWriteOncePod access mode and is already in use by another pod');
+    return volume;
+  }
+
   /** Files that stand for block devices, once no other Pod has them. */
   async #detachLoops(uid: string): Promise<void> {
     const loops = (of: Iterable<ReadyVolume>) =>
@@ -132,7 +143,8 @@ export class VolumeManager {
     if (payloadPlugin(volume)) return this.#write(context, volume);
     if (volume.emptyDir) return setUpEmptyDir(context, volume);
     if (volume.hostPath) return setUpHostPath(volume.hostPath);
-    if (volume.persistentVolumeClaim || volume.ephemeral) return setUpClaim(context, volume);
+    if (volume.persistentVolumeClaim || volume.ephemeral)
+      return this.#alone(context, await setUpClaim(context, volume));
     throw new Error(`no volume plugin matched: ${Object.keys(volume).find((key) => key !== 'name')}`);
   }
 

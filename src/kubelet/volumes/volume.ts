@@ -32,6 +32,8 @@ export interface ReadyVolume {
   hostPath: string;
   readOnly?: boolean;
   noExec?: boolean;
+  /** The PersistentVolume that no other Pod may use meanwhile (ReadWriteOncePod). */
+  exclusive?: string;
   /** A block volume: the device on the host. */
   device?: string;
 }

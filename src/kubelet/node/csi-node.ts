@@ -1,0 +1,17 @@
+import type { Node } from '../../api/generated/core-v1.ts';
+import type { CSINode } from '../../api/generated/storage-v1.ts';
+import { builtin } from '../../api/resource.ts';
+import { hasReason } from '../../api/status-error.ts';
+import type { Client } from '../../client/client.ts';
+
+const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
+
+/** The node's list of CSI drivers, which is empty: there is no plugin registration (nodeinfomanager InitializeCSINodeWithAnnotation). */
+export async function ensureCsiNode(client: Client, { metadata: { name, uid } }: Node): Promise<void> {
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid }];
+  try {
+    await client.create(csiNodes, { metadata: { name, ownerReferences }, spec: { drivers: [] } });
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+  }
+}
