@@ -1,5 +1,6 @@
 import { printable } from '../src/inspect/printable.ts';
 import { size } from '../src/inspect/size.ts';
+import { alike } from '../src/inspect/survey/alike.ts';
 import type { SurveyService } from '../src/inspect/survey/describe-services.ts';
 import type { Change, SurveyDiff } from '../src/inspect/survey/diff.ts';
 import type { Survey } from '../src/inspect/survey/survey.ts';
@@ -65,18 +66,6 @@ function serviceLines({ services }: Survey, style: Style, all: boolean): string[
     ...shown.flatMap((group) => describe(group, style)),
     ...(rest > 0 ? [style.dim(`  … and ${rest} more: --all shows them`)] : []),
   ];
-}
-
-/** Containers of one image are one line. */
-function alike(services: SurveyService[]): SurveyService[][] {
-  const groups = new Map<string, SurveyService[]>();
-  for (const service of services) {
-    const key = service.container
-      ? `${service.name} ${service.container.runtime} ${service.container.image} ${service.command}`
-      : service.id;
-    groups.set(key, [...(groups.get(key) ?? []), service]);
-  }
-  return [...groups.values()];
 }
 
 function describe(group: SurveyService[], style: Style): string[] {

@@ -1,4 +1,6 @@
 import { size } from '../size.ts';
+import { alike } from './alike.ts';
+import type { SurveyService } from './describe-services.ts';
 import type { Survey } from './survey.ts';
 
 /** One page without scripts, styles or pictures from elsewhere; everything found on the host is escaped. */
@@ -18,7 +20,7 @@ export function surveyHtml(survey: Survey): string {
 <main>
 ${section('Host', definitions(hostFacts(host)))}
 ${section(`Unusual (${unusual.length})`, unusual.length === 0 ? '<p>nothing</p>' : `<ul>${unusual.map(({ severity, text }) => `<li class="${severity}"><b>${severity}</b> ${escapeHtml(text)}</li>`).join('')}</ul>`)}
-${section(`Services (${services.length})`, services.map(serviceHtml).join('\n'))}
+${section(`Services (${services.length})`, alike(services).map(groupHtml).join('\n'))}
 ${section(
   'Connections',
   table(
@@ -50,7 +52,7 @@ function hostFacts(host: Survey['host']): [string, string][] {
     ['Started', host.bootedAt],
     ['CPUs', `${host.cpus}, load ${host.loadAverage.join(' ')}`],
     ['Memory', `${size(host.memoryBytes)}, ${size(host.memoryAvailableBytes)} available`],
-    ['Swap', `${size(host.swapBytes)}, ${size(host.swapFreeBytes)} free`],
+    ['Swap', host.swapBytes > 0 ? `${size(host.swapBytes)}, ${size(host.swapFreeBytes)} free` : 'none'],
     ['Addresses', host.addresses.join(', ') || 'none'],
     ...host.disks.map(({ mount, source, usedBytes, totalBytes }): [string, string] => [
       `Disk ${mount}`,
@@ -60,7 +62,22 @@ function hostFacts(host: Survey['host']): [string, string][] {
   ];
 }
 
-function serviceHtml(service: Survey['services'][number]): string {
+/** One line that opens; containers of one image open to a line each. */
+function groupHtml(group: SurveyService[]): string {
+  const [first] = group;
+  if (group.length === 1 && first) return serviceHtml(first);
+  const sum = (value: (service: SurveyService) => number) => group.reduce((total, one) => total + value(one), 0);
+  const facts = [
+    first?.role ?? 'program',
+    `${sum(({ pids }) => pids.length)} processes, ${sum(({ threads }) => threads)} threads`,
+    size(sum(({ memoryBytes }) => memoryBytes)),
+    `${first?.container?.runtime} containers of ${first?.container?.image ?? 'one image'}`,
+  ];
+  const summary = `${group.length} × ${escapeHtml(first?.title ?? '')} <span>${escapeHtml(facts.join(', '))}</span>`;
+  return `<details><summary>${summary}</summary><div>${group.map(serviceHtml).join('\n')}</div></details>`;
+}
+
+function serviceHtml(service: SurveyService): string {
   const { title, name, role, listens, memoryBytes, threads, pids } = service;
   const facts: [string, string][] = [
     ['Command', service.command],
@@ -79,8 +96,15 @@ function serviceHtml(service: Survey['services'][number]): string {
     ['Data', service.data.join(', ') || '-'],
     ['Processes', pids.join(' ')],
   ];
-  const summary = `${escapeHtml(title === name ? title : `${title} (${name})`)} <span>${escapeHtml(role ?? 'program')}, ${pids.length} processes, ${threads} threads, ${size(memoryBytes)}</span>`;
+  const summary = `${escapeHtml(title === name ? title : `${title} (${name})`)} <span>${escapeHtml(role ?? 'program')}, ${pids.length} processes, ${threads} threads, ${size(memoryBytes)}${escapeHtml(ports(listens))}</span>`;
   return `<details><summary>${summary}</summary>${definitions(facts.filter(([, value]) => value !== '-'))}</details>`;
+}
+
+/** ', listens on 0.0.0.0:80, …'. */
+function ports(listens: SurveyService['listens']): string {
+  const addresses = listens.filter(({ protocol }) => protocol !== 'unix').map(({ address }) => address);
+  if (addresses.length === 0) return '';
+  return `, listens on ${addresses.slice(0, 3).join(', ')}${addresses.length > 3 ? ', …' : ''}`;
 }
 
 const section = (title: string, body: string): string => `<section><h2>${escapeHtml(title)}</h2>${body}</section>`;
@@ -113,7 +137,7 @@ h2 { border-bottom: 1px solid; font-size: 1.1rem; margin-top: 2rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
 dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
 summary { cursor: pointer; } summary span { opacity: .7; }
-details { margin: .2rem 0; } details dl { margin-left: 1.2rem; }
+details { margin: .2rem 0; } details div { margin-left: 1.2rem; } details dl { margin-left: 1.2rem; }
 li.error b { color: #c22; } li.warning b { color: #b70; } li.note b { opacity: .7; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .15rem .6rem .15rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 `;
