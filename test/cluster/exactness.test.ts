@@ -37,7 +37,9 @@ before(async () => {
     clusters.map(async (cluster) => {
       const space = await cluster.space('mix');
       const limits = { resources: { limits: { memory: '64Mi', cpu: '500m' } } };
-      await space.apply(deployment('web', 2, web(limits)), service('web', 'web', { type: 'NodePort' }));
+      // A probe would be a process more now and then.
+      const container = web({ ...limits, readinessProbe: undefined });
+      await space.apply(deployment('web', 2, container), service('web', 'web', { type: 'NodePort' }));
       await space.kubectl('rollout status deployment/web --timeout=60s');
     }),
   );
