@@ -1,5 +1,5 @@
 import { forbidden, StatusError } from '../../api/status-error.ts';
-import type { ServerHandler } from '../http/exchange.ts';
+import type { ServerHandler, ServerRequest } from '../http/exchange.ts';
 import type { Authorizer, RequestInfo, UserInfo } from '../request.ts';
 
 /** Lets a request pass that any authorizer allows; else 403. */
@@ -7,9 +7,20 @@ export function authorization(next: ServerHandler, authorizers: readonly Authori
   return async (request) => {
     const annotate = (key: string, value: string) => void request.auditAnnotations.set(key, value);
     await requireAllowed(authorizers, request.user, request.info, annotate);
+    if (opensStream(request)) await requireAllowed(authorizers, request.user, { ...request.info, verb: 'create' });
     return next(request);
   };
 }
+
+/**
+ * A command run by GET, as WebSocket clients ask for it, is no less a command: who may only read may not run any
+ * (Kubernetes's AuthorizePodWebsocketUpgradeCreatePermission).
+ */
+function opensStream({ upgrade, info }: ServerRequest): boolean {
+  return upgrade !== undefined && info.verb === 'get' && info.resource === 'pods' && streams.has(info.subresource);
+}
+
+const streams = new Set(['exec', 'attach', 'portforward']);
 
 /** Throws 403 in the words of apiserver pkg/endpoints/handlers/responsewriters/errors.go. */
 export async function requireAllowed(

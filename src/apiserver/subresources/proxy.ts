@@ -1,5 +1,6 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
+import { BlockList, isIP } from 'node:net';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
@@ -31,7 +32,7 @@ function toRoot({ method, path, target }: ServerRequest): ServerResponse | undef
 
 function targetOf(call: Call): TunnelTarget {
   const { request, resource, backend } = call;
-  const { scheme, name, port } = splitName(request.info.name);
+  const { scheme, name, port } = splitName(request.info.name, resource.info.resource.slice(0, -1));
   const path = proxiedPath(request);
   const named: Call = { ...call, request: { ...request, info: { ...request.info, name } } };
   const secure = scheme === 'https' ? { rejectUnauthorized: false } : undefined;
@@ -43,18 +44,39 @@ function targetOf(call: Call): TunnelTarget {
   const pod = existing(named).object as Pod;
   hostOf(pod);
   const host = pod.status?.podIP;
-  if (!host) throw badRequest(`address not allowed`);
+  if (!host || !isProxyable(host)) throw badRequest('address not allowed');
   return { host, port: Number(port) || firstPort(pod), path, tls: secure };
 }
 
+/**
+ * Who may write a Pod's status must not lead us to what listens on this machine alone, or on this link: metadata services
+ * of clouds, among others (pkg/proxy/util IsProxyableIP).
+ */
+export function isProxyable(address: string): boolean {
+  return isIP(address) !== 0 && !unreachable.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+const unreachable = new BlockList();
+for (const [network, prefix, family] of [
+  ['127.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['224.0.0.0', 24, 'ipv4'],
+  ['0.0.0.0', 32, 'ipv4'],
+  ['::1', 128, 'ipv6'],
+  ['::', 128, 'ipv6'],
+  ['fe80::', 10, 'ipv6'],
+  ['ff00::', 8, 'ipv6'],
+] as const)
+  unreachable.addSubnet(network, prefix, family);
+
 /** '[scheme:]name[:port]' (apimachinery pkg/util/net SplitSchemeNamePort). */
-function splitName(text: string): { scheme: string; name: string; port: string } {
+function splitName(text: string, what: string): { scheme: string; name: string; port: string } {
   const parts = text.split(':');
   if (parts.length === 1) return { scheme: '', name: text, port: '' };
   if (parts.length === 2) return { scheme: '', name: parts[0]!, port: parts[1]! };
   const [scheme = '', name = '', port = ''] = parts;
   if (parts.length > 3 || (scheme !== '' && scheme !== 'http' && scheme !== 'https')) {
-    throw badRequest(`invalid service request ${JSON.stringify(text)}`);
+    throw badRequest(`invalid ${what} request ${JSON.stringify(text)}`);
   }
   return { scheme, name, port };
 }
@@ -98,9 +120,21 @@ function proxyPrefix({ target }: ServerRequest, path: string): string {
   return target.endsWith(path) ? target.slice(0, -path.length) : target.replace(/\?.*/, '');
 }
 
+/** What the proxied server may learn of the request that we got (apimachinery pkg/util/proxy/transport.go; httputil.ReverseProxy). */
+function forwarded({ headers, path, remoteAddress }: ServerRequest): OutgoingHttpHeaders {
+  const before = headers['x-forwarded-for'];
+  return {
+    'x-forwarded-for': before ? `${before}, ${remoteAddress}` : remoteAddress,
+    'x-forwarded-host': headers.host ?? headers[':authority'] ?? '',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-uri': path,
+  };
+}
+
 function send(request: ServerRequest, to: TunnelTarget, body: Uint8Array | undefined): Promise<IncomingMessage> {
   const headers: OutgoingHttpHeaders = {};
   for (const [name, value] of Object.entries(request.headers)) if (!hopHeaders.test(name)) headers[name] = value;
+  Object.assign(headers, forwarded(request));
   const { host, port, path, tls } = to;
   const options = { host, port, path, method: request.method, headers, signal: request.signal };
   return new Promise((resolve, reject) => {
