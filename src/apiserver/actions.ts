@@ -6,6 +6,7 @@ import type { Call } from './backend.ts';
 import { fieldValidationOf, readBodyValue } from './body.ts';
 import { renderObject } from './render.ts';
 import type { ApiResponse, UserInfo } from './request.ts';
+import { admitPart } from './subresources/admit-part.ts';
 
 /** What an action may know besides its object. */
 export interface ActionContext {
@@ -48,6 +49,8 @@ export async function perform(call: Call, action: Actions[string]): Promise<ApiR
   const object = await decodeBody(call);
   const { namespace, name } = request.info;
   const dryRun = request.query.has('dryRun');
+  // Who asks for a token asks something of an account; reviews are about nothing that there is.
+  if (request.info.subresource) await admitPart(call, 'CREATE', request.info.subresource, object, { dryRun });
   const answer = await action(object, { namespace, name, user: request.user, dryRun });
   return renderObject({ ...call, accepted: { ...call.accepted, as: undefined } }, answer, 201);
 }

@@ -26,6 +26,7 @@ function setUp() {
   const { beforeWebhooks, afterWebhooks } = builtinAdmission({ reader, clock, authorizer });
   const plugins = [...beforeWebhooks, ...afterWebhooks];
   const warnings: string[] = [];
+  const annotations: Record<string, string> = {};
   const run = async (resource: ResourceInfo, object: object | undefined, over: Partial<AdmissionAttributes> = {}) => {
     const attributes = {
       operation: 'CREATE',
@@ -39,14 +40,16 @@ function setUp() {
       dryRun: false,
       user: admin,
       warn: (message: string) => void warnings.push(message),
-      annotate: () => undefined,
+      annotate: (key: string, value: string) => {
+        annotations[key] = value;
+      },
       ...over,
     } as AdmissionAttributes;
     for (const plugin of plugins) if (plugin.handles(attributes)) await plugin.admit?.(attributes);
     for (const plugin of plugins) if (plugin.handles(attributes)) await plugin.validate?.(attributes);
     return attributes.object;
   };
-  return { reader, clock, run, warnings };
+  return { reader, clock, run, warnings, annotations };
 }
 
 const pod = (name: string, spec: object = {}, metadata: object = {}) => ({
@@ -222,24 +225,82 @@ describe('nodes', () => {
   });
 });
 
+describe('Pods', () => {
+  it('are told in which zone their node is', async () => {
+    const { run, reader } = setUp();
+    const zone = { 'topology.kubernetes.io/zone': 'z1' };
+    reader.put(nodes, { metadata: { name: 'box', labels: { ...zone, other: 'x' } } });
+    const target = { kind: 'Node', name: 'box' };
+    const bound = await run(pods, { metadata: { name: 'web' }, target }, { subresource: 'binding' });
+    assert.deepEqual(bound?.metadata.labels, zone);
+    const placed = await run(pods, pod('web', { nodeName: 'box' }));
+    assert.deepEqual(placed?.metadata.labels, zone);
+  });
+});
+
 describe('Pod security', () => {
+  const labelled = (levels: Record<string, string>) => ({
+    metadata: {
+      name: 'shop',
+      labels: Object.fromEntries(
+        Object.entries(levels).map(([key, value]) => [`pod-security.kubernetes.io/${key}`, value]),
+      ),
+    },
+  });
+  const bad = { hostNetwork: true, containers: [{ name: 'web', securityContext: { privileged: true } }] };
+
   it('follows the labels of the namespace', async () => {
-    const { run, reader, warnings } = setUp();
-    const label = (level: string) =>
-      reader.put(namespaces, {
-        metadata: { name: 'shop', labels: { [`pod-security.kubernetes.io/${level}`]: 'baseline' } },
-      });
-    const bad = { hostNetwork: true, containers: [{ name: 'web', securityContext: { privileged: true } }] };
-    label('warn');
+    const { run, reader, warnings, annotations } = setUp();
+    const label = (levels: Record<string, string>) => reader.put(namespaces, labelled(levels));
+    label({ warn: 'baseline', audit: 'baseline' });
     await run(pods, pod('web', bad));
     assert.match(warnings[0] ?? '', /^would violate PodSecurity "baseline:latest": host namespaces/);
-    label('enforce');
+    assert.match(annotations['pod-security.kubernetes.io/audit-violations'] ?? '', /^would violate PodSecurity/);
+    label({ enforce: 'baseline', 'enforce-version': 'v1.30' });
     await assert.rejects(
       run(pods, pod('web', bad)),
       fails(
-        'pods "web" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true), privileged (container "web" must not set securityContext.privileged=true)',
+        'pods "web" is forbidden: violates PodSecurity "baseline:v1.30": host namespaces (hostNetwork=true), privileged (container "web" must not set securityContext.privileged=true)',
       ),
     );
+    assert.equal(annotations['pod-security.kubernetes.io/enforce-policy'], 'baseline:v1.30');
     await run(pods, pod('web'));
+  });
+
+  it('looks at updates that change what runs, and at no others', async () => {
+    const { run, reader } = setUp();
+    reader.put(namespaces, labelled({ enforce: 'baseline' }));
+    const update = (object: object, subresource = '') =>
+      run(pods, object, { operation: 'UPDATE', subresource, oldObject: pod('web', bad) as never });
+    await update(pod('web', bad, { labels: { a: 'b' } }));
+    const [container] = bad.containers;
+    await assert.rejects(
+      update(pod('web', { ...bad, containers: [{ ...container, image: 'new' }] })),
+      fails(/violates PodSecurity/),
+    );
+    const ephemeralContainers = [{ name: 'debug', image: 'busybox' }];
+    await assert.rejects(
+      update(pod('web', { ...bad, ephemeralContainers }), 'ephemeralcontainers'),
+      fails(/violates PodSecurity/),
+    );
+  });
+
+  it('tells a namespace which of its Pods a new level would refuse, and refuses levels that are not there', async () => {
+    const { run, reader, warnings } = setUp();
+    for (const name of ['b', 'a']) reader.put(pods, pod(name, bad));
+    const update = (levels: Record<string, string>, old: Record<string, string> = {}) =>
+      run(namespaces, labelled(levels), { operation: 'UPDATE', oldObject: labelled(old) as never });
+    await update({ enforce: 'baseline' });
+    assert.deepEqual(warnings, [
+      'existing pods in namespace "shop" violate the new PodSecurity enforce level "baseline:latest"',
+      'a (and 1 other pod): host namespaces, privileged',
+    ]);
+    await assert.rejects(
+      update({ warn: 'none', 'warn-version': '1.30' }),
+      fails(
+        'Namespace "shop" is invalid: [metadata.labels[pod-security.kubernetes.io/warn]: Invalid value: "none": must be one of privileged, baseline, restricted, metadata.labels[pod-security.kubernetes.io/warn-version]: Invalid value: "1.30": must be "latest" or "v1.x"]',
+      ),
+    );
+    await update({ warn: 'none' }, { warn: 'none' });
   });
 });

@@ -11,6 +11,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -54,6 +55,7 @@ export function builtinAdmission(context: AdmissionContext): {
       runtimeClass(reader),
       ...certificatePermissions(authorizer, clock),
       defaultIngressClass(reader),
+      podTopologyLabels(reader),
     ],
     afterWebhooks: [
       // Part of the storage of RBAC objects in Kubernetes, so behind all that may still change them.

@@ -26,6 +26,7 @@ function run(checks: Check[], pod: Pod): Violation[] {
   return checks.flatMap((check) => check(pod, containers) ?? []);
 }
 
+const sorted = (values: string[]) => [...new Set(values)].sort();
 const quoted = (names: string[]) => names.map((name) => JSON.stringify(name)).join(', ');
 
 /** 'container "a"' or 'containers "a", "b"', with a verb that agrees. */
@@ -42,6 +43,24 @@ const offending = (
   const found = containers.filter((container) => bad(container.securityContext, container));
   return found.length > 0 ? { rule, detail: `${who(found)} ${detail}` } : undefined;
 };
+
+/** 'pod and containers "a", "b"': who sets something, the Pod as a whole or some of its containers. */
+function setters(pod: Pod, containers: Container[], bad: (context: SecurityContext) => boolean): string {
+  const isBad = (context: object | undefined) => context !== undefined && bad(context as SecurityContext);
+  const found = containers.filter(({ securityContext }) => isBad(securityContext));
+  return [...(isBad(pod.spec?.securityContext) ? ['pod'] : []), ...(found.length > 0 ? [who(found)] : [])].join(
+    ' and ',
+  );
+}
+
+/** Every value of a field of the Pod's and its containers' contexts. */
+function valuesOf<T>({ spec }: Pod, containers: Container[], value: (context: SecurityContext) => T | undefined): T[] {
+  const contexts = [spec?.securityContext, ...containers.map(({ securityContext }) => securityContext)];
+  return contexts.flatMap((context) => (context && value(context as SecurityContext)) ?? []);
+}
+
+/** Who is root in a user namespace of its own is nobody outside (KEP-127). */
+const hasOwnUsers = ({ spec }: Pod) => spec?.hostUsers === false;
 
 const hostNamespaces: Check = ({ spec }) => {
   const used = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((field) => spec?.[field]);
@@ -91,39 +110,51 @@ const hostPorts: Check = (_, containers) => {
   return { rule: 'hostPort', detail: `${who(found)} ${verb} ${plural} ${ports.join(', ')}` };
 };
 
-const procMount: Check = (_, containers) =>
-  offending(
-    'procMount',
-    containers,
-    (context) => context?.procMount !== undefined && context.procMount !== 'Default',
-    'must not set securityContext.procMount to "Unmasked"',
-  );
+const procMount: Check = (pod, containers) => {
+  if (hasOwnUsers(pod)) return undefined;
+  const isBad = (mount: string | undefined) => mount !== undefined && mount !== 'Default';
+  const bad = containers.flatMap(({ securityContext }) => securityContext?.procMount ?? []).filter(isBad);
+  const detail = `must not set securityContext.procMount to ${quoted(sorted(bad))}`;
+  return offending('procMount', containers, (context) => isBad(context?.procMount), detail);
+};
+
+const hostProcess: Check = (pod, containers) => {
+  const who = setters(pod, containers, ({ windowsOptions }) => windowsOptions?.hostProcess === true);
+  if (!who) return undefined;
+  return { rule: 'hostProcess', detail: `${who} must not set securityContext.windowsOptions.hostProcess=true` };
+};
 
 const seLinuxTypes = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
 
-const seLinuxOptions: Check = ({ spec }, containers) => {
-  const all = [spec?.securityContext, ...containers.map((container) => container.securityContext)];
-  const bad = all.filter(
-    (context) =>
-      !seLinuxTypes.has(context?.seLinuxOptions?.type ?? '') ||
-      context?.seLinuxOptions?.user ||
-      context?.seLinuxOptions?.role,
+const seLinuxOptions: Check = (pod, containers) => {
+  const badType = (type = '') => !seLinuxTypes.has(type);
+  const who = setters(pod, containers, ({ seLinuxOptions: options }) =>
+    Boolean(options && (badType(options.type) || options.user || options.role)),
   );
-  if (bad.length === 0) return undefined;
-  return { rule: 'seLinuxOptions', detail: 'pod or container must not set user, role or an unusual type' };
+  if (!who) return undefined;
+  const options = valuesOf(pod, containers, (context) => context.seLinuxOptions);
+  const types = sorted(options.flatMap(({ type }) => type ?? []).filter(badType));
+  const data = [
+    ...(types.length > 0 ? [`${types.length === 1 ? 'type' : 'types'} ${quoted(types)}`] : []),
+    ...(options.some(({ user }) => user) ? ['user may not be set'] : []),
+    ...(options.some(({ role }) => role) ? ['role may not be set'] : []),
+  ];
+  return { rule: 'seLinuxOptions', detail: `${who} set forbidden securityContext.seLinuxOptions: ${data.join('; ')}` };
 };
 
-const unconfinedSeccomp: Check = ({ spec }, containers) => {
-  if (spec?.securityContext?.seccompProfile?.type === 'Unconfined') {
-    return { rule: 'seccompProfile', detail: 'pod must not set securityContext.seccompProfile.type to "Unconfined"' };
-  }
-  return offending(
-    'seccompProfile',
-    containers,
-    (context) => context?.seccompProfile?.type === 'Unconfined',
-    'must not set securityContext.seccompProfile.type to "Unconfined"',
-  );
-};
+/** A type of seccomp profile that somebody names and that is not among the good ones. */
+function badSeccomp(pod: Pod, containers: Container[], isBad: (type: string) => boolean): Violation | undefined {
+  const typeOf = (context: SecurityContext) => context.seccompProfile?.type;
+  const who = setters(pod, containers, (context) => Boolean(context.seccompProfile && isBad(typeOf(context)!)));
+  if (!who) return undefined;
+  const values = sorted(valuesOf(pod, containers, typeOf).filter(isBad));
+  return {
+    rule: 'seccompProfile',
+    detail: `${who} must not set securityContext.seccompProfile.type to ${quoted(values)}`,
+  };
+}
+
+const unconfinedSeccomp: Check = (pod, containers) => badSeccomp(pod, containers, (type) => type === 'Unconfined');
 
 const safeSysctls = new Set([
   'kernel.shm_rmid_forced',
@@ -145,19 +176,33 @@ const sysctls: Check = ({ spec }) => {
   return bad.length > 0 ? { rule: 'forbidden sysctls', detail: bad.join(', ') } : undefined;
 };
 
-const unconfinedAppArmor: Check = ({ spec }, containers) => {
-  if (spec?.securityContext?.appArmorProfile?.type === 'Unconfined') {
-    return {
-      rule: 'forbidden AppArmor profile',
-      detail: 'pod must not set AppArmor profile type to "Unconfined"',
-    };
-  }
-  return offending(
-    'forbidden AppArmor profile',
-    containers,
-    (context) => context?.appArmorProfile?.type === 'Unconfined',
-    'must not set AppArmor profile type to "Unconfined"',
+const appArmorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
+
+const unconfinedAppArmor: Check = (pod, containers) => {
+  const who = setters(pod, containers, ({ appArmorProfile }) => appArmorProfile?.type === 'Unconfined');
+  const annotations = Object.entries(pod.metadata.annotations ?? {}).filter(
+    ([key, value]) => key.startsWith(appArmorAnnotation) && !/^($|runtime\/default$|localhost\/)/.test(value),
   );
+  const noun = annotations.length === 1 ? 'annotation' : 'annotations';
+  const named = annotations.length > 0 ? `${noun} ${quoted(annotations.map(([key]) => key).sort())}` : '';
+  if (!who && !named) return undefined;
+  const values = sorted([...(who ? ['Unconfined'] : []), ...annotations.map(([, value]) => value)]);
+  return {
+    rule: values.length === 1 ? 'forbidden AppArmor profile' : 'forbidden AppArmor profiles',
+    detail: `${[who, named].filter(Boolean).join(' and ')} must not set AppArmor profile type to ${quoted(values)}`,
+  };
+};
+
+const hostProbes: Check = (_, containers) => {
+  const hosts = ({ livenessProbe, readinessProbe, startupProbe, lifecycle }: Container) =>
+    [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop]
+      .flatMap((handler) => [handler?.httpGet?.host, handler?.tcpSocket?.host])
+      .filter((host): host is string => Boolean(host));
+  const found = containers.filter((container) => hosts(container).length > 0);
+  if (found.length === 0) return undefined;
+  const all = sorted(found.flatMap(hosts));
+  const [verb, noun] = [found.length === 1 ? 'uses' : 'use', all.length === 1 ? 'host' : 'hosts'];
+  return { rule: 'probe or lifecycle host', detail: `${who(found)} ${verb} probe or lifecycle ${noun} ${quoted(all)}` };
 };
 
 const baseline: Check[] = [
@@ -171,6 +216,8 @@ const baseline: Check[] = [
   unconfinedSeccomp,
   sysctls,
   unconfinedAppArmor,
+  hostProcess,
+  hostProbes,
 ];
 /** The restricted standard has stricter forms of these. */
 const replaced = new Set<Check>([baselineCapabilities, unconfinedSeccomp, hostPath]);
@@ -222,27 +269,32 @@ const volumeTypes: Check = ({ spec }) => {
   };
 };
 
-const nonRoot: Check = ({ spec }, containers) => {
-  const podSays = spec?.securityContext?.runAsNonRoot;
-  const bad = containers.filter(({ securityContext }) => (securityContext?.runAsNonRoot ?? podSays) !== true);
-  if (bad.length === 0) return undefined;
-  const subject = podSays === false ? 'pod' : `pod or ${who(bad)}`;
-  return { rule: 'runAsNonRoot != true', detail: `${subject} must set securityContext.runAsNonRoot=true` };
+const nonRoot: Check = (pod, containers) => {
+  if (hasOwnUsers(pod)) return undefined;
+  const rule = 'runAsNonRoot != true';
+  const setting = setters(pod, containers, ({ runAsNonRoot }) => runAsNonRoot === false);
+  if (setting) return { rule, detail: `${setting} must not set securityContext.runAsNonRoot=false` };
+  if (pod.spec?.securityContext?.runAsNonRoot) return undefined;
+  const silent = containers.filter(({ securityContext }) => securityContext?.runAsNonRoot === undefined);
+  if (silent.length === 0) return undefined;
+  return { rule, detail: `pod or ${who(silent)} must set securityContext.runAsNonRoot=true` };
 };
 
-const notUserZero: Check = ({ spec }, containers) => {
-  if (spec?.securityContext?.runAsUser === 0) return { rule: 'runAsUser=0', detail: 'pod must not set runAsUser=0' };
-  return offending('runAsUser=0', containers, (context) => context?.runAsUser === 0, 'must not set runAsUser=0');
+const notUserZero: Check = (pod, containers) => {
+  if (hasOwnUsers(pod)) return undefined;
+  const who = setters(pod, containers, ({ runAsUser }) => runAsUser === 0);
+  return who ? { rule: 'runAsUser=0', detail: `${who} must not set runAsUser=0` } : undefined;
 };
 
-const requiredSeccomp: Check = ({ spec }, containers) => {
-  const good = new Set<string | undefined>(['RuntimeDefault', 'Localhost']);
-  const podType = spec?.securityContext?.seccompProfile?.type;
-  const bad = containers.filter(({ securityContext }) => !good.has(securityContext?.seccompProfile?.type ?? podType));
-  if (bad.length === 0) return undefined;
+const requiredSeccomp: Check = (pod, containers) => {
+  const wrong = badSeccomp(pod, containers, (type) => type !== 'RuntimeDefault' && type !== 'Localhost');
+  if (wrong) return wrong;
+  if (pod.spec?.securityContext?.seccompProfile) return undefined;
+  const silent = containers.filter(({ securityContext }) => !securityContext?.seccompProfile);
+  if (silent.length === 0) return undefined;
   return {
     rule: 'seccompProfile',
-    detail: `pod or ${who(bad)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"`,
+    detail: `pod or ${who(silent)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"`,
   };
 };
 

@@ -10,6 +10,7 @@ import type { ApiResponse } from '../request.ts';
 import { updateObject } from '../verbs/update-object.ts';
 import type { UpdateRules } from '../verbs/update-rules.ts';
 import { type Write, writeOf } from '../verbs/write.ts';
+import { admitPart } from './admit-part.ts';
 
 /** POST pods/NAME/binding: the scheduler gives a Pod its node (pkg/registry/core/pod/storage/storage.go BindingREST). */
 export async function binding(call: Call): Promise<ApiResponse> {
@@ -18,6 +19,7 @@ export async function binding(call: Call): Promise<ApiResponse> {
   const named = call.request.info.name;
   const { name } = body.metadata;
   if (named && name && named !== name) throw badRequest('name in URL does not match name in Binding object');
+  await admitPart(call, 'CREATE', 'binding', body, { name: named || name, dryRun: write.dryRun });
   return bind(call, named || name, body, write);
 }
 
@@ -90,6 +92,8 @@ const observed = (pod: Pod) => (pod.metadata.generation ? { observedGeneration: 
 /** Nothing to validate: only the server itself chose what changes. */
 const rules: UpdateRules = {
   subresource: 'binding',
+  // About the Binding, not about the Pod.
+  isAdmitted: true,
   combine: (_object: KubeObject, _old: KubeObject) => {},
   validate: () => [],
   warnings: () => [],

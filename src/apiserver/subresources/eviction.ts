@@ -1,6 +1,6 @@
 import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.ts';
 import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
-import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
+import type { Eviction, PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { StatusObject } from '../../api/object.ts';
 import { builtin } from '../../api/resource.ts';
 import { compileSelector } from '../../api/selectors.ts';
@@ -15,17 +15,20 @@ import { existing } from '../verbs/get.ts';
 import { updateObject } from '../verbs/update-object.ts';
 import { statusRules } from '../verbs/update-rules.ts';
 import { writeOf } from '../verbs/write.ts';
+import { admitPart } from './admit-part.ts';
 
 const budgets = builtin<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
 
 /** POST pods/NAME/eviction: a delete that respects disruption budgets (pkg/registry/core/pod/storage/eviction.go). */
 export async function eviction(call: Call): Promise<ApiResponse> {
   const { value } = await readBodyValue(call.request);
-  const body = checkKind(value, { apiVersion: 'policy/v1', kind: 'Eviction' }) as { deleteOptions?: DeleteOptions };
-  const options: DeleteOptions = { ...body.deleteOptions };
+  const body = checkKind(value, { apiVersion: 'policy/v1', kind: 'Eviction' }) as Eviction;
   const write = writeOf(call, 'CreateOptions');
-  if (write.dryRun) options.dryRun = ['All'];
+  const dry = write.dryRun || Boolean(body.deleteOptions?.dryRun?.length);
   const pod = existing(call).object as Pod;
+  await admitPart(call, 'CREATE', 'eviction', body, { dryRun: dry });
+  const options: DeleteOptions = { ...body.deleteOptions };
+  if (write.dryRun) options.dryRun = ['All'];
   const dryRun = Boolean(options.dryRun?.length);
   if (!mayGo(pod)) await useBudget(call, pod, dryRun);
   if (!dryRun) await markDisrupted(call, options);

@@ -6,6 +6,7 @@ import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { Call } from '../backend.ts';
 import type { ServerRequest, ServerResponse } from '../http/exchange.ts';
 import { existing } from '../verbs/get.ts';
+import { admitPart } from './admit-part.ts';
 import { hostOf, kubeletAddress, kubeletTls } from './kubelet-connection.ts';
 import { rewritePage, rewriteUrl } from './rewrite-links.ts';
 import { serviceEndpoint } from './service-endpoint.ts';
@@ -17,8 +18,10 @@ const hopHeaders =
 
 /** nodes|pods|services/NAME/proxy/…: an HTTP proxy to what the object stands for. */
 export async function proxy(call: Call): Promise<ServerResponse> {
-  const { request } = call;
+  const { request, resource } = call;
   const target = targetOf(call);
+  const { kind } = resource.info.subresources.proxy!;
+  await admitPart(call, 'CONNECT', 'proxy', { kind, apiVersion: 'v1', path: proxiedPath(request) });
   if (request.upgrade) return tunnel(request, target);
   return toRoot(request) ?? forward(request, target);
 }

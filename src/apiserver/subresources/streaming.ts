@@ -4,6 +4,7 @@ import type { Call } from '../backend.ts';
 import type { ServerResponse } from '../http/exchange.ts';
 import type { VerbHandler } from '../router.ts';
 import { existing } from '../verbs/get.ts';
+import { admitPart } from './admit-part.ts';
 import { containerOf } from './container-name.ts';
 import { hostOf, kubeletAddress, kubeletTls } from './kubelet-connection.ts';
 import { tunnel } from './tunnel.ts';
@@ -38,7 +39,7 @@ function streaming(pathOf: (call: Call, pod: Pod) => string): VerbHandler {
   return async (call): Promise<ServerResponse> => {
     const { backend, request } = call;
     const pod = existing(call).object as Pod;
-    await admitConnect(call, pod);
+    await admitPart(call, 'CONNECT', request.info.subresource, optionsOf(call));
     const path = pathOf(call, pod);
     const address = kubeletAddress(backend, hostOf(pod));
     return tunnel(request, { ...address, path, tls: kubeletTls(backend.kubelet) });
@@ -62,21 +63,17 @@ function streams(query: URLSearchParams): URLSearchParams {
   return passed;
 }
 
-async function admitConnect({ backend, request, resource }: Call, pod: Pod): Promise<void> {
-  const attributes = {
-    operation: 'CONNECT' as const,
-    resource: resource.info,
-    subresource: request.info.subresource,
-    namespace: request.info.namespace,
-    name: request.info.name,
-    object: undefined,
-    oldObject: pod,
-    options: Object.fromEntries(request.query),
-    dryRun: false,
-    user: request.user,
-    warn: (message: string) => void request.warnings.add(message),
-    annotate: (key: string, value: string) => void request.auditAnnotations.set(key, value),
+/** The query as the object that it stands for: PodExecOptions, PodAttachOptions, PodPortForwardOptions. */
+function optionsOf({ request: { query, info }, resource }: Call): object {
+  const { kind } = resource.info.subresources[info.subresource]!;
+  const flags = ['stdin', 'stdout', 'stderr', 'tty'].filter((name) => query.has(name));
+  const [commands, ports] = [query.getAll('command'), query.getAll('ports')];
+  return {
+    kind,
+    apiVersion: 'v1',
+    ...Object.fromEntries(flags.map((name) => [name, query.get(name) === 'true' || query.get(name) === '1'])),
+    ...(query.has('container') ? { container: query.get('container') } : {}),
+    ...(commands.length > 0 ? { command: commands } : {}),
+    ...(ports.length > 0 ? { ports: ports.map(Number) } : {}),
   };
-  await backend.admission.mutate(attributes);
-  await backend.admission.validate(attributes);
 }

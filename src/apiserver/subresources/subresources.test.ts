@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { forbidden } from '../../api/status-error.ts';
+import type { AdmissionPlugin } from '../request.ts';
 import { startTestServer, type TestServer } from '../testing/start-server.ts';
 
 const pods = '/api/v1/namespaces/default/pods';
@@ -33,6 +35,41 @@ describe('scale', () => {
     const after = await call('GET', `${deployments}/web`);
     assert.deepEqual([after.body.spec.replicas, after.body.metadata.generation], [7, 3]);
     assert.equal((await call('PUT', `${deployments}/web/scale`, { ...body, spec: { replicas: 5 } })).status, 409);
+  });
+});
+
+describe('admission', () => {
+  it('sees what is asked of a Pod: bindings, evictions and connections', async () => {
+    const seen: unknown[] = [];
+    const plugin: AdmissionPlugin = {
+      name: 'Test',
+      handles: ({ subresource }) => subresource !== '' && subresource !== 'status',
+      async validate({ operation, subresource, name, object }) {
+        seen.push([`${operation} ${subresource} ${name}`, { ...object }]);
+        throw forbidden({ group: '', resource: 'pods' }, name, 'not today');
+      },
+    };
+    const api = await startTestServer({ admission: () => [plugin] });
+    await runningPod(api);
+    const binding = {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'p' },
+      target: { kind: 'Node', name: 'n1' },
+    };
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' } };
+    const answers = [
+      await api.call('POST', `${pods}/p/binding`, binding),
+      await api.call('POST', `${pods}/p/eviction`, eviction),
+      await api.call('GET', `${pods}/p/exec?command=ls&command=-l&stdout=1`),
+    ];
+    for (const { body } of answers) assert.equal(body.message, 'pods "p" is forbidden: not today');
+    assert.deepEqual(seen, [
+      ['CREATE binding p', binding],
+      ['CREATE eviction p', eviction],
+      ['CONNECT exec p', { kind: 'PodExecOptions', apiVersion: 'v1', stdout: true, command: ['ls', '-l'] }],
+    ]);
+    await api.server.stop();
   });
 });
 

@@ -120,14 +120,14 @@ function attributesOf(call: Call, rules: UpdateRules, object: KubeObject, old: K
 }
 
 async function admit(call: Call, rules: UpdateRules, object: KubeObject, old: KubeObject, write: Write): Promise<void> {
-  await call.backend.admission.mutate(attributesOf(call, rules, object, old, write));
+  if (!rules.isAdmitted) await call.backend.admission.mutate(attributesOf(call, rules, object, old, write));
 }
 
 async function judge(call: Call, rules: UpdateRules, object: KubeObject, old: KubeObject, write: Write): Promise<void> {
   const causes: Cause[] = rules.validate(object, old);
   if (causes.length > 0) throw invalid(call.resource.info, object.metadata.name, causes);
   for (const warning of rules.warnings(object, old)) write.warn(warning);
-  await call.backend.admission.validate(attributesOf(call, rules, object, old, write));
+  if (!rules.isAdmitted) await call.backend.admission.validate(attributesOf(call, rules, object, old, write));
 }
 
 async function store(

@@ -7,6 +7,8 @@ import { sameObject } from './same-object.ts';
 export interface UpdateRules {
   /** '' for the object itself. */
   readonly subresource: string;
+  /** Admission was asked already, about what was sent. */
+  readonly isAdmitted?: boolean;
   /** Brings back from the old object what this door may not change. */
   combine(object: KubeObject, old: KubeObject): void;
   validate(object: KubeObject, old: KubeObject): Cause[];
