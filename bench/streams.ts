@@ -108,7 +108,9 @@ async function start(pod: string, command: string[], done = 'Running'): Promise<
     await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-const untilEnded = (pod: string, command: string[]) => start(pod, command, 'Succeeded');
+function untilEnded(pod: string, command: string[]): Promise<void> {
+  return start(pod, command, 'Succeeded');
+}
 
 async function containerId(pod: string): Promise<string> {
   const { status } = await client.get(pods, pod, 'default');
