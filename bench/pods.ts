@@ -44,22 +44,24 @@ await ensureTestImage();
 await run(vitrine, ['up', '--no-kubeconfig', '--max-pods', String(most + 10), '--name', name]);
 const client = clusterClient(name);
 try {
+  const ms = (value: number) => `${value.toFixed(1)} ms`;
+  const ratio = (own: number, peer: number | undefined) => (peer ? (own / peer).toFixed(2) : 'not installed');
   const one = await singly();
   const bundle = aBundle();
+  const [p50, p99] = [quantile(one, 0.5), quantile(one, 0.99)];
+  const single = await peers(bundle, singles, 1);
+  console.log(
+    `one Pod, created until Running, ${singles} times: p50 ${ms(p50)} (goal: 100), p99 ${ms(p99)} (goal: 250); crun alone ${ms(single.floor / singles)}: ratio ${ratio(p50 * singles, single.floor)}; containerd: ratio ${ratio(p50 * singles, single.containerd)}`,
+  );
   const hundred = await atOnce(many);
+  const crowd = await peers(bundle, many, 8);
+  console.log(
+    `${many} Pods: ${ms(hundred)} (goal: 2000); crun alone, 8 at once: ratio ${ratio(hundred, crowd.floor)}; containerd: ratio ${ratio(hundred, crowd.containerd)}`,
+  );
   await memory();
   const fiveHundred = await atOnce(most);
-  const [single, crowd] = [await peers(bundle, singles, 1), await peers(bundle, many, 8)];
-  const ms = (value: number) => `${value.toFixed(1)} ms`;
-  const against = (own: number, peer: number | undefined) => (peer ? (own / peer).toFixed(2) : 'not installed');
   console.log(
-    `one Pod, created until Running, ${singles} times: p50 ${ms(quantile(one, 0.5))} (goal: 100), p99 ${ms(quantile(one, 0.99))} (goal: 250); crun alone ${ms(single.floor / singles)}, ratio ${against(quantile(one, 0.5) * singles, single.floor)}; containerd ratio ${against(quantile(one, 0.5) * singles, single.containerd)}`,
-  );
-  console.log(
-    `${many} Pods: ${ms(hundred)} (goal: 2000); crun alone, 8 at once: ratio ${against(hundred, crowd.floor)}; containerd: ratio ${against(hundred, crowd.containerd)}`,
-  );
-  console.log(
-    `${most} Pods: ${ms(fiveHundred)} (goal: 10000); a Pod costs ${(fiveHundred / most / (hundred / many)).toFixed(2)} of what it costs among ${many}`,
+    `${most} Pods: ${ms(fiveHundred)} (goal: 10000); a Pod costs ${(fiveHundred / most / (hundred / many)).toFixed(2)} times what it costs among ${many}`,
   );
 } finally {
   client.close();
