@@ -1,6 +1,11 @@
+/** The last second that was formatted: most are now. */
+let last = { second: Number.NaN, text: '' };
+
 /** The current form of metav1.Time: seconds, in UTC. */
 export function formatTime(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(date.getTime() / 1000);
+  if (second !== last.second) last = { second, text: `${date.toISOString().slice(0, 19)}Z` };
+  return last.text;
 }
 
 /** The form of metav1.MicroTime: six digits of seconds, in UTC. */

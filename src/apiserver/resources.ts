@@ -11,10 +11,22 @@ export class ServedResources {
   /** What `infos` answers; undefined after a change. */
   #list: readonly ResourceInfo[] | undefined;
 
+  /** What was asked for last, until something changes: one request asks several times. */
+  #newest: ServedResource | undefined;
+
   /** What all() answers, until something changes. */
   #all: readonly ResourceInfo[] | undefined;
 
   get(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): ServedResource | undefined {
+    const newest = this.#newest?.info;
+    if (newest?.resource === info.resource && newest.version === info.version && newest.group === info.group) {
+      return this.#newest;
+    }
+    this.#newest = this.#find(info);
+    return this.#newest;
+  }
+
+  #find(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): ServedResource | undefined {
     const id = idOf(info);
     const served = this.#served.get(id);
     if (served) return served;
@@ -36,6 +48,7 @@ export class ServedResources {
 
   /** Serves a custom resource, or a new state of one. */
   set(resource: ServedResource): void {
+    this.#newest = undefined;
     this.#list = undefined;
     this.#served.set(idOf(resource.info), resource);
     this.#all = undefined;
@@ -43,6 +56,7 @@ export class ServedResources {
 
   /** Ends a custom resource. */
   delete(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): void {
+    this.#newest = undefined;
     this.#list = undefined;
     this.#served.delete(idOf(info));
     this.#all = undefined;

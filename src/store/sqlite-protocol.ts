@@ -33,6 +33,8 @@ export interface ReplyBatch {
 }
 
 export type Reply =
+  /** Of a put: the most frequent answer, and the shortest, as the caller knows the rest. */
+  | { kind: 'created'; revision: number }
   | { kind: 'written'; change: PackedChange }
   | { kind: 'conflict'; current: PackedVersion | undefined }
   | { kind: 'found'; found: PackedVersion | undefined }

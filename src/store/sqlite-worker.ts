@@ -72,6 +72,7 @@ function answer(request: Request, values: Unpacker, packer: Packer): Reply {
       const { change, current } = engine.put(key, values.take(length), { expected, expiresMs, guard });
       if (!change) return { kind: 'conflict', current: current && packVersion(current, packer) };
       if (expiresMs !== null) planExpiry(expiresMs);
+      if (!change.previous) return { kind: 'created', revision: change.revision };
       return { kind: 'written', change: packChange({ ...change, value: undefined }, false, packer) };
     }
     case 'delete': {

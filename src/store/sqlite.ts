@@ -170,7 +170,7 @@ class SqliteStore implements Store {
     const batch = this.#unsent;
     this.#underWay.push(batch.length);
     this.#unsent = [];
-    const packer = new Packer();
+    const packer = new Packer(batch.reduce((sum, { value }) => sum + (value?.length ?? 0), 0));
     for (const { value } of batch) if (value) packer.add(value);
     const bytes = packer.finish();
     // The thread keeps the process alive only while there is something to wait for.
@@ -191,7 +191,7 @@ class SqliteStore implements Store {
     // Before the answers, which bring the next requests: the thread goes on at once.
     this.#flush();
     if (this.#sent.length === 0) this.#worker.unref();
-    const answers = replies.map((reply, index) => unpackReply(reply, values, answered[index]!.value));
+    const answers = replies.map((reply, index) => unpackReply(reply, values, answered[index]!));
     const events = answers.flatMap((answer) => (answer.kind === 'written' ? answer.event : []));
     for (const change of expired) events.push(unpackChange(change, values, undefined));
     answered.forEach((pending, index) => {
@@ -248,8 +248,10 @@ class SqliteStore implements Store {
   }
 }
 
-function unpackReply(reply: Reply, values: Unpacker, written: Uint8Array | undefined): Answer {
+function unpackReply(reply: Reply, values: Unpacker, { request, value: written }: Pending): Answer {
   switch (reply.kind) {
+    case 'created':
+      return { kind: 'written', event: createdEvent(request, reply.revision, written) };
     case 'written':
       return { kind: 'written', event: unpackChange(reply.change, values, written) };
     case 'conflict':
@@ -270,6 +272,11 @@ function unpackReply(reply: Reply, values: Unpacker, written: Uint8Array | undef
     case 'failed':
       return { kind: 'failed', error: unpackError(reply.error) };
   }
+}
+
+function createdEvent(request: Request, revision: number, value: Uint8Array | undefined): StoreEvent {
+  if (request.op !== 'put') throw new Error(`store thread answered created to ${request.op}`);
+  return { type: 'put', key: request.key, revision, value, previous: undefined, createRevision: revision };
 }
 
 /** `written` is the value of the put that this change answers: it was not sent back. */

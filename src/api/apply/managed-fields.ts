@@ -1,4 +1,5 @@
 import type { ManagedFieldsEntry } from '../generated/meta-v1.ts';
+import type { JsonObject } from '../patch/json-value.ts';
 import { difference, emptySet, type FieldSet, isEmptySet, recursiveDifference, setOf, union } from './field-set.ts';
 
 /** An entry of metadata.managedFields with its set; the set is the entry's fieldsV1 itself. */
@@ -27,21 +28,33 @@ export function stripMeta(set: FieldSet): FieldSet {
   return difference(set, stripped);
 }
 
+/** The object without what stripMeta takes out of the set of its fields. */
+export function withoutUnowned({ apiVersion: _a, kind: _k, metadata, ...rest }: JsonObject): JsonObject {
+  const owned: JsonObject = {};
+  for (const name in metadata as JsonObject) {
+    if (!unowned.has(name)) owned[name] = (metadata as JsonObject)[name]!;
+  }
+  return { metadata: owned, ...rest };
+}
+
+/** Of metadata. */
+const unowned = new Set([
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+]);
+
 const stripped = setOf(
   ['f:apiVersion'],
   ['f:kind'],
   ['f:metadata'],
-  ...[
-    'name',
-    'namespace',
-    'creationTimestamp',
-    'selfLink',
-    'uid',
-    'clusterName',
-    'generation',
-    'managedFields',
-    'resourceVersion',
-  ].map((name) => ['f:metadata', `f:${name}`]),
+  ...[...unowned].map((name) => ['f:metadata', `f:${name}`]),
 );
 
 /** Takes out what a request of this kind cannot change (rest.ResetFieldsStrategy). */

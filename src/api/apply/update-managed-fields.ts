@@ -13,6 +13,7 @@ import {
   takeFrom,
   withFields,
   withoutResetFields,
+  withoutUnowned,
 } from './managed-fields.ts';
 import type { Schema } from './schema.ts';
 
@@ -43,7 +44,8 @@ export function updateManagedFields(request: UpdateRequest): Entry[] | undefined
   // An object that exists without managers is not tracked until somebody applies it (skipnonapplied.go).
   if (entries.length === 0 && request.old) return undefined;
   const { schema, old = {}, new: next } = request;
-  const { changed, removed } = compareObjects(schema, old, next);
+  // Of a new object everything is new: what nobody owns is left out beforehand, which is less work than to take it out.
+  const { changed, removed } = compareObjects(schema, old, request.old ? next : withoutUnowned(next));
   const taken = withoutResetFields(changed, request.resetFields);
   const gone = withoutResetFields(removed, request.resetFields);
   if (isEmptySet(taken) && isEmptySet(gone)) return entries.length > 0 ? [...entries] : undefined;
