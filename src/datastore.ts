@@ -3,6 +3,7 @@ import path from 'node:path';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import type { ClusterPaths } from './paths.ts';
+import type { StoreReport } from './store/check.ts';
 import type { EtcdStoreOptions } from './store/etcd.ts';
 import type { Store } from './store/store.ts';
 
@@ -45,6 +46,12 @@ export async function openDatastore(
 export async function deleteDatastore(datastore: Datastore): Promise<void> {
   const { deleteEtcdStore } = await import('./store/etcd.ts');
   await deleteEtcdStore(etcdOptions(datastore));
+}
+
+/** Verifies a cluster's objects in etcd. */
+export async function checkDatastore(datastore: Datastore): Promise<StoreReport> {
+  const { checkEtcdStore } = await import('./store/check-etcd.ts');
+  return checkEtcdStore(etcdOptions(datastore));
 }
 
 /** Where a cluster without etcd has its objects. */

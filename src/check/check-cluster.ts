@@ -1,6 +1,6 @@
-import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { storeFile } from '../datastore.ts';
+import { errorChain } from '../base/log.ts';
+import { checkDatastore, storeFile } from '../datastore.ts';
 import type { Images } from '../runtime/runtime.ts';
 import { checkStore } from '../store/check.ts';
 import type { Finding } from './node-facts.ts';
@@ -20,7 +20,7 @@ const betweenMs = 700;
 /** Checks the node, the store and the images. With `deep` every byte of the images is read. */
 export async function checkCluster(sources: Sources & { images: Images; deep: boolean }): Promise<CheckReport> {
   const node = await checkNode(sources);
-  const store = checkStoreFile(sources);
+  const store = await checkObjects(sources);
   const images = await sources.images.check({ deep: sources.deep });
   return {
     findings: [
@@ -51,12 +51,15 @@ async function checkNode(sources: Sources): Promise<CheckReport> {
 
 const textOf = ({ area, about, problem }: Finding): string => `${area} ${about} ${problem}`;
 
-function checkStoreFile({ paths, config }: Sources): CheckReport {
-  const file = storeFile(paths);
-  if (config.datastore || !fs.existsSync(file)) return { findings: [], looked: ['store: etcd, which checks itself'] };
-  const { problems, revision, keys } = checkStore(file);
-  return {
-    findings: problems.map((problem): Finding => ({ area: 'store', about: file, problem })),
-    looked: [`store: revision ${revision}, ${keys} keys`],
-  };
+async function checkObjects({ paths, config }: Sources): Promise<CheckReport> {
+  const about = config.datastore ? `etcd ${config.datastore.endpoints.join()}` : storeFile(paths);
+  try {
+    const { problems, revision, keys } = config.datastore ? await checkDatastore(config.datastore) : checkStore(about);
+    return {
+      findings: problems.map((problem): Finding => ({ area: 'store', about, problem })),
+      looked: [`store: revision ${revision}, ${keys} keys${config.datastore ? ' in etcd' : ''}`],
+    };
+  } catch (error) {
+    return { findings: [{ area: 'store', about, problem: errorChain(error) }], looked: ['store: cannot be read'] };
+  }
 }

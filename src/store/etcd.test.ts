@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { EtcdServer, hasEtcd } from '../../test/fixture/etcd-server.ts';
 import { ensurePki } from '../apiserver/pki/pki.ts';
 import { systemClock } from '../base/clock.ts';
+import { checkEtcdStore } from './check-etcd.ts';
 import { deleteEtcdStore, openEtcdStore } from './etcd.ts';
 import { storeSuite } from './store.suite.ts';
 import type { StoreEvent } from './store.ts';
@@ -49,6 +50,19 @@ describe('etcd', options, () => {
     assert.equal((await one.put('/a', Buffer.from('3'), written.revision)).ok, false);
     await until(() => seen.length === 2);
     await Promise.all([one.close(), other.close()]);
+  });
+
+  test('a check finds what another program wrote', async () => {
+    const store = await open('/test/check');
+    for (let n = 0; n < 3; n++) await store.put(`/a/${n}`, Buffer.from('1'), 0);
+    const address = { endpoints: [etcd.url], prefix: '/test/check' };
+    const { problems, keys, revision } = await checkEtcdStore(address);
+    assert.deepEqual([problems, keys, revision], [[], 3, await store.currentRevision()]);
+    const other = await openEtcdStore({ endpoints: [etcd.url], prefix: '/test/check/a' });
+    await other.close();
+    const found = await checkEtcdStore(address);
+    assert.match(found.problems.join(), /^not written by Vitrine: \/a at revision \d+, after \d+$/);
+    await store.close();
   });
 
   test('ranges of many pages are of one revision', async () => {
