@@ -12,6 +12,7 @@ import { certificateSigningRequest } from './certificate-signing-request.ts';
 import { configMap } from './config-map.ts';
 import { controllerRevision } from './controller-revision.ts';
 import { cronJob } from './cron-job.ts';
+import { csiDriver, csiNode, csiStorageCapacity, volumeAttachment, volumeAttributesClass } from './csi.ts';
 import { customResourceDefinition } from './custom-resource-definition.ts';
 import { daemonSet } from './daemon-set.ts';
 import { deployment } from './deployment.ts';
@@ -38,7 +39,7 @@ import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 import { ipAddress, serviceCidr } from './service-cidr.ts';
 import { statefulSet } from './stateful-set.ts';
-import { csiDriver, persistentVolume, persistentVolumeClaim, storageClass } from './storage.ts';
+import { persistentVolume, persistentVolumeClaim, storageClass } from './storage.ts';
 
 /** Every kind that adds something of its own. A kind that is not here is served by the facts table alone. */
 const kinds = [
@@ -69,6 +70,10 @@ const kinds = [
   persistentVolume,
   storageClass,
   csiDriver,
+  csiNode,
+  csiStorageCapacity,
+  volumeAttachment,
+  volumeAttributesClass,
   ingress,
   ingressClass,
   networkPolicy,

@@ -1,5 +1,6 @@
+import { Buffer } from 'node:buffer';
 import type { PersistentVolume, PersistentVolumeClaim } from '../generated/core-v1.ts';
-import type { CSIDriver, StorageClass } from '../generated/storage-v1.ts';
+import type { StorageClass } from '../generated/storage-v1.ts';
 import type { Kind } from '../kind.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
@@ -13,6 +14,7 @@ import {
   notSupported,
   required,
   sameValue,
+  tooLong,
 } from '../validation/field-error.ts';
 import { validateNodeSelector } from '../validation/scheduling.ts';
 import { validateLabelSelector } from '../validation/selector.ts';
@@ -73,6 +75,21 @@ export const persistentVolume: Kind<PersistentVolume> = {
 };
 
 /** pkg/apis/storage. */
+export function provisionerErrors(name: string | undefined, path: string): Cause[] {
+  return name ? invalidEach(path, name, qualifiedName(name.toLowerCase())) : [required(path)];
+}
+
+/** Parameters that only the driver understands (validateParameters). */
+export function parameterErrors(parameters: Record<string, string>, path: string): Cause[] {
+  const entries = Object.entries(parameters);
+  if (entries.length > 512) return [tooLong(path, 512)];
+  const bytes = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+  return [
+    ...('' in parameters ? [invalidValue(path, '', 'field can not be empty.')] : []),
+    ...(bytes > 256 * 1024 ? [tooLong(path, 256 * 1024)] : []),
+  ];
+}
+
 export const storageClass: Kind<StorageClass> = {
   type: 'storage/v1.StorageClass',
   defaults(storage) {
@@ -81,9 +98,10 @@ export const storageClass: Kind<StorageClass> = {
   },
   validate(storage) {
     const errors: Cause[] = [];
-    if (!storage.provisioner) errors.push(required('provisioner'));
-    else
-      errors.push(...invalidEach('provisioner', storage.provisioner, qualifiedName(storage.provisioner.toLowerCase())));
+    errors.push(
+      ...provisionerErrors(storage.provisioner, 'provisioner'),
+      ...parameterErrors(storage.parameters ?? {}, 'parameters'),
+    );
     errors.push(...oneOf(storage.reclaimPolicy, ['Delete', 'Retain'], 'reclaimPolicy'));
     errors.push(...oneOf(storage.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'));
     return errors;
@@ -98,24 +116,6 @@ export const storageClass: Kind<StorageClass> = {
       if (!sameValue(storage[field], old[field])) errors.push(forbiddenField(field, what));
     return [...errors, ...immutable('volumeBindingMode', storage.volumeBindingMode, old.volumeBindingMode)];
   },
-};
-
-export const csiDriver: Kind<CSIDriver> = {
-  type: 'storage/v1.CSIDriver',
-  defaults({ spec }) {
-    if (!spec) return;
-    spec.attachRequired ??= true;
-    spec.podInfoOnMount ??= false;
-    spec.storageCapacity ??= false;
-    spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
-    if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
-    spec.requiresRepublish ??= false;
-    spec.seLinuxMount ??= false;
-  },
-  validateUpdate: ({ spec }, old) => [
-    ...immutable('spec.attachRequired', spec.attachRequired, old.spec.attachRequired),
-    ...immutable('spec.volumeLifecycleModes', spec.volumeLifecycleModes, old.spec.volumeLifecycleModes),
-  ],
 };
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];

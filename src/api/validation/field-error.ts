@@ -62,6 +62,8 @@ export function invalidEach(field: string, value: unknown, messages: readonly st
 export const at = (path: string, index: number) => `${path}[${index}]`;
 
 export const none: Cause[] = [];
+// Shared by all that find nothing wrong: who adds to it is found out.
+Object.freeze(none);
 
 /**
  * Equality in the sense of apimachinery's equality.Semantic: an absent value equals an empty list or map. Quantities are

@@ -379,3 +379,39 @@ test('service ranges and addresses are refused as kube-apiserver refuses them', 
     assert.deepEqual(address(name), [`metadata.name: Invalid value: "${name}": must be a canonical form IP address`]);
   assert.deepEqual(address('10.0.0.1', {}), ['spec.parentRef: Required value']);
 });
+
+test('what CSI drivers say is refused as kube-apiserver refuses it', () => {
+  const metadata = { name: 'a' };
+  const node = (...drivers: object[]) => createErrors('storage/v1.CSINode', { metadata, spec: { drivers } });
+  const driver = { name: 'csi.example.com', nodeID: 'n', topologyKeys: ['a/zone'] };
+  assert.deepEqual(node(driver), []);
+  assert.deepEqual(node(driver, { ...driver, nodeID: '' }), [
+    'spec.drivers[1].nodeID: Required value',
+    'spec.drivers[1].name: Duplicate value: "csi.example.com"',
+  ]);
+  const attachment = (source: object) =>
+    createErrors('storage/v1.VolumeAttachment', {
+      metadata,
+      spec: { attacher: 'csi.example.com', nodeName: 'n', source },
+    });
+  assert.deepEqual(attachment({ persistentVolumeName: 'v' }), []);
+  assert.deepEqual(attachment({}), [
+    'spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName',
+  ]);
+  const capacity = (size: string) =>
+    createErrors('storage/v1.CSIStorageCapacity', {
+      metadata: { ...metadata, namespace: 'n' },
+      storageClassName: 'c',
+      capacity: size,
+    });
+  assert.deepEqual(capacity('1Gi'), []);
+  assert.deepEqual(capacity('-1'), ['capacity: Invalid value: "-1": must be greater than or equal to 0']);
+  assert.deepEqual(createErrors('storage/v1.VolumeAttributesClass', { metadata, driverName: 'd' }), [
+    'parameters: Required value: must contain at least one key/value pair',
+  ]);
+  const tokenRequests = [{ audience: 'a' }, { audience: 'a' }, { audience: 'b', expirationSeconds: 1 }];
+  assert.deepEqual(createErrors('storage/v1.CSIDriver', { metadata, spec: { tokenRequests } }), [
+    'spec.tokenRequests[1].audience: Duplicate value: "a"',
+    'spec.tokenRequests[2].expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes',
+  ]);
+});
