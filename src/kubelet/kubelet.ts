@@ -29,11 +29,11 @@ import { NodeReporter, type ReporterParts } from './node/node-reporter.ts';
 import { runtimeHandlers } from './node/runtime-handlers.ts';
 import type { NodeContext } from './node-context.ts';
 import { ObjectCache } from './object-cache.ts';
+import { makeCgroups } from './pod-cgroups.ts';
 import { PodEvents } from './pod-events.ts';
 import { type HostResolver, hostResolver } from './pod-files.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
-import { kubepods } from './resources.ts';
 import { removeIncompleteSandboxes } from './sandbox-mark.ts';
 import type { KubeletServer, ServerTls } from './server/server.ts';
 import { NodeShutdown } from './shutdown/node-shutdown.ts';
@@ -386,11 +386,3 @@ class NodeAgent implements Kubelet {
 }
 
 const emptyMetadata = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
-
-/** The tree that Pods' cgroups hang in (kubelet cm/qos_container_manager_linux.go). */
-async function makeCgroups(linux: Linux, cluster: string, memoryBytes: number): Promise<void> {
-  const root = kubepods(cluster);
-  await linux.cgroups.create(root, { memoryBytes });
-  await linux.cgroups.create(`${root}/burstable`, { cpuShares: 2 });
-  await linux.cgroups.create(`${root}/besteffort`, { cpuShares: 2 });
-}
