@@ -71,11 +71,14 @@ export async function encode(accepted: Accepted, value: object, status: number):
   return { status, headers: { 'content-type': contentTypes[accepted.format] }, body };
 }
 
+/** As Go's yaml writes: quoted what YAML 1.1 would take for a date, a number or a yes; no anchors, no broken lines. */
+const yamlOptions = { version: '1.1', indentSeq: false, lineWidth: 0, aliasDuplicateObjects: false } as const;
+
 /** The encoder of a format; the rarer ones are loaded when first asked for. */
 export async function loadEncoder({ format, pretty }: Accepted): Promise<(value: object) => Uint8Array> {
   if (format === 'yaml') {
     const { stringify } = await import('yaml');
-    return (value) => Buffer.from(stringify(value));
+    return (value) => Buffer.from(stringify(value, yamlOptions));
   }
   if (format === 'protobuf') {
     const { encodeObjectAsProtobuf } = await import('./render-protobuf.ts');

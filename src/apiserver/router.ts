@@ -4,7 +4,7 @@ import { methodNotSupported } from '../api/status-error.ts';
 import { actionKey, perform } from './actions.ts';
 import type { Backend, Call } from './backend.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from './http/exchange.ts';
-import { negotiate } from './http/media-type.ts';
+import { negotiate, prettified } from './http/media-type.ts';
 import { pathNotFound, resourceNotFound } from './http/response.ts';
 import type { AdmissionAttributes } from './request.ts';
 import { findSubresource } from './subresources/all.ts';
@@ -41,7 +41,9 @@ export function router(backend: Backend, paths: readonly PathHandler[]): ServerH
     if (info.isResourceRequest && info.resource) {
       const resource = backend.served(info);
       if (resource) {
-        const accepted = negotiate(request.headers.accept, { protobuf: resource.info.type !== '' });
+        const negotiated = negotiate(request.headers.accept, { protobuf: resource.info.type !== '' });
+        const accepted =
+          info.verb === 'watch' ? negotiated : prettified(negotiated, request.query, request.headers['user-agent']);
         if (wantsNewest(request)) await backend.cache.fresh();
         return route({ backend, resource, request, accepted });
       }

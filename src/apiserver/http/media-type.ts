@@ -30,6 +30,17 @@ const plainJson: Accepted = { format: 'json', as: undefined, asVersion: '', pret
 /** Accept headers are few and repeated. */
 const parsed = new Map<string, Accepted | undefined>();
 
+/** Programs of people who read what they get (apiserver pkg/endpoints/handlers/responsewriters isPrettyPrint). */
+const people = /^(curl|Wget|Mozilla\/5\.0)/;
+
+/** The same, indented if the query asks for it, or if the answer is read by people. */
+export function prettified(accepted: Accepted, query: URLSearchParams, userAgent: string | undefined): Accepted {
+  if (accepted.format !== 'json') return accepted;
+  const asked = query.size > 0 ? query.get('pretty') : null;
+  const pretty = asked ? /^(1|t|true)$/i.test(asked) : userAgent !== undefined && people.test(userAgent);
+  return pretty === accepted.pretty || accepted.pretty ? accepted : { ...accepted, pretty };
+}
+
 /**
  * Picks the first acceptable media type (apiserver pkg/endpoints/handlers/negotiation). Throws 406.
  * `protobuf`: whether what is asked for has that form; custom resources have not.
