@@ -113,6 +113,8 @@ class LineWriter {
   #parts: Buffer[] = [];
   /** Bytes that may still be sent. */
   #left: number;
+  /** Lines that may still be sent: what is appended while we read is none of the last ones. */
+  #linesLeft: number;
   /** The line before was partial: its time stands already. */
   #midLine = false;
 
@@ -120,15 +122,18 @@ class LineWriter {
     this.#options = options;
     this.#sink = sink;
     this.#left = options.limitBytes ?? Number.POSITIVE_INFINITY;
+    this.#linesLeft = options.follow ? Number.POSITIVE_INFINITY : (options.tailLines ?? Number.POSITIVE_INFINITY);
   }
 
   get full(): boolean {
-    return this.#left <= 0;
+    return this.#left <= 0 || this.#linesLeft <= 0;
   }
 
   line(raw: string): void {
     const line = parseCriLine(raw);
-    if (!line || this.full || !this.#wanted(line)) return;
+    if (!line || this.full) return;
+    this.#linesLeft--;
+    if (!this.#wanted(line)) return;
     const stamp = this.#options.timestamps && !this.#midLine ? `${line.time} ` : '';
     this.#midLine = line.partial;
     const bytes = Buffer.from(`${stamp}${line.text}${line.partial ? '' : '\n'}`);
