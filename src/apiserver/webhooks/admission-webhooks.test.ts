@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
+import type { AdmissionPlugin } from '../request.ts';
 import { startTestServer, type TestServer } from '../testing/start-server.ts';
 import { mutatingWebhooks, validatingWebhooks } from './admission-webhooks.ts';
 
@@ -46,6 +47,7 @@ const webhook = (name: string, path: string, more: object = {}) => ({
 
 describe('admission webhooks', () => {
   let api: TestServer;
+  const annotations = new Map<string, string>();
   before(async () => {
     api = await startTestServer({
       admission: (core) => {
@@ -59,7 +61,15 @@ describe('admission webhooks', () => {
             }),
           },
         };
-        return [mutatingWebhooks(context), validatingWebhooks(context)];
+        const recorder: AdmissionPlugin = {
+          name: 'Recorder',
+          handles(attributes) {
+            attributes.annotate = (key, value) => void annotations.set(key, value);
+            return false;
+          },
+          async admit() {},
+        };
+        return [recorder, mutatingWebhooks(context), validatingWebhooks(context)];
       },
     });
     const register = (kind: string, name: string, ...webhooks: object[]) =>
@@ -88,6 +98,11 @@ describe('admission webhooks', () => {
     const { status, body } = await create('a', { k: 'v' });
     assert.equal(status, 201);
     assert.deepEqual(body.data, { k: 'v', added: 'k' });
+    assert.deepEqual(Object.fromEntries(annotations), {
+      'mutation.webhook.admission.k8s.io/round_0_index_0':
+        '{"configuration":"m","webhook":"m.example.com","mutated":true}',
+      'failed-open.validating.webhook.admission.k8s.io/round_0_index_1': 'w.example.com',
+    });
   });
 
   it('asks match conditions first', async () => {

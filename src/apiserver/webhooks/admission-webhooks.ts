@@ -29,17 +29,22 @@ export interface WebhookContext {
   log: Logger;
 }
 
+type Hook = Webhook & { configuration: string };
+
 /** Calls mutating webhooks one after the other, in the order of their configurations' names. */
 export function mutatingWebhooks(context: WebhookContext): AdmissionPlugin {
   const hooks = hooksOf(context.reader, mutating);
   const reinvocations = new Reinvocations<Webhook>();
-  const call = async (attributes: AdmissionAttributes, wanted: (webhook: Webhook) => boolean) => {
+  const call = async (attributes: AdmissionAttributes, round: number, wanted: (webhook: Webhook) => boolean) => {
     const reinvocation = reinvocations.of(attributes);
-    for (const webhook of hooks()) {
+    for (const [i, webhook] of hooks().entries()) {
       if (!wanted(webhook)) continue;
       const before = JSON.stringify(attributes.object);
-      if (!(await mutate(context, webhook, attributes))) continue;
+      const place = `mutation.webhook.admission.k8s.io/round_${round}_index_${i}`;
+      if (!(await mutate(context, webhook, attributes, place))) continue;
       const changed = JSON.stringify(attributes.object) !== before;
+      const told = { configuration: webhook.configuration, webhook: webhook.name, mutated: changed };
+      attributes.annotate(place, JSON.stringify(told));
       reinvocation.note(webhook, changed, webhook.reinvocationPolicy === 'IfNeeded');
     }
     reinvocation.leave(attributes.object);
@@ -47,11 +52,11 @@ export function mutatingWebhooks(context: WebhookContext): AdmissionPlugin {
   return {
     name: 'MutatingAdmissionWebhook',
     handles: (attributes) => hooks().length > 0 && isSubject(attributes),
-    admit: (attributes) => call(attributes, () => true),
+    admit: (attributes) => call(attributes, 0, () => true),
     readmit(attributes) {
       const reinvocation = reinvocations.of(attributes);
       reinvocation.comeBack(attributes.object);
-      return call(attributes, (webhook) => reinvocation.isDue(webhook));
+      return call(attributes, 1, (webhook) => reinvocation.isDue(webhook));
     },
   };
 }
@@ -63,7 +68,11 @@ export function validatingWebhooks(context: WebhookContext): AdmissionPlugin {
     name: 'ValidatingAdmissionWebhook',
     handles: (attributes) => hooks().length > 0 && isSubject(attributes),
     async validate(attributes) {
-      const results = await Promise.allSettled(hooks().map((webhook) => ask(context, webhook, attributes)));
+      const results = await Promise.allSettled(
+        hooks().map((webhook, i) =>
+          ask(context, webhook, attributes, `validating.webhook.admission.k8s.io/round_0_index_${i}`),
+        ),
+      );
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
@@ -75,23 +84,33 @@ function isSubject({ resource }: AdmissionAttributes): boolean {
 }
 
 /** All webhooks, by the names of their configurations; read anew only after a change. */
-function hooksOf(reader: ObjectReader, resource: typeof mutating | typeof validating): () => readonly Webhook[] {
+function hooksOf(reader: ObjectReader, resource: typeof mutating | typeof validating): () => readonly Hook[] {
   let changes = -1;
-  let hooks: readonly Webhook[] = [];
+  let hooks: readonly Hook[] = [];
   return () => {
     const now = reader.changes?.(resource) ?? Number.NaN;
     if (now === changes) return hooks;
     const configurations: KubeObject[] = [...reader.list(resource as ResourceInfo)];
     configurations.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-    hooks = configurations.flatMap((one) => (one as MutatingWebhookConfiguration).webhooks ?? []);
+    hooks = configurations.flatMap((one) =>
+      ((one as MutatingWebhookConfiguration).webhooks ?? []).map((webhook) => ({
+        ...webhook,
+        configuration: one.metadata.name,
+      })),
+    );
     changes = now;
     return hooks;
   };
 }
 
 /** Whether the webhook was asked at all. */
-async function mutate(context: WebhookContext, webhook: Webhook, attributes: AdmissionAttributes): Promise<boolean> {
-  const asked = await ask(context, webhook, attributes);
+async function mutate(
+  context: WebhookContext,
+  webhook: Webhook,
+  attributes: AdmissionAttributes,
+  place: string,
+): Promise<boolean> {
+  const asked = await ask(context, webhook, attributes, place);
   if (!asked) return false;
   const { patch, info } = asked;
   const { object } = attributes;
@@ -113,11 +132,12 @@ interface Asked {
   info: ResourceInfo;
 }
 
-/** Undefined: it does not want to be asked, or failed and is to be ignored. */
+/** Undefined: it does not want to be asked, or failed and is to be ignored. `place`: its name in the audit log. */
 async function ask(
   context: WebhookContext,
   webhook: Webhook,
   attributes: AdmissionAttributes,
+  place: string,
 ): Promise<Asked | undefined> {
   const { resources, webhooks, reader, log } = context;
   const info = matchingInfo(resources, webhook, attributes);
@@ -139,6 +159,7 @@ async function ask(
       throw error instanceof StatusError ? error : failureOf(webhook, error as Error);
     if (webhook.failurePolicy !== 'Ignore') throw failureOf(webhook, error);
     log.warn('failed calling webhook, failing open', { name: webhook.name, error });
+    attributes.annotate(`failed-open.${place}`, webhook.name);
     return undefined;
   }
 }
