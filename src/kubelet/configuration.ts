@@ -14,9 +14,9 @@ export interface KubeletConfigurationFile extends ThresholdMaps {
   imageMaximumGCAge?: string;
   containerLogMaxSize?: string;
   containerLogMaxFiles?: number;
-  /** Amounts of cpu, memory, ephemeral-storage that Pods do not get. */
   /** Not Kubernetes's: limits of every container's processes, soft and hard: { nofile: '1024:524288' }. */
   defaultUlimits?: Record<string, string>;
+  /** Amounts of cpu, memory, ephemeral-storage that Pods do not get. */
   systemReserved?: Record<string, string>;
   kubeReserved?: Record<string, string>;
   /** Directory of manifests of static Pods. */

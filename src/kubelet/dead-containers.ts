@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
-import { containerNameOf, messageFileOf } from './labels.ts';
+import { containerNameOf } from './labels.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PodRecord } from './pod-record.ts';
+import { removeContainer } from './remove-container.ts';
 
 /**
  * Removes containers that have ended and were followed by another, with their logs: there is no disk for them (kubelet
@@ -12,10 +12,7 @@ export async function removeDeadContainers(node: NodeContext, records: PodRecord
     const names = new Set(record.allContainers(node.runtime).map(containerNameOf));
     for (const name of names) {
       for (const old of record.attempts(node.runtime, name).slice(1)) {
-        if (old.state !== 'exited') continue;
-        record.dropContainer(name, old.id);
-        await node.runtime.removeContainer(old.id);
-        await Promise.all([rm(old.logPath, { force: true }), rm(messageFileOf(old) || old.logPath, { force: true })]);
+        if (old.state === 'exited') await removeContainer(node, record, old);
       }
     }
   }

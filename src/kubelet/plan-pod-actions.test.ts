@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PodSpec } from '../api/generated/core-v1.ts';
+import type { Container, PodSpec } from '../api/generated/core-v1.ts';
 import { containerHash } from './labels.ts';
 import { type ContainerView, type PodActions, planPodActions } from './plan-pod-actions.ts';
 
@@ -35,6 +35,11 @@ const running = (name: string, extra: Partial<ContainerView> = {}): [string, Con
   { id: name, running: true, hash: containerHash({ name, image }), started: true, ...extra },
 ];
 const exited = (name: string, exitCode: number): [string, ContainerView] => running(name, { running: false, exitCode });
+
+const fresh: Partial<Container> = {
+  restartPolicy: 'Never',
+  restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [88] } }],
+};
 
 interface Row {
   what: string;
@@ -165,6 +170,30 @@ const rows: Row[] = [
     spec: withSidecar(),
     has: [exited('s', 0), running('a'), running('b')],
     want: { startInit: ['s'] },
+  },
+  {
+    what: 'a container that ends as its rule says has all containers started afresh',
+    spec: withSidecar({
+      restartPolicy: 'Never',
+      containers: [
+        { name: 'a', image, ...fresh },
+        { name: 'b', image },
+      ],
+    }),
+    has: [running('s'), exited('j', 0), exited('a', 88), exited('b', 0)],
+    want: { restartAll: 'a' },
+  },
+  {
+    what: 'another exit code only ends the container',
+    spec: spec({
+      restartPolicy: 'Never',
+      containers: [
+        { name: 'a', image, ...fresh },
+        { name: 'b', image },
+      ],
+    }),
+    has: [exited('a', 1), running('b')],
+    want: {},
   },
   {
     what: 'a sidecar does not keep a finished Pod alive',

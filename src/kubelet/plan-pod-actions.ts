@@ -1,6 +1,6 @@
 import type { Container as ContainerDef, PodSpec } from '../api/generated/core-v1.ts';
 import { containerHash } from './labels.ts';
-import { isSidecar, shouldRestart, shouldRestartInit } from './restart-policy.ts';
+import { isSidecar, restartsAll, shouldRestart, shouldRestartInit } from './restart-policy.ts';
 
 /** One container of the current sandbox as the planner sees it. */
 export interface ContainerView {
@@ -37,6 +37,8 @@ export interface KillAction {
 export interface PodActions {
   /** Every container is to be stopped: the Pod has run its course. */
   killPod: boolean;
+  /** The container whose end has all of them stopped and started afresh, init containers first (KEP-5532). */
+  restartAll?: string;
   createSandbox: boolean;
   kill: KillAction[];
   /** Init containers to start now: at most one ordinary one, and the sidecars that ended. */
@@ -60,6 +62,8 @@ export function planPodActions(view: PodView): PodActions {
     startEphemeral: [],
   };
   if (!view.sandbox && !planNewSandbox(view, actions)) return actions;
+  const restartAll = findRestartAll(view);
+  if (restartAll) return { ...actions, restartAll };
 
   for (const container of view.spec.ephemeralContainers ?? [])
     if (!view.containers.has(container.name)) actions.startEphemeral.push(container.name);
@@ -68,6 +72,14 @@ export function planPodActions(view: PodView): PodActions {
   if (actions.killPod || !initialized) return actions;
   planContainers(view, actions);
   return actions;
+}
+
+function findRestartAll({ spec, containers }: PodView): string | undefined {
+  const ended = [...(spec.initContainers ?? []), ...spec.containers].find((container) => {
+    const seen = containers.get(container.name);
+    return seen && !seen.running && restartsAll(container, seen.exitCode ?? -1);
+  });
+  return ended?.name;
 }
 
 /** False when the Pod must not start again. */

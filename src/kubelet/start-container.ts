@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { errorChain } from '../base/log.ts';
 import { type Container, ContainerError } from '../runtime/runtime.ts';
 import { containerSpec } from './container-spec.ts';
 import { goDuration } from './crash-loop.ts';
 import { ImageUnavailable } from './images/image-manager.ts';
 import { killContainer } from './kill-container.ts';
-import { containerHash, formatPod, messageFileOf, restartCountOf } from './labels.ts';
+import { containerHash, formatPod, restartCountOf } from './labels.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { containerEvent, type NodeContext } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
 import { type PodRecord, type SpecContainer, specContainer } from './pod-record.ts';
+import { removeContainer } from './remove-container.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
 /** How long after a failed start the next try comes, unless a back-off says otherwise (kubelet backOffPeriod). */
@@ -57,7 +57,12 @@ async function ensureImageVolumes(node: NodeContext, { pod, ending }: PodRecord,
 }
 
 /** CrashLoopBackOff: how long the container must wait yet. */
-function backOff(node: NodeContext, record: PodRecord, { definition }: SpecContainer, last: Container | undefined) {
+export function backOff(
+  node: NodeContext,
+  record: PodRecord,
+  { definition }: SpecContainer,
+  last: Container | undefined,
+) {
   if (last?.state !== 'exited' || last.sandboxId !== record.sandbox?.spec.id) return undefined;
   const key = `${record.uid}/${definition.name}/${containerHash(definition)}`;
   const finishedAtMs = last.finishedAtMs ?? node.clock.now();
@@ -115,17 +120,14 @@ function lostRestarts(node: NodeContext, { pod }: PodRecord, name: string): numb
     ...(status.initContainerStatuses ?? []),
     ...(status.ephemeralContainerStatuses ?? []),
   ].find((one) => one.name === name);
-  return reported?.containerID ? reported.restartCount + 1 : (reported?.restartCount ?? 0);
+  const hasRun = reported?.containerID ?? reported?.lastState?.terminated;
+  return hasRun ? reported!.restartCount + 1 : (reported?.restartCount ?? 0);
 }
 
 /** Keeps the one before for its log and exit code (maximum-dead-containers-per-container is 1). */
 async function pruneAttempts(node: NodeContext, record: PodRecord, name: string): Promise<void> {
-  for (const old of record.attempts(node.runtime, name).slice(2)) {
-    if (old.state !== 'exited') continue;
-    record.dropContainer(name, old.id);
-    await node.runtime.removeContainer(old.id);
-    await Promise.all([rm(old.logPath, { force: true }), rm(messageFileOf(old) || old.logPath, { force: true })]);
-  }
+  for (const old of record.attempts(node.runtime, name).slice(2))
+    if (old.state === 'exited') await removeContainer(node, record, old);
 }
 
 function fail(node: NodeContext, record: PodRecord, name: string, error: unknown): number {

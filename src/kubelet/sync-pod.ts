@@ -17,6 +17,7 @@ import { type PodRecord, specContainer } from './pod-record.ts';
 import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
 import { actuateResize, allocateResize } from './resize/resize-pod.ts';
 import { podCgroup, podLimits } from './resources.ts';
+import { restartAll } from './restart-all.ts';
 import { isSidecar } from './restart-policy.ts';
 import { runtimeHandler } from './runtime-handler.ts';
 import { markComplete } from './sandbox-mark.ts';
@@ -46,6 +47,7 @@ export async function syncPod(node: NodeContext, record: PodRecord): Promise<num
   allocateResize(node, record);
   const plan = planPodActions(podView(node, record));
   if (plan.killPod) return finish(node, record);
+  if (plan.restartAll) return soonest(await restartAll(node, record, plan.restartAll), untilDeadline);
   const idle = !plan.createSandbox && !startsOf(plan).length && !plan.kill.length;
   report(node, record, idle);
 
@@ -137,7 +139,7 @@ async function startAll(
     }
     if (names.length === 0 || waits.some((wait) => wait !== undefined)) return soonest(...waits);
     plan = planPodActions(podView(node, record));
-    if (plan.killPod || plan.kill.length) return 0;
+    if (plan.killPod || plan.restartAll || plan.kill.length) return 0;
   }
 }
 

@@ -49,6 +49,45 @@ describe('restarts', { concurrency: 4 }, () => {
     await space.until(pods, 'again', (one) => (one?.status?.containerStatuses?.[0]?.restartCount ?? 0) >= 2);
   });
 
+  test('take all containers along where a rule says so, init containers first (KEP-5532)', async () => {
+    const space = await cluster.space('fresh');
+    const restartPolicyRules = [
+      { action: 'RestartAllContainers' as const, exitCodes: { operator: 'In' as const, values: [88] } },
+    ];
+    const says = (word: string) => `echo ${word} >> /shared/said`;
+    const init = shell(says('init'), { name: 'init', ...shared.mounts });
+    const once = shell(says('once'), { name: 'once', ...shared.mounts });
+    const other = shell(`${says('other')}; ${stay}`, { name: 'other', ...shared.mounts });
+    const script = `until [ $(wc -l < /shared/said) = 3 ] || [ $(wc -l < /shared/said) = 6 ]; do sleep 0.1; done
+      [ -e /shared/again ] || { touch /shared/again; exit 88; }; ${says('up')}; ${stay}`;
+    const trigger = shell(script, { ...shared.mounts, name: 'trigger', restartPolicy: 'Never', restartPolicyRules });
+    await space.apply(
+      pod('fresh', [once, other, trigger], {
+        ...{ restartPolicy: 'Never', volumes: shared.volumes, initContainers: [init] },
+      }),
+    );
+    const phases = new Set<string | undefined>();
+    const said = await until('all have run twice', async () => {
+      const { status } = await space.get(pods, 'fresh');
+      phases.add(status?.phase);
+      if (!status?.containerStatuses?.some(({ name, state }) => name === 'trigger' && state?.running)) return undefined;
+      const text = await space.kubectl('exec fresh -c trigger -- cat /shared/said').catch(() => '');
+      return text.includes('up') ? text.trim().split('\n') : undefined;
+    });
+    assert.deepEqual([said[0], said[3]], ['init', 'init']);
+    assert.deepEqual(said.slice(1, 3).toSorted(), ['once', 'other']);
+    assert.deepEqual(said.slice(4, 6).toSorted(), ['once', 'other']);
+    const { status } = await space.get(pods, 'fresh');
+    const counts = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+    assert.deepEqual(
+      counts.map(({ name, restartCount }) => [name, restartCount]),
+      ['init', 'once', 'other', 'trigger'].map((name) => [name, 1]),
+    );
+    const condition = status?.conditions?.find(({ type }) => type === 'AllContainersRestarting');
+    assert.equal(condition?.status, 'False');
+    assert.ok(!phases.has('Failed') && !phases.has('Succeeded'), [...phases].join());
+  });
+
   test('wait no longer than the node is told to (KEP-4603)', async () => {
     const space = await cluster.space('bound');
     await space.apply(pod('crash', shell('exit 1'), { restartPolicy: 'Always' }));

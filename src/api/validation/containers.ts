@@ -16,6 +16,7 @@ import {
 import { type VolumesByName, validateDevices, validateMounts } from './mounts.ts';
 import { validateLifecycle, validateProbe } from './probe.ts';
 import { validateResources } from './resources.ts';
+import { validateRestartPolicy, validateStopSignal } from './restart-rules.ts';
 import { validateSecurityContext } from './security-context.ts';
 
 /** What the rules of one container need to know about its Pod. */
@@ -37,7 +38,7 @@ export function validateContainers(pod: PodContext, path: string): Cause[] {
     if (names.has(container.name)) errors.push(duplicate(`${own}.name`, container.name));
     names.add(container.name);
     errors.push(...validateHooks(container, pod, own));
-    errors.push(...validateRestartPolicy(container.restartPolicy, ['Always', 'Never', 'OnFailure'], own));
+    errors.push(...validateRestartPolicy(container, own));
   }
   return [...errors, ...validateHostPorts(containers, path)];
 }
@@ -48,7 +49,7 @@ export function validateInitContainers(pod: PodContext, path: string): Cause[] {
   for (const [i, container] of (pod.spec.initContainers ?? []).entries()) {
     const own = at(path, i);
     errors.push(...validateCommon(container, pod, own));
-    errors.push(...validateRestartPolicy(container.restartPolicy, ['Always', 'Never', 'OnFailure'], own));
+    errors.push(...validateRestartPolicy(container, own));
     if (names.has(container.name)) errors.push(duplicate(`${own}.name`, container.name));
     else if (container.name) names.add(container.name);
     errors.push(...validateHostPorts([container], path));
@@ -135,17 +136,11 @@ function validateHooks(container: core.Container, pod: PodContext, path: string)
   const grace = pod.spec.terminationGracePeriodSeconds ?? 30;
   return [
     ...validateLifecycle(container.lifecycle, grace, `${path}.lifecycle`),
+    ...validateStopSignal(container.lifecycle ?? {}, pod.spec.os, `${path}.lifecycle`),
     ...validateProbe(container.livenessProbe, 'livenessProbe', grace, `${path}.livenessProbe`),
     ...validateProbe(container.readinessProbe, 'readinessProbe', grace, `${path}.readinessProbe`),
     ...validateProbe(container.startupProbe, 'startupProbe', grace, `${path}.startupProbe`),
   ];
-}
-
-/** KEP-5307: since Kubernetes 1.35 every container may have a restart policy of its own. */
-function validateRestartPolicy(policy: string | undefined, supported: string[], path: string): Cause[] {
-  return policy === undefined || supported.includes(policy)
-    ? none
-    : [notSupported(`${path}.restartPolicy`, policy, supported)];
 }
 
 function validatePorts(ports: readonly core.ContainerPort[], path: string): Cause[] {

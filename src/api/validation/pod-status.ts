@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { ContainerStatus, Pod, PodSpec } from '../generated/core-v1.ts';
+import type { Container, ContainerStatus, Pod, PodSpec } from '../generated/core-v1.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { Cause } from '../status-error.ts';
 import { at, duplicate, forbiddenField, invalidEach, invalidValue, none } from './field-error.ts';
@@ -62,6 +62,8 @@ function transitionErrors(
 ): Cause[] {
   if (!before || spec.restartPolicy === 'Always') return none;
   const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
+  // KEP-5532: one container's end may restart the others, whatever their policy is.
+  if (containers.some(mayRestartAll)) return none;
   const errors: Cause[] = [];
   for (const [i, old] of before.entries()) {
     const terminated = old.state?.terminated;
@@ -78,6 +80,9 @@ function transitionErrors(
   }
   return errors;
 }
+
+const mayRestartAll = ({ restartPolicyRules }: Container) =>
+  restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers');
 
 /** At most one address of each family. */
 function addressErrors(addresses: readonly string[], shown: unknown, path: string): Cause[] {

@@ -150,6 +150,20 @@ test('Pods are refused as kube-apiserver refuses them', () => {
       ],
     ],
     [
+      'has restart rules that say nothing, and a stop signal for no system',
+      container({
+        restartPolicyRules: [{ action: 'Stop', exitCodes: { operator: 'Is' } }, { action: 'Restart' }],
+        lifecycle: { stopSignal: 'SIGUSR1' },
+      }),
+      [
+        'spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`',
+        'spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used',
+        'spec.containers[0].restartPolicyRules[0].action: Unsupported value: "Stop": supported values: "Restart", "RestartAllContainers"',
+        'spec.containers[0].restartPolicyRules[0].exitCodes.operator: Unsupported value: "Is": supported values: "In", "NotIn"',
+        'spec.containers[0].restartPolicyRules[1].exitCodes: Required value: must be specified',
+      ],
+    ],
+    [
       'brings ephemeral containers',
       podOf({ ephemeralContainers: [{ name: 'e', image: 'x' }] }),
       ['spec.ephemeralContainers: Forbidden: cannot be set on create'],

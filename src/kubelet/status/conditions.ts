@@ -14,6 +14,8 @@ export interface ConditionInput {
   sandboxReady: boolean;
   failure: PodFailure | undefined;
   resize: PodRecord['resize'];
+  /** All containers are being stopped to start afresh; undefined of a Pod to which that cannot happen. */
+  restartingAll: boolean | undefined;
   now: string;
 }
 
@@ -28,6 +30,7 @@ export function podConditions(input: ConditionInput): PodCondition[] {
     { type: 'PodScheduled', status: 'True' },
     ...disruption(input),
     ...resizeConditions(input.resize),
+    ...allRestarting(input),
   ];
   const own = new Set<string>([...drafts.map(({ type }) => type), ...resizeTypes]);
   const others = input.previous.filter(({ type }) => !own.has(type));
@@ -38,6 +41,17 @@ export function podConditions(input: ConditionInput): PodCondition[] {
 function disruption({ failure }: ConditionInput): Draft[] {
   if (!failure?.disruption) return [];
   return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failure.message }];
+}
+
+/** There only on Pods with a rule that restarts all containers (KEP-5532). */
+function allRestarting({ restartingAll, phase }: ConditionInput): Draft[] {
+  if (restartingAll === undefined) return [];
+  const type = 'AllContainersRestarting';
+  if (phase === 'Succeeded') return [{ type, status: 'False', reason: 'PodCompleted' }];
+  if (phase === 'Failed') return [{ type, status: 'False', reason: 'PodFailed' }];
+  if (!restartingAll) return [{ type, status: 'False' }];
+  const message = 'container exited with restart policy rule';
+  return [{ type, status: 'True', reason: 'RestartAllContainersStarted', message }];
 }
 
 function withHistory(draft: Draft, { pod, previous, now }: ConditionInput): PodCondition {

@@ -10,7 +10,7 @@ import { podResources } from '../../api/pod-resources.ts';
 import { qosClassOf } from '../../api/qos.ts';
 import type { Container } from '../../runtime/runtime.ts';
 import type { PodFailure, PodRecord, WaitingReason } from '../pod-record.ts';
-import { isSidecar } from '../restart-policy.ts';
+import { isSidecar, mayRestartAll, restartsAll } from '../restart-policy.ts';
 import { hasStarted, podConditions } from './conditions.ts';
 import { containerStatus, seconds } from './container-status.ts';
 import { podPhase } from './pod-phase.ts';
@@ -70,7 +70,14 @@ export function podStatus(input: StatusInput): PodStatus {
   const byName = new Map([...initStatuses, ...statuses].map((status) => [status.name, status]));
   const initialized = statuses.some(hasStarted);
   const final = previous.phase === 'Failed' || previous.phase === 'Succeeded' ? previous.phase : undefined;
-  const phase = final ?? (failure ? 'Failed' : podPhase(spec, byName, { terminal: input.terminal, initialized }));
+  const restarting = restartingAll(input);
+  const phase =
+    final ??
+    (failure
+      ? 'Failed'
+      : restarting?.running
+        ? 'Running'
+        : podPhase(spec, byName, { terminal: input.terminal, initialized }));
 
   const status: PodStatus = {
     ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
@@ -83,6 +90,7 @@ export function podStatus(input: StatusInput): PodStatus {
       sandboxReady: input.sandboxReady,
       failure: input.failure,
       resize: input.resize,
+      restartingAll: restarting?.stopping,
       now: seconds(input.now),
     }),
     ...(failure ? { reason: failure.reason, message: failure.message } : pick(previous)),
@@ -100,6 +108,24 @@ export function podStatus(input: StatusInput): PodStatus {
     if (ephemeral.length) status.ephemeralContainerStatuses = ephemeral;
   }
   return status;
+}
+
+/**
+ * Where a Pod is on its way through a restart of all its containers; undefined if it can have none. From its end to the
+ * start of the last one it keeps its phase, though containers that nothing else would restart have ended.
+ */
+function restartingAll({ pod: { spec }, previous, attempts, terminal }: StatusInput) {
+  if (!mayRestartAll(spec)) return undefined;
+  const all = [...(spec.initContainers ?? []), ...spec.containers];
+  const newest = all.map((container) => ({ container, last: attempts(container.name)[0] }));
+  const stopping = newest.some(
+    ({ container, last }) => last?.state === 'exited' && restartsAll(container, last.exitCode ?? -1),
+  );
+  const starting = newest.some(({ last }) => !last);
+  return {
+    stopping: stopping && !terminal,
+    running: previous.phase === 'Running' && !terminal && (stopping || starting),
+  };
 }
 
 /** Only of Pods that have requests or limits as a whole (KEP-2837). */
