@@ -8,15 +8,23 @@ export function monitoredContainer(comm: string, cmdline: string[]): string | un
   return undefined;
 }
 
-/** Cgroups of the containers that containerd's shims watch, which may have any name: '/namespace/id' (oci.WithCgroup). */
-export function containerdTasks(processes: { comm: string; cmdline: string[] }[]): Set<string> {
-  const shims = processes.filter(({ comm }) => comm.startsWith('containerd-shim'));
-  return new Set(
-    shims.map(
-      ({ cmdline }) =>
-        `/${optionValue(cmdline, ['-namespace', '--namespace'])}/${optionValue(cmdline, ['-id', '--id'])}`,
-    ),
-  );
+/**
+ * Containers that containerd's shims watch, whose cgroups may be called anything (--cgroup-parent): by the cgroup that is
+ * usual, '/namespace/id' (oci.WithCgroup), and by the id where that is one of 64 digits. Docker's namespace is 'moby'.
+ */
+export function containerdTasks(
+  processes: { comm: string; cmdline: string[] }[],
+): Map<string, 'docker' | 'containerd'> {
+  const tasks = new Map<string, 'docker' | 'containerd'>();
+  for (const { comm, cmdline } of processes) {
+    if (!comm.startsWith('containerd-shim')) continue;
+    const namespace = optionValue(cmdline, ['-namespace', '--namespace']);
+    const id = optionValue(cmdline, ['-id', '--id']) ?? '';
+    const runtime = namespace === 'moby' ? 'docker' : 'containerd';
+    tasks.set(`/${namespace}/${id}`, runtime);
+    if (/^[0-9a-f]{64}$/.test(id)) tasks.set(id, runtime);
+  }
+  return tasks;
 }
 
 function optionValue(cmdline: string[], names: string[]): string | undefined {

@@ -91,15 +91,17 @@ const runtimeOf: Record<string, ContainerRuntime> = {
   'buildah-': 'buildah',
 };
 
-/** `tasks`: cgroups that a shim of containerd is known to watch. */
-export function recogniseCgroup(cgroup: string, tasks: ReadonlySet<string> = new Set()): CgroupOwner {
+/** `tasks`: containers that a shim of containerd is known to watch, by '/namespace/id' and by id. */
+export function recogniseCgroup(cgroup: string, tasks: ReadonlyMap<string, ContainerRuntime> = new Map()): CgroupOwner {
   for (const [pattern, owner] of rules) {
     const match = pattern.exec(cgroup);
     if (match) return withUnit(owner(match.groups ?? {}), cgroup);
   }
-  const [, namespace, task] = cgroup.split('/');
-  if (tasks.has(`/${namespace}/${task}`)) return { container: { id: task!, runtime: 'containerd' } };
-  return withUnit({}, cgroup);
+  const parts = cgroup.split('/').slice(1);
+  const usual = tasks.get(`/${parts[0]}/${parts[1]}`);
+  if (usual) return { container: { id: parts[1]!, runtime: usual } };
+  const id = parts.findLast((part) => tasks.has(part));
+  return withUnit(id ? { container: { id, runtime: tasks.get(id)! } } : {}, cgroup);
 }
 
 /** The innermost service, scope, socket, mount; else the slice. */

@@ -6,7 +6,7 @@ import { look } from '../../src/inspect/look/look.ts';
 import { type Container, readSnapshot, type Snapshot } from '../../src/inspect/snapshot.ts';
 import { DebianHost, noDebianHost } from './debian-host.ts';
 
-/** Containers of Debian's containerd, podman and LXC, as the glass sees them from outside of their host. */
+/** Containers of Debian's docker, containerd, podman and LXC, as the glass sees them from outside of their host. */
 const options = { skip: noDebianHost ?? false };
 let host: DebianHost;
 let snapshot: Snapshot;
@@ -34,13 +34,22 @@ lxc.init.cmd = /bin/sleep 7333
 lxc.apparmor.profile = unconfined
 X
 lxc-start -n vitrine-test-box
+(setsid dockerd --iptables=false --ip6tables=false --bridge none --storage-driver vfs --exec-root /tmp/docker \\
+  --cgroup-parent vitrine-test-docker --pidfile /tmp/docker.pid -H unix:///tmp/docker.sock >/tmp/dockerd.log 2>&1 </dev/null &)
+docker="/usr/bin/docker -H unix:///tmp/docker.sock"
+for i in $(seq 200); do $docker info >/dev/null 2>&1 && break; sleep 0.1; done
+$docker import /tmp/rootfs.tar team/tiny:7 >/dev/null
+$docker run -d --name glass-docker --network none team/tiny:7 /bin/sleep 7334 >/dev/null || { tail -20 /tmp/dockerd.log >&2; exit 1; }
 `;
 
 before(async () => {
   if (noDebianHost) return;
-  host = await DebianHost.start(['containerd', 'runc', 'podman', 'crun', 'conmon', 'lxc', 'busybox-static'], {
-    pids: true,
-  });
+  host = await DebianHost.start(
+    ['containerd', 'runc', 'podman', 'crun', 'conmon', 'lxc', 'busybox-static', 'docker.io'],
+    {
+      pids: true,
+    },
+  );
   await host.run(prepare);
   snapshot = await readSnapshot();
 });
@@ -68,31 +77,36 @@ function removeCgroups(): void {
     ...fs.readdirSync(root, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? e.name : [])),
   ])
     for (const name of fs.readdirSync(path.join(root, hierarchy)))
-      if (/vitrine-test-(podman|team|box)/.test(name)) remove(path.join(root, hierarchy, name));
+      if (/vitrine-test-(podman|team|box|docker)/.test(name)) remove(path.join(root, hierarchy, name));
 }
 
-test('containers of podman, plain containerd and LXC have their runtime, name, image and monitor', options, () => {
-  const seen = ours().map(({ runtime, name, image, processes, first, monitor }) => ({
-    runtime,
-    name,
-    image,
-    command: processes.map(({ cmdline }) => cmdline.join(' ')),
-    first: first?.innerPid,
-    monitor: monitor?.comm,
-  }));
-  const one = (runtime: string, name: string, seconds: number, monitor: string, image?: string) => {
-    const command = [`/bin/sleep ${seconds}`];
-    return { runtime, name, image, command, first: 1, monitor };
-  };
-  assert.deepEqual(
-    seen.sort((a, b) => (a.runtime < b.runtime ? -1 : 1)),
-    [
-      one('containerd', 'web', 7332, 'containerd-shim', 'localhost/tiny:1'),
-      one('lxc', 'vitrine-test-box', 7333, 'lxc-start'),
-      one('podman', 'glass-podman', 7331, 'conmon', 'localhost/tiny:1'),
-    ],
-  );
-});
+test(
+  'containers of docker, podman, plain containerd and LXC have their runtime, name, image and monitor',
+  options,
+  () => {
+    const seen = ours().map(({ runtime, name, image, processes, first, monitor }) => ({
+      runtime,
+      name,
+      image,
+      command: processes.map(({ cmdline }) => cmdline.join(' ')),
+      first: first?.innerPid,
+      monitor: monitor?.comm,
+    }));
+    const one = (runtime: string, name: string, seconds: number, monitor: string, image?: string) => {
+      const command = [`/bin/sleep ${seconds}`];
+      return { runtime, name, image, command, first: 1, monitor };
+    };
+    assert.deepEqual(
+      seen.sort((a, b) => (a.runtime < b.runtime ? -1 : 1)),
+      [
+        one('containerd', 'web', 7332, 'containerd-shim', 'localhost/tiny:1'),
+        one('docker', 'glass-docker', 7334, 'containerd-shim', 'team/tiny:7'),
+        one('lxc', 'vitrine-test-box', 7333, 'lxc-start'),
+        one('podman', 'glass-podman', 7331, 'conmon', 'localhost/tiny:1'),
+      ],
+    );
+  },
+);
 
 test('look finds them by name, id and image', options, () => {
   assert.match(look('glass-podman', snapshot)[0]!.title, /^container glass-podman$/);
