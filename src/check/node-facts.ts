@@ -10,6 +10,8 @@ export interface NodeFacts {
   monitors: { pid: number; container: string | undefined }[];
   /** Links of this cluster's Pods. */
   links: string[];
+  /** Links that hold back what comes from a Pod, each with the Pod's link. */
+  shapers: { name: string; link: string }[];
   /** Addresses given, by sandbox. */
   addresses: ReadonlyMap<string, string>;
   /** Addresses that a route leads to. */

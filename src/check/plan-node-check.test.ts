@@ -21,6 +21,7 @@ const healthy: NodeFacts = {
   remains: [{ path: '/state/u', owner: { pod: 'u' } }],
   monitors: [{ pid: 7, container: 'c' }],
   links: ['vt-s'],
+  shapers: [{ name: 'vb-s', link: 'vt-s' }],
   addresses: new Map([['s', '10.0.0.2']]),
   routed: new Set(['10.0.0.2']),
   podCgroups: [{ path: '/kubepods/podu', uid: 'u' }],
@@ -65,6 +66,7 @@ const rows: [sentence: string, change: Partial<NodeFacts>, wanted: string[]][] =
       monitors: [{ pid: 9, container: 'x' }],
       podCgroups: [{ path: '/g', uid: 'x' }],
       links: ['vt-s', 'vt-x'],
+      shapers: [{ name: 'vb-y', link: 'vt-y' }],
       addresses: new Map([...healthy.addresses, ['x', '10.0.0.9']]),
     },
     [
@@ -73,6 +75,7 @@ const rows: [sentence: string, change: Partial<NodeFacts>, wanted: string[]][] =
       'process 9: watches x that nobody knows',
       'cgroup /g: belongs to nobody',
       'network vt-x: the link belongs to nobody',
+      'network vb-y: the link belongs to nobody',
       'network 10.0.0.9: is given to sandbox x, which is gone',
     ],
   ],

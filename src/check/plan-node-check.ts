@@ -80,13 +80,16 @@ function unclaimed(facts: NodeFacts, claims: Claims): Finding[] {
   ];
 }
 
-function checkNetwork({ sandboxes, links, addresses, routed, network }: NodeFacts, claims: Claims): Finding[] {
+function checkNetwork({ sandboxes, links, shapers, addresses, routed, network }: NodeFacts, claims: Claims): Finding[] {
   const wanted = new Map(sandboxes.flatMap(({ id, link }) => (link ? [[link, id] as const] : [])));
   const present = new Set(links);
   return [
     ...(network.link ? [] : [finding('network', 'node', "the cluster's own link is missing")]),
     ...network.missingTables.map((table) => finding('network', table, 'the nftables table is missing')),
     ...links.filter((link) => !wanted.has(link)).map((link) => finding('network', link, 'the link belongs to nobody')),
+    ...shapers
+      .filter(({ link }) => !wanted.has(link))
+      .map(({ name }) => finding('network', name, 'the link belongs to nobody')),
     ...[...wanted]
       .filter(([link, id]) => addresses.has(id) && !present.has(link))
       .map(([link, id]) => finding('network', link, `the link of sandbox ${id} is missing`)),

@@ -7,7 +7,7 @@ import { podUidOf } from '../kubelet/labels.ts';
 import { kubepods } from '../kubelet/resources.ts';
 import type { Linux } from '../linux/linux.ts';
 import { readAddresses } from '../network/address-pool.ts';
-import { linkName, linkPrefix } from '../network/pod-network.ts';
+import { linkName, linkPrefix, shaperOf } from '../network/pod-network.ts';
 import { podTable } from '../network/pod-rules.ts';
 import type { ClusterPaths } from '../paths.ts';
 import { ContainerState } from '../runtime/container-state.ts';
@@ -48,6 +48,9 @@ export async function readNodeFacts({ linux, paths, config, client }: Sources): 
     remains: readRemains(place, kubelet),
     monitors,
     links: links.map(({ name }) => name).filter((name) => name.startsWith(prefix)),
+    shapers: links.flatMap(({ name }) =>
+      name.startsWith(shaperOf(prefix)) ? [{ name, link: prefix + name.slice(prefix.length) }] : [],
+    ),
     addresses: readAddresses(path.join(paths.run, 'node/network/addresses')),
     routed: new Set(
       routes.flatMap(({ destination }) => (destination.endsWith('/32') ? [destination.slice(0, -3)] : [])),

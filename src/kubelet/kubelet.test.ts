@@ -254,7 +254,8 @@ describe('the kubelet over a fake runtime', () => {
     const ready = () => [...Array(100).keys()].every((n) => condition(cluster.pod(`p${n}`), 'Ready') === 'True');
     await until(ready, '100 Ready');
     const used = process.cpuUsage(cpu);
-    assert.ok(performance.now() - startMs < 2000);
+    // Of our own work: the machine may have others to do.
+    assert.ok(used.user + used.system < 1e6, `${used.user + used.system} us of CPU`);
     console.log(
       `100 Pods: ${Math.round(performance.now() - startMs)} ms, ${Math.round((used.user + used.system) / 1e4) / 10} ms of CPU a Pod`,
     );

@@ -183,7 +183,7 @@ class NodePodNetwork implements PodNetwork {
 
   async #deleteLinks(condemned: (name: string) => boolean): Promise<void> {
     for (const { name } of await this.#linux.net.links()) {
-      const ours = name.startsWith(this.#linkPrefix) || name.startsWith(this.#shaperPrefix);
+      const ours = name.startsWith(this.#linkPrefix) || name.startsWith(shaperOf(this.#linkPrefix));
       if (ours && condemned(name)) await this.#linux.net.deleteLink(name);
     }
   }
@@ -216,12 +216,8 @@ class NodePodNetwork implements PodNetwork {
     return { ip, mac: podMac(ip), hostLink: this.#linkName(sandboxId) };
   }
 
-  get #shaperPrefix(): string {
-    return this.#linkPrefix.replace('vt', 'vb');
-  }
-
   #shaperName(sandboxId: string): string {
-    return `${this.#shaperPrefix}${hash(sandboxId, 8)}`;
+    return shaperOf(this.#linkName(sandboxId));
   }
 
   #linkName(sandboxId: string): string {
@@ -233,6 +229,9 @@ class NodePodNetwork implements PodNetwork {
 export function linkPrefix(clusterName: string): string {
   return `vt${hash(clusterName, 4)}-`;
 }
+
+/** The link that what comes from a Pod passes through when it is held to a rate: 'vb…' for 'vt…'. */
+export const shaperOf = (link: string): string => link.replace(/^vt/, 'vb');
 
 /** The host's end of a sandbox's pair of links. */
 export function linkName(clusterName: string, sandboxId: string): string {

@@ -34,7 +34,7 @@ export function diagnoseNode(node: Node, facts: WhyFacts): Finding[] {
       hints: [],
     });
   for (const { type, status, reason, message } of conditions) {
-    if (status !== 'True' || !/Pressure$|NetworkUnavailable|Problem|Deadlock/.test(type)) continue;
+    if (status !== 'True' || !/Pressure$|LimitsNear$|NetworkUnavailable|Problem|Deadlock/.test(type)) continue;
     found.push({
       code: type,
       severity: 'error',
@@ -60,6 +60,7 @@ const pressure: Record<string, string> = {
   MemoryPressure: 'it is short of memory and evicts Pods',
   DiskPressure: 'it is short of disk and evicts Pods',
   PIDPressure: 'it is short of process ids',
+  KernelLimitsNear: 'it will soon run out of something',
   NetworkUnavailable: 'its network is not set up',
 };
 

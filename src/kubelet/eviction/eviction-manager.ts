@@ -6,7 +6,15 @@ import type { PodRecord } from '../pod-record.ts';
 import { measurePods } from './measure-pods.ts';
 import { evictedReason, evictionMessage } from './messages.ts';
 import { observeSignals } from './observe.ts';
-import { calm, type EvictionState, isCrossed, type Observations, planEviction, type Reclaim } from './plan-eviction.ts';
+import {
+  calm,
+  type EvictionState,
+  isClose,
+  isCrossed,
+  type Observations,
+  planEviction,
+  type Reclaim,
+} from './plan-eviction.ts';
 import { hasLocalStorageLimit, localStorageExcess } from './plan-local-storage.ts';
 import type { PodUsage } from './pod-usage.ts';
 import { rankPods } from './rank-pods.ts';
@@ -14,6 +22,8 @@ import type { Pressure } from './thresholds.ts';
 
 /** The kubelet's evictionMonitoringPeriod. */
 const lookMs = 10_000;
+/** While a threshold is close: a leak can fill what is left in less than the period. */
+const closeLookMs = 1000;
 /** How long an evicted Pod is waited for before the next look (podCleanupTimeout). */
 const cleanupMs = 30_000;
 /** A Pod that has to go at once still gets this long (immediateEvictionGracePeriodSeconds). */
@@ -44,6 +54,8 @@ export class EvictionManager {
   #state: EvictionState = calm;
   /** The node's pressures as of the last look. */
   #pressures: readonly Pressure[] = [];
+  /** A threshold was close at the last look. */
+  #close = false;
   /** Pods' directories are not walked through again before. */
   #walkAgainMs = 0;
   /** Cancels the next look. */
@@ -77,7 +89,8 @@ export class EvictionManager {
     }
     if (this.#stopped) return;
     if (evicted.length > 0) await this.#untilFinished(evicted);
-    this.#cancel = node.clock.after(evicted.length > 0 ? 0 : lookMs, () => void this.#loop());
+    const pauseMs = evicted.length > 0 ? 0 : this.#close ? closeLookMs : lookMs;
+    this.#cancel = node.clock.after(pauseMs, () => void this.#loop());
   }
 
   /**
@@ -86,7 +99,9 @@ export class EvictionManager {
    */
   async look(): Promise<PodRecord[]> {
     const { node } = this.#parts;
-    const plan = planEviction(node.configuration, this.#state, await this.#observe(), node.clock.steady());
+    const observations = await this.#observe();
+    const plan = planEviction(node.configuration, this.#state, observations, node.clock.steady());
+    this.#close = isClose(node.configuration.thresholds, observations);
     this.#state = plan.state;
     this.#setPressures(plan.pressures);
 

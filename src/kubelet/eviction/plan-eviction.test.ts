@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { kubeletConfiguration } from '../configuration.ts';
-import { calm, type EvictionState, type Observations, planEviction } from './plan-eviction.ts';
+import { calm, type EvictionState, isClose, type Observations, planEviction } from './plan-eviction.ts';
 import type { Pressure, Signal } from './thresholds.ts';
 
 const config = kubeletConfiguration({
@@ -121,5 +121,11 @@ describe('planEviction', () => {
   it('says what is short: the line and what is left', () => {
     const { reclaim } = planEviction(config, calm, left('nodefs.available', 42), 0);
     assert.deepEqual([reclaim?.resource, reclaim?.quantity, reclaim?.available], ['ephemeral-storage', 100, 42]);
+  });
+
+  it('looks more often when a threshold is close', () => {
+    assert.equal(isClose(config.thresholds, plenty), false);
+    assert.equal(isClose(config.thresholds, left('pid.available', 1000)), false);
+    assert.equal(isClose(config.thresholds, left('pid.available', 999)), true);
   });
 });

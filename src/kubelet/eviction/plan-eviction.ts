@@ -75,6 +75,16 @@ export function isCrossed(
   return observed.available < Math.floor(amountOf(value, observed.capacity)) + more;
 }
 
+/** A threshold counts as close when less than so many times its amount is free. */
+const closeFactor = 2;
+
+/** Whether something may run out before an ordinary look would see it. */
+export const isClose = (thresholds: readonly Threshold[], observations: Observations): boolean =>
+  thresholds.some(({ signal, value }) => {
+    const observed = observations[signal];
+    return observed !== undefined && observed.available < closeFactor * amountOf(value, observed.capacity);
+  });
+
 /** Memory before everything else: a machine without it stands still. */
 const isMemory = ({ signal }: Threshold): boolean => signals[signal].resource === 'memory';
 
