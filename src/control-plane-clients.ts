@@ -5,6 +5,7 @@ import type { KeyPair } from './apiserver/pki/pki.ts';
 import type { UserInfo } from './apiserver/request.ts';
 import type { Clock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
+import type { MetricSources } from './base/metrics.ts';
 import type { Client } from './client/client.ts';
 import { createInformerFactory } from './client/informers.ts';
 import { runLeaderElection } from './client/leader-election.ts';
@@ -25,6 +26,8 @@ export interface ControlPlaneClients {
   volumes: string;
   clock: Clock;
   log: Logger;
+  /** Where all of them tell their figures. */
+  metrics: MetricSources;
   /** With other servers of the same cluster: who we are among them. Undefined: there are no others. */
   identity: string | undefined;
 }
@@ -96,7 +99,7 @@ function startManager(options: ControlPlaneClients): Stop {
   const running = controllers.map(({ account, make }) => {
     const client = accountClient(account);
     const events = createEventRecorder(client, { component: account, log, clock });
-    return runControllers([make], { client, informers, events, clock, log });
+    return runControllers([make], { client, informers, events, clock, log, metrics: options.metrics });
   });
   const collector = startGarbageCollector({ client: accountClient('generic-garbage-collector'), clock, log });
   return async () => {
@@ -111,7 +114,7 @@ function startScheduling(options: ControlPlaneClients): Stop {
   const client = userClient('kube-scheduler', options);
   const informers = createInformerFactory(client, { log, clock });
   const events = createEventRecorder(client, { component: 'default-scheduler', log, clock });
-  const scheduler = startScheduler({ client, informers, events, clock, log });
+  const scheduler = startScheduler({ client, informers, events, clock, log, metrics: options.metrics });
   informers.start();
   return async () => {
     informers.stop();

@@ -11,6 +11,7 @@ import { createApiServer } from './apiserver/server.ts';
 import { standardPlugins } from './apiserver/standard-plugins.ts';
 import { systemClock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
+import type { MetricSources } from './base/metrics.ts';
 import { createClient } from './client/rest.ts';
 import { type ClusterConfig, ensureClusterConfig, replicaConfig, type ServerOptions } from './cluster-config.ts';
 import { startClients } from './control-plane-clients.ts';
@@ -52,6 +53,8 @@ export async function startControlPlane(
     openDatastore(paths, config.datastore, log.child('store')),
     apiServerOptions(config.apiServerFlags ?? {}, { paths, clock, log }),
   ]);
+  // Controllers and scheduler are told of by the API server, as they have no port of their own.
+  const metrics: MetricSources = new Set();
   const api = createApiServer({
     store,
     log: log.child('apiserver'),
@@ -77,6 +80,7 @@ export async function startControlPlane(
       serviceAccountKey: pki.serviceAccountKey,
       frontProxy: { key: pki.frontProxyClient.key, cert: pki.frontProxyClient.certificate },
       serverAddress: `${plan.nodeAddress}:${config.internalApiPort}`,
+      metrics,
       ...asked,
     }),
   });
@@ -108,6 +112,7 @@ export async function startControlPlane(
     volumes: path.join(paths.state, 'volumes'),
     clock,
     log,
+    metrics,
     identity: store.shared ? serverIdentity(config, replica) : undefined,
   });
   const stopListening = listenWhenAddressIsThere();

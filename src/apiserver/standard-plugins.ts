@@ -8,6 +8,7 @@ import type {
 } from '../api/generated/authorization-v1.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { MetricSources } from '../base/metrics.ts';
 import type { Actions } from './actions.ts';
 import { builtinAdmission } from './admission/all.ts';
 import { aggregationPaths } from './aggregation/aggregation-paths.ts';
@@ -50,6 +51,8 @@ export interface StandardOptions {
   frontProxy?: FrontProxy;
   /** 'address:port' that discovery tells clients. */
   serverAddress: string;
+  /** More figures for /metrics. */
+  metrics?: MetricSources;
   /** Where requests are told of; nowhere when absent. */
   audit?: Audit | undefined;
   /** Others who know bearer tokens, for a server with these audiences. */
@@ -100,7 +103,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         ...admission.afterWebhooks,
       ],
       flowControl: new FlowControl({ reader, clock }),
-      moreMetrics: () => [services.metrics()],
+      moreMetrics: () => [services.metrics(), ...[...(options.metrics ?? [])].flatMap((source) => source())],
       started: () => {
         services.start();
         flowObjects.start();

@@ -18,11 +18,15 @@ export interface MetricFamily {
   samples: Iterable<Sample>;
 }
 
+/** Where the parts of a process put what they tell of themselves. */
+export type MetricSources = Set<() => MetricFamily[]>;
+
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
+/** Families of one name, from several sources, become one: a name must not come twice. */
 export function renderMetrics(families: Iterable<MetricFamily>): string {
   const lines: string[] = [];
-  for (const { name, help, type, samples } of families) {
+  for (const { name, help, type, samples } of merged(families)) {
     lines.push(`# HELP ${name} ${help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n')}`, `# TYPE ${name} ${type}`);
     for (const { labels, value, atMs, suffix = '' } of samples) {
       const time = atMs === undefined ? '' : ` ${Math.round(atMs)}`;
@@ -30,6 +34,15 @@ export function renderMetrics(families: Iterable<MetricFamily>): string {
     }
   }
   return lines.length > 0 ? `${lines.join('\n')}\n` : '';
+}
+
+function merged(families: Iterable<MetricFamily>): Iterable<MetricFamily> {
+  const byName = new Map<string, MetricFamily>();
+  for (const family of families) {
+    const known = byName.get(family.name);
+    byName.set(family.name, known ? { ...known, samples: [...known.samples, ...family.samples] } : family);
+  }
+  return byName.values();
 }
 
 function labelText(labels: Record<string, string>): string {

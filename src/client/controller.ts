@@ -2,6 +2,7 @@ import type { KubeObject } from '../api/object.ts';
 import type { Resource } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { MetricSources } from '../base/metrics.ts';
 import type { Client } from './client.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { InformerFactory } from './informer.ts';
@@ -13,6 +14,8 @@ export interface ControllerContext {
   events: EventRecorder;
   clock: Clock;
   log: Logger;
+  /** Where controllers tell their figures. */
+  metrics?: MetricSources;
 }
 
 /**

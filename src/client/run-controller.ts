@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Controller, ControllerContext, ControllerFactory } from './controller.ts';
 import type { Informer } from './informer.ts';
+import { QueueMetrics } from './queue-metrics.ts';
 import { WorkQueue } from './work-queue.ts';
 
 export interface RunningControllers {
@@ -31,6 +32,9 @@ function runController(factory: ControllerFactory, context: ControllerContext) {
   const controller = factory(context);
   const queue = new WorkQueue(context.clock);
   const log = context.log.child(controller.name);
+  const metrics = new QueueMetrics(controller.name, queue);
+  const measured = () => metrics.families();
+  context.metrics?.add(measured);
   const informers = enqueueChanges(controller, context, queue);
   let workers: Promise<void>[] = [];
   let stopped = false;
@@ -38,6 +42,7 @@ function runController(factory: ControllerFactory, context: ControllerContext) {
     if (stopped) return;
     const shared = {
       queue,
+      metrics,
       log,
       logged: new Map<string, string>(),
       pace: new Pace(context.clock, controller.minIntervalMs ?? 0),
@@ -49,6 +54,7 @@ function runController(factory: ControllerFactory, context: ControllerContext) {
     stop: async () => {
       stopped = true;
       queue.shutDown();
+      context.metrics?.delete(measured);
       await Promise.all(workers);
     },
   };
@@ -108,13 +114,14 @@ const groupOf = (apiVersion: string) => (apiVersion.includes('/') ? apiVersion.s
 /** What the workers of one controller have in common. */
 interface Shared {
   queue: WorkQueue;
+  metrics: QueueMetrics;
   log: Logger;
   /** The last failure that was logged, per key: one that repeats with every retry is logged once. */
   logged: Map<string, string>;
   pace: Pace;
 }
 
-async function work(controller: Controller, { queue, log, logged, pace }: Shared): Promise<void> {
+async function work(controller: Controller, { queue, metrics, log, logged, pace }: Shared): Promise<void> {
   for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
     const waitMs = pace.waitMs(key);
     if (waitMs > 0) {
@@ -122,6 +129,7 @@ async function work(controller: Controller, { queue, log, logged, pace }: Shared
       queue.addAfter(key, waitMs);
       continue;
     }
+    const began = performance.now();
     try {
       const result = await controller.reconcile(key);
       queue.forget(key);
@@ -136,6 +144,7 @@ async function work(controller: Controller, { queue, log, logged, pace }: Shared
         log.warn('reconcile failed, trying again', { key, error });
       }
     } finally {
+      metrics.worked((performance.now() - began) / 1000);
       pace.reconciled(key);
       queue.done(key);
     }

@@ -25,6 +25,9 @@ export class WorkQueue {
   /** Workers that wait for a key; empty unless no key is ready. */
   readonly #waiting: ((key: string | undefined) => void)[] = [];
   #stopped = false;
+  /** How many keys have been added, and how many of them after a failure. */
+  adds = 0;
+  retries = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,6 +40,7 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#stopped || this.#dirty.has(key)) return;
     this.#dirty.add(key);
+    this.adds++;
     if (!this.#processing.has(key)) this.#offer(key);
   }
 
@@ -62,6 +66,7 @@ export class WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
+    this.retries++;
     this.addAfter(key, Math.min(firstRetryMs * 2 ** failures, maxRetryMs));
   }
 

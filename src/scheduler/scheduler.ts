@@ -4,6 +4,7 @@ import { namespaces, nodes, persistentVolumeClaims, persistentVolumes, pods } fr
 import { hasReason } from '../api/status-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { MetricSources } from '../base/metrics.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
@@ -16,6 +17,7 @@ import { planPreemption, priorityOf, waitsForVictims } from './plan-preemption.t
 import type { SchedulingContext } from './plugin.ts';
 import { allPlugins } from './plugins/all.ts';
 import { hasClaims } from './plugins/volume-binding.ts';
+import { SchedulerMetrics } from './scheduler-metrics.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 
 export const schedulerName = 'default-scheduler';
@@ -26,6 +28,8 @@ export interface SchedulerOptions {
   events: EventRecorder;
   clock: Clock;
   log: Logger;
+  /** Where the scheduler's figures are told. */
+  metrics?: MetricSources;
   /** @default Math.random */
   random?: () => number;
 }
@@ -38,6 +42,9 @@ export interface Scheduler {
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { client, informers, events, clock, log, random = Math.random } = options;
   const queue = new SchedulingQueue(clock);
+  const metrics = new SchedulerMetrics(queue);
+  const measured = () => metrics.families();
+  options.metrics?.add(measured);
   const snapshot = new ClusterSnapshot();
   const allPods = informers.informer(pods);
   const allNamespaces = informers.informer(namespaces);
@@ -52,6 +59,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   return {
     stop: async () => {
       queue.close();
+      options.metrics?.delete(measured);
       await loop;
       await Promise.allSettled(binding);
     },
@@ -136,14 +144,18 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       nominated: (name) =>
         nominations.size === 0 ? [] : [...nominations.values()].flatMap((one) => (one.node === name ? [one.pod] : [])),
     };
+    const began = performance.now();
+    const seconds = () => (performance.now() - began) / 1000;
     const placement = planPlacement(pod, context, allPlugins, random);
     if (placement.node !== undefined) {
       const { node } = placement;
       snapshot.setPod({ ...pod, spec: { ...pod.spec, nodeName: node } });
-      track(bind(key, pod, node));
+      track(bind(key, pod, node).then((bound) => metrics.attempted(bound ? 'scheduled' : 'error', seconds())));
       return;
     }
     const preemption = planPreemption(pod, placement.preemptable, context, allPlugins);
+    metrics.attempted('unschedulable', seconds());
+    if (preemption) metrics.preempted();
     queue.addUnschedulable(key, priorityOf(pod), moves);
     track(explain(pod, placement.message, placement.preemptable.length, context.nodes.length, preemption));
   }
@@ -153,7 +165,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     void work.finally(() => binding.delete(work));
   }
 
-  async function bind(key: string, pod: Pod, node: string): Promise<void> {
+  /** Whether it came to that. */
+  async function bind(key: string, pod: Pod, node: string): Promise<boolean> {
     const { name, namespace, uid } = pod.metadata;
     try {
       await bindPodVolumes(pod, node);
@@ -170,13 +183,15 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       });
       if (response.status >= 400) throw new Error(`bind pod ${key} to node ${node}: ${await response.text()}`);
       events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`);
+      return true;
     } catch (error) {
       const current = allPods.get(key);
-      if (current?.spec.nodeName) return;
+      if (current?.spec.nodeName) return true;
       snapshot.removePod(key);
-      if (!current) return;
+      if (!current) return false;
       log.warn('binding failed', { pod: key, node, error });
       queue.addBackoff(key, priorityOf(pod));
+      return false;
     }
   }
 

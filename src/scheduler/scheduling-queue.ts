@@ -30,6 +30,15 @@ export class SchedulingQueue {
     this.#backoff = new Backoff(clock, { initialMs: 1000, maxMs: 10_000 });
   }
 
+  /** How many Pods wait for what. */
+  get sizes(): { active: number; backoff: number; unschedulable: number } {
+    return {
+      active: this.#active.size,
+      backoff: this.#backingOff.size,
+      unschedulable: this.#unschedulable.size,
+    };
+  }
+
   get moves(): number {
     return this.#moves;
   }
