@@ -1,4 +1,5 @@
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
+import { registerAuthorizer } from './authorizer.ts';
 import { registerKubernetesFunctions } from './library/all.ts';
 import { meter } from './meter.ts';
 
@@ -12,6 +13,18 @@ export function newEnvironment(): Environment {
     registerKubernetesFunctions(base);
   }
   return base.clone();
+}
+
+let functionNames: ReadonlySet<string> | undefined;
+
+/** Whether there is a function or macro of this name, whatever it takes. */
+export function isFunction(name: string): boolean {
+  functionNames ??= new Set(
+    newEnvironment()
+      .getDefinitions()
+      .functions.map((one) => one.name),
+  );
+  return functionNames.has(name);
 }
 
 /** An environment in which these variables may be of any type. */

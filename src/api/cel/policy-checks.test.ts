@@ -55,6 +55,21 @@ describe('expressions of policies', () => {
       ],
     ],
     [
+      'functions that there are not, and those that there are, of others',
+      {
+        validations: [
+          { expression: 'nothing(object)' },
+          { expression: 'object.nothing()' },
+          { expression: 'size(1) == 1' },
+        ],
+      },
+      [
+        `spec.validations[0].expression: ${invalid('nothing(object)')}: ${at(8)} undeclared reference to 'nothing' (in container '')`,
+        `spec.validations[1].expression: ${invalid('object.nothing()')}: ${at(15)} undeclared reference to 'nothing' (in container '')`,
+        `spec.validations[2].expression: ${invalid('size(1) == 1')}: ${at(5)} found no matching overload for 'size' applied to '(int)'`,
+      ],
+    ],
+    [
       'the authorizer in a message',
       { validations: [{ expression: 'true', messageExpression: "authorizer.path('/').check('get').reason()" }] },
       [

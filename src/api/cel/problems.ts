@@ -1,3 +1,5 @@
+import { isFunction } from './load.ts';
+
 /** What went wrong, in the words of cel-go where they differ. */
 export function celProblem(error: unknown): string {
   const { summary, message } = error as { summary?: string; message: string };
@@ -60,6 +62,7 @@ function checkerProblem(summary: string): string {
   const [, negation, operand] = /^no such overload: ([!-])(.+)$/.exec(summary) ?? [];
   if (negation) return `found no matching overload for '${negation}_' applied to '(${operand})'`;
   const [, receiver, name, types] = /^found no matching overload for '(?:(.+)\.)?(\w+)\((.*)\)'$/.exec(summary) ?? [];
+  if (name && !isFunction(name)) return `undeclared reference to '${name}' (in container '')`;
   if (name) return `found no matching overload for '${name}' applied to '${receiver ? `${receiver}.` : ''}(${types})'`;
   const [, yes, no] = /^Ternary branches must have the same type, got '(.*)' and '(.*)'$/.exec(summary) ?? [];
   if (yes) return `found no matching overload for '_?_:_' applied to '(bool, ${yes}, ${no})'`;
