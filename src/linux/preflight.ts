@@ -19,7 +19,12 @@ export interface HostFacts {
 /** Throws a UserError that says what to do when this host cannot run a node; takes a few milliseconds. */
 export async function checkLinux(facts: HostFacts = hostFacts()): Promise<void> {
   if (facts.platform !== 'linux') throw new UserError(`${facts.platform} is not supported: a node needs Linux`);
-  if (facts.uid !== 0) throw new UserError('not root: a node needs root', { hint: 'run it with sudo' });
+  if (facts.uid !== 0) {
+    // Rootless would take a user namespace for all of it, and another way out of it than links of the host (pasta, slirp4netns).
+    throw new UserError('not root: a node makes network links, nftables rules and cgroups of the host', {
+      hint: 'run it with sudo; rootless clusters are not supported',
+    });
+  }
   for (const program of ['crun', 'conmon']) {
     if (!facts.hasProgram(program)) throw missing(program, program);
   }

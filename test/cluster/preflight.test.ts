@@ -32,7 +32,10 @@ describe('a host that cannot run a node gets one clear line', () => {
     });
     assert.deepEqual(
       [outcome.code, outcome.stderr],
-      [1, 'vitrine up: not root: a node needs root (run it with sudo)\n'],
+      [
+        1,
+        'vitrine up: not root: a node makes network links, nftables rules and cgroups of the host (run it with sudo; rootless clusters are not supported)\n',
+      ],
     );
   });
 
