@@ -35,7 +35,8 @@ export class StormCluster {
     process.env.VITRINE_NODE_FLAGS = `--import=${path.join(import.meta.dirname, 'clock-offset.ts')}`;
     await writeTinyImage(path.join(this.root, 'tiny.tar'));
     await this.vitrine('image', 'load', path.join(this.root, 'tiny.tar'));
-    await this.vitrine('up', '--no-kubeconfig');
+    // Far from where other clusters look for a free port: they cannot see that ours is taken while its server is dead.
+    await this.vitrine('up', '--no-kubeconfig', '--api-port', String(20_000 + (process.pid % 10_000)));
     this.client = clusterClient(this.name);
   }
 
