@@ -157,7 +157,8 @@ function untilRunning(api: Client, count: number): { started: Promise<void>; don
 
 async function removeAll(): Promise<void> {
   await client.deleteCollection(pods, { namespace: 'default' });
-  while ((await client.list(pods, { namespace: 'default' })).items.length > 0)
+  const left = async () => (await client.list(pods, { namespace: 'default' })).items.length;
+  while ((await left()) > 0 || fs.readdirSync(containersDir()).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 50));
 }
 

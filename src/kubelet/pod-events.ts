@@ -150,7 +150,7 @@ export class PodEvents {
 
   /** What the node has promised to its other Pods, and what it allows. */
   use(record: PodRecord): NodeUse {
-    const counts = (one: PodRecord) => one !== record && !one.failure && !one.finished && one.admitted;
+    const counts = (one: PodRecord) => one !== record && !one.gone && !one.failure && !one.finished && one.admitted;
     const others = this.#workers.records().filter(counts);
     const { allowedUnsafeSysctls } = this.#node.configuration.settings;
     return {
