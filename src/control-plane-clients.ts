@@ -13,6 +13,7 @@ import { createEventRecorder } from './client/recorder.ts';
 import { runControllers } from './client/run-controller.ts';
 import { allControllers } from './controllers/all.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
+import { serviceIpAddressesController } from './controllers/service-ip-addresses.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 
 /** What controllers and scheduler are started with: the API as whoever they are, and what only the cluster knows. */
@@ -33,6 +34,8 @@ export interface ControlPlaneClients {
 }
 
 type Stop = () => Promise<void>;
+
+const apiServer: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
 /** Controllers and scheduler, each while it leads. */
 export function startClients(options: ControlPlaneClients): Stop {
@@ -101,6 +104,12 @@ function startManager(options: ControlPlaneClients): Stop {
     const events = createEventRecorder(client, { component: account, log, clock });
     return runControllers([make], { client, informers, events, clock, log, metrics: options.metrics });
   });
+  // kube-apiserver's own part in Kubernetes, as itself.
+  const server = options.clientOf(apiServer, 'kube-apiserver');
+  const serverEvents = createEventRecorder(server, { component: 'kube-apiserver', log, clock });
+  running.push(
+    runControllers([serviceIpAddressesController], { client: server, informers, events: serverEvents, clock, log }),
+  );
   const collector = startGarbageCollector({ client: accountClient('generic-garbage-collector'), clock, log });
   return async () => {
     informers.stop();

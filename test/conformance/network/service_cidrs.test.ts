@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe } from 'node:test';
 import type { IPAddress, ServiceCIDR } from '../../../src/api/generated/networking-v1.ts';
-import { builtin } from '../../../src/api/resource.ts';
+import { builtin, services } from '../../../src/api/resource.ts';
 import { discovers } from '../fixture/api-operations.ts';
 import { startConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
@@ -62,6 +62,12 @@ describe('ServiceCIDR and IPAddress', { concurrency: 2 }, () => {
   conformance('[sig-network] ServiceCIDR and IPAddress API should support IPAddress API operations', async () => {
     await discovers(kube, 'networking.k8s.io', 'v1', ['ipaddresses']);
     const all = kube.of(addresses);
+    // Each ClusterIP has one, with its Service as the parent.
+    const { spec } = await kube.of(services, 'default').get('kubernetes');
+    const own = await all.until(spec!.clusterIP!, (address) => address);
+    assert.deepEqual(own.spec?.parentRef, { resource: 'services', namespace: 'default', name: 'kubernetes' });
+    assert.equal(own.metadata.labels?.['ipaddress.kubernetes.io/ip-family'], 'IPv4');
+
     const labels = { 'e2e-ip': 'test' };
     const labelSelector = 'e2e-ip=test';
     const parentRef = { group: 'example.com', resource: 'e2es', namespace: 'default', name: 'e2e' };
