@@ -29,7 +29,7 @@ import { NodeReporter, type ReporterParts } from './node/node-reporter.ts';
 import { runtimeHandlers } from './node/runtime-handlers.ts';
 import type { NodeContext } from './node-context.ts';
 import { ObjectCache } from './object-cache.ts';
-import { makeCgroups } from './pod-cgroups.ts';
+import { BurstableWeight, makeCgroups } from './pod-cgroups.ts';
 import { PodEvents } from './pod-events.ts';
 import { type HostResolver, hostResolver } from './pod-files.ts';
 import { PodWorkers } from './pod-workers.ts';
@@ -159,6 +159,7 @@ class NodeAgent implements Kubelet {
     await this.#adopt(node, events);
     await this.#startStaticPods(workers, events, mirrors);
     this.#follow(node, workers, events, mirrors, registered);
+    this.#weigh(node, workers);
     this.#housekeep(node, workers, events);
     void Promise.all([registered, this.#pods.whenSynced()]).then(() => {
       lease.start();
@@ -370,6 +371,14 @@ class NodeAgent implements Kubelet {
       });
       this.#stops.push(remove);
     });
+  }
+
+  #weigh(node: NodeContext, workers: PodWorkers): void {
+    const weight = new BurstableWeight(node, () => workers.records());
+    const changed = () => weight.changed();
+    changed();
+    workers.onEnd(changed);
+    this.#stops.push(this.#pods.on({ added: changed, updated: changed, deleted: changed }), () => weight.stop());
   }
 
   #housekeep(node: NodeContext, workers: PodWorkers, events: PodEvents): void {

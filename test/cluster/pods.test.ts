@@ -288,6 +288,19 @@ describe('a Pod', { concurrency: 4 }, () => {
     }
   });
 
+  test('weigh together what they ask for, as long as they run', async () => {
+    const space = await cluster.space('weight');
+    await space.apply(pod('heavy', shell(stay, { resources: { requests: { cpu: '700m' } } })));
+    await space.untilReady('heavy');
+    const pid = await firstPid(cluster, 'weight', 'heavy');
+    const weight = () => containerCgroup(pid, '../..').cpuShares;
+    await until('the class weighs what its pods do', () => weight() >= 700);
+    await space.apply(pod('other', shell(stay, { resources: { requests: { cpu: '300m' } } })));
+    await until('the class weighs what both do', () => weight() >= 1000);
+    await space.kubectl('delete pod other --now');
+    await until('the class weighs less', () => weight() < 1000);
+  });
+
   test('does not fit: the scheduler says why', async () => {
     const space = await cluster.space('unfit');
     await space.apply(pod('huge', shell('true', { resources: { requests: { memory: '4Ti', cpu: '1000' } } })));
@@ -311,8 +324,8 @@ function mayLowerScores(): boolean {
   return ((BigInt(`0x${effective}`) >> 24n) & 1n) === 1n;
 }
 
-/** The limits of the cgroup that holds a process, on v1 or v2. */
-function containerCgroup(pid: number) {
+/** The limits of the cgroup that holds a process, or of one above it, on v1 or v2. */
+function containerCgroup(pid: number, up = '.') {
   const lines = fs.readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
   const paths: Record<string, string> = {};
   for (const line of lines) {
@@ -322,15 +335,15 @@ function containerCgroup(pid: number) {
   const read = (file: string) => fs.readFileSync(file, 'utf8').trim();
   if (paths.memory) {
     return {
-      memoryLimit: Number(read(`/sys/fs/cgroup/memory${paths.memory}/memory.limit_in_bytes`)),
-      cpuQuota: Number(read(`/sys/fs/cgroup/cpu${paths.cpu}/cpu.cfs_quota_us`)),
-      cpuShares: Number(read(`/sys/fs/cgroup/cpu${paths.cpu}/cpu.shares`)),
+      memoryLimit: Number(read(`/sys/fs/cgroup/memory${paths.memory}/${up}/memory.limit_in_bytes`)),
+      cpuQuota: Number(read(`/sys/fs/cgroup/cpu${paths.cpu}/${up}/cpu.cfs_quota_us`)),
+      cpuShares: Number(read(`/sys/fs/cgroup/cpu${paths.cpu}/${up}/cpu.shares`)),
     };
   }
-  const weight = Number(read(`/sys/fs/cgroup${paths.v2}/cpu.weight`));
+  const weight = Number(read(`/sys/fs/cgroup${paths.v2}/${up}/cpu.weight`));
   return {
-    memoryLimit: Number(read(`/sys/fs/cgroup${paths.v2}/memory.max`)),
-    cpuQuota: Number(read(`/sys/fs/cgroup${paths.v2}/cpu.max`).split(' ')[0]),
+    memoryLimit: Number(read(`/sys/fs/cgroup${paths.v2}/${up}/memory.max`)),
+    cpuQuota: Number(read(`/sys/fs/cgroup${paths.v2}/${up}/cpu.max`).split(' ')[0]),
     // The inverse of crun's conversion, which rounds down.
     cpuShares: Math.round(((weight - 1) * 262142) / 9999 + 2),
   };
