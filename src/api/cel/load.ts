@@ -19,11 +19,10 @@ let functionNames: ReadonlySet<string> | undefined;
 
 /** Whether there is a function or macro of this name, whatever it takes. */
 export function isFunction(name: string): boolean {
-  functionNames ??= new Set(
-    newEnvironment()
-      .getDefinitions()
-      .functions.map((one) => one.name),
-  );
+  if (!functionNames) {
+    const { functions } = registerAuthorizer(newEnvironment()).getDefinitions();
+    functionNames = new Set(functions.map((one) => one.name));
+  }
   return functionNames.has(name);
 }
 
