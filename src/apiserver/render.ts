@@ -41,12 +41,13 @@ export async function renderList(call: Call, entries: CacheEntry[], metadata: Li
     return renderItems(call, head, items);
   }
   const chunks: Uint8Array[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
-  for (let i = 0; i < entries.length; i++) {
+  const items = entries.map((entry) => viewOf(entry, resource).bytes);
+  for (const [i, item] of items.entries()) {
     if (i > 0) chunks.push(comma);
-    chunks.push(viewOf(entries[i]!, resource).bytes);
+    chunks.push(item);
   }
   chunks.push(listEnd);
-  return { status: 200, headers: { 'content-type': contentTypes.json }, body: chunks };
+  return { status: 200, headers: { 'content-type': contentTypes.json }, body: chunks, items };
 }
 
 /** A list of any objects, in the negotiated format. */

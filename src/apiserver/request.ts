@@ -54,6 +54,8 @@ export interface ApiResponse {
   status: number;
   headers: Record<string, string>;
   body: Uint8Array | Uint8Array[] | AsyncIterable<Uint8Array>;
+  /** Of a list in plain JSON: the bytes of each item, in `body` between a head and an end. */
+  items?: readonly Uint8Array[];
 }
 
 export type Handler = (request: ApiRequest) => Promise<ApiResponse>;

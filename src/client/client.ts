@@ -40,6 +40,8 @@ export interface ListOptions {
   limit?: number;
   continue?: string;
   resourceVersion?: string;
+  /** Others in this process may be given the same objects: they must not be changed. @default false */
+  shared?: boolean;
 }
 
 export interface WatchOptions extends ListOptions {
@@ -74,6 +76,8 @@ export interface RawRequest {
   headers?: Record<string, string>;
   body?: Uint8Array | string;
   signal?: AbortSignal;
+  /** Others may be given the same objects: they will not be changed. */
+  shared?: boolean;
 }
 
 export interface RawResponse {
@@ -83,6 +87,8 @@ export interface RawResponse {
   body: AsyncIterable<Uint8Array>;
   text(): Promise<string>;
   json(): Promise<unknown>;
+  /** The events of a watch, where a transport has them as values (instead of `body`). */
+  values?: AsyncIterable<object>;
 }
 
 /**

@@ -73,7 +73,8 @@ interface Progress {
 
 async function list<T extends KubeObject>(options: ReflectorOptions<T>, state: Progress): Promise<void> {
   const { client, resource, selection, cache, handler } = options;
-  const answer = await listAll(client, resource, { ...selection, resourceVersion: state.listFrom, limit: pageSize });
+  const query = { ...selection, resourceVersion: state.listFrom, limit: pageSize, shared: true };
+  const answer = await listAll(client, resource, query);
   for (const item of answer.items) dropManagedFields(item);
   cache.replace(answer.items, handler);
   state.resourceVersion = answer.metadata.resourceVersion ?? '';
@@ -91,6 +92,7 @@ async function follow<T extends KubeObject>(
   const { client, resource, selection, cache, handler } = options;
   const watch = client.watch(resource, {
     ...selection,
+    shared: true,
     resourceVersion: state.resourceVersion,
     allowWatchBookmarks: true,
     // Spread over time, so that all watches do not come back at once.

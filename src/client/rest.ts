@@ -29,6 +29,12 @@ export function createClient(transport: Transport, options: RestOptions = {}): C
       headers: { accept: 'application/json', 'user-agent': options.userAgent ?? 'vitrine', ...request.headers },
     });
 
+  const read = async (path: string, shared = false) => {
+    const response = await send({ method: 'GET', path, shared });
+    if (response.status >= 400) throw await failure(response, 'GET', path);
+    return response.json();
+  };
+
   const call = async (method: string, path: string, body?: unknown, contentType = 'application/json') => {
     const headers = body === undefined ? undefined : { 'content-type': contentType };
     const response = await send({ method, path, headers, body: body === undefined ? undefined : JSON.stringify(body) });
@@ -43,10 +49,10 @@ export function createClient(transport: Transport, options: RestOptions = {}): C
 
   return {
     get: async <T extends KubeObject>(resource: Resource<T>, name: string, namespace?: string) =>
-      (await call('GET', pathOf(resource, namespace, name))) as T,
+      (await read(pathOf(resource, namespace, name))) as T,
 
     list: async <T extends KubeObject>(resource: Resource<T>, list: ListOptions = {}) => {
-      const answer = await call('GET', pathOf(resource, list.namespace) + query(listQuery(list)));
+      const answer = await read(pathOf(resource, list.namespace) + query(listQuery(list)), list.shared);
       return withTypes(resource, answer as KubeList<T>);
     },
 
@@ -152,15 +158,18 @@ async function* watchEvents<T extends KubeObject>(
       allowWatchBookmarks: options.allowWatchBookmarks ? 'true' : undefined,
       timeoutSeconds: options.timeoutSeconds?.toString(),
     });
-  const response = await send({ method: 'GET', path, signal: options.signal });
+  const { signal, shared = false } = options;
+  const response = await send({ method: 'GET', path, signal, shared });
   if (response.status >= 400) throw await failure(response, 'GET', path);
-  for await (const lines of splitLines(response.body)) {
-    for (const line of lines) {
-      const event = JSON.parse(line) as WatchEvent<T>;
-      if (event.type === 'ERROR') throw fromStatus(event.object, 500);
-      yield event;
-    }
+  for await (const value of response.values ?? parsedLines(response.body)) {
+    const event = value as WatchEvent<T>;
+    if (event.type === 'ERROR') throw fromStatus(event.object, 500);
+    yield event;
   }
+}
+
+async function* parsedLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<object> {
+  for await (const lines of splitLines(body)) for (const line of lines) yield JSON.parse(line) as object;
 }
 
 function fromStatus(status: StatusObject, code: number): StatusError {

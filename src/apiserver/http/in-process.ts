@@ -1,6 +1,9 @@
 import type { ApiResponse, UserInfo } from '../request.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import { nobody, type ServerHandler, type ServerRequest, splitTarget } from './exchange.ts';
+import { contentTypes } from './media-type.ts';
+import { PushStream } from './push-stream.ts';
+import { sharedValue } from './shared-values.ts';
 
 /** A request as client/client.ts has it (RawRequest); written down again because the server does not import its clients. */
 export interface LocalRequest {
@@ -9,6 +12,8 @@ export interface LocalRequest {
   headers?: Record<string, string>;
   body?: Uint8Array | string;
   signal?: AbortSignal;
+  /** Others may be given the same objects: they will not be changed. */
+  shared?: boolean;
 }
 
 export interface LocalResponse {
@@ -17,6 +22,8 @@ export interface LocalResponse {
   body: AsyncIterable<Uint8Array>;
   text(): Promise<string>;
   json(): Promise<unknown>;
+  /** Of a watch, if the request says `shared`: its events. */
+  values?: AsyncIterable<object>;
 }
 
 /** Structurally a Transport of client/client.ts. */
@@ -29,8 +36,8 @@ export interface LocalTransport {
 export function localTransport(handle: ServerHandler, user: UserInfo): LocalTransport {
   return {
     async request(request) {
-      const { status, headers, body } = await handle(requestOf(request, user));
-      return responseOf(status, headers, body);
+      const response = await handle(requestOf(request, user));
+      return request.shared ? sharedResponse(response) : responseOf(response);
     },
     close() {},
   };
@@ -59,7 +66,7 @@ function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
   };
 }
 
-function responseOf(status: number, headers: Record<string, string>, body: ApiResponse['body']): LocalResponse {
+function responseOf({ status, headers, body }: ApiResponse): LocalResponse {
   return {
     status,
     headers,
@@ -67,6 +74,22 @@ function responseOf(status: number, headers: Record<string, string>, body: ApiRe
     text: async () => (await whole(body)).toString('utf8'),
     json: async () => JSON.parse((await whole(body)).toString('utf8')),
   };
+}
+
+/** Lists and watches in plain JSON as values; any other answer is as it always is. */
+function sharedResponse(response: ApiResponse): LocalResponse {
+  const { body, items, headers } = response;
+  const plain = responseOf(response);
+  if (items && Array.isArray(body)) {
+    const head = `${Buffer.from(body[0]!).toString('utf8')}]}`;
+    return { ...plain, json: async () => ({ ...JSON.parse(head), items: items.map(sharedValue) }) };
+  }
+  if (!(body instanceof PushStream) || headers['content-type'] !== contentTypes.json) return plain;
+  return { ...plain, values: valuesOf(body) };
+}
+
+async function* valuesOf(frames: AsyncIterable<Uint8Array>): AsyncGenerator<object> {
+  for await (const frame of frames) yield sharedValue(frame);
 }
 
 function iterate(body: ApiResponse['body']): AsyncIterable<Uint8Array> {
