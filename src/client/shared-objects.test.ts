@@ -19,7 +19,9 @@ test('informers within one process hold the same objects, everybody else gets co
   await Promise.all(informers.map((informer) => informer.whenSynced()));
   const watched = informers.map(
     (informer) =>
-      new Promise((resolve) => informer.on({ added: (object) => object.metadata.name === 'watched' && resolve(object) })),
+      new Promise((resolve) =>
+        informer.on({ added: (object) => object.metadata.name === 'watched' && resolve(object) }),
+      ),
   );
   await client.create(configMaps, draft('watched', { y: '2' }));
   await Promise.all(watched);
@@ -31,7 +33,10 @@ test('informers within one process hold the same objects, everybody else gets co
     assert.deepEqual([copy.data, copy.metadata.uid], [one.data, one.metadata.uid]);
     copy.data = { changed: 'yes' };
     assert.notDeepEqual(informers[0]!.get(key)?.data, copy.data);
-    assert.equal((await client.list(configMaps)).items.find((item) => item === one), undefined);
+    assert.equal(
+      (await client.list(configMaps)).items.find((item) => item === one),
+      undefined,
+    );
   }
   for (const factory of factories) factory.stop();
   await server.stop();
