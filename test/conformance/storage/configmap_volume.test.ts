@@ -1,18 +1,14 @@
-import { after, before, describe } from 'node:test';
+import { describe } from 'node:test';
 import type { V1ConfigMap } from '@kubernetes/client-node';
 import { testImage } from '../../cluster/fixture/image.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { configMapSource as source } from './fixture/keyed-sources.ts';
 import { consume, consumeTwice, followOptional, followUpdate, podOf, stayImmutable } from './fixture/keyed-volume.ts';
-import { mountTest } from './fixture/mounttest.ts';
+import { inLoop, mountTest } from './fixture/mounttest.ts';
 import { place, running, untilLogged } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 const mapped = [{ key: 'data-2', path: 'path/to/data-2' }];
 const nonRoot = { securityContext: { runAsUser: 1000 } };
@@ -71,7 +67,7 @@ describe('ConfigMap volumes', { concurrency: 4 }, () => {
       at,
       podOf('binary', {
         containers: [
-          mountTest(['--file_content_in_loop=/etc/test-volume/data-1'], { volumeMounts }),
+          mountTest(inLoop('/etc/test-volume/data-1'), { volumeMounts }),
           {
             name: 'dump',
             image: testImage,

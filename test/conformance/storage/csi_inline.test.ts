@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
 import { CoreV1Api, StorageV1Api, type V1CSIDriver } from '@kubernetes/client-node';
 import { testImage } from '../../cluster/fixture/image.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { mergePatch, refused, strategicMergePatch, unique, updated } from './fixture/api.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 conformance('[sig-storage] CSIInlineVolumes should support CSIVolumeSource in Pod API', async () => {
   const { name: namespace } = await suite.cluster.space('csi-inline');

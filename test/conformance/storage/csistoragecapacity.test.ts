@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
 import { ApisApi, StorageApi, StorageV1Api, type V1CSIStorageCapacity, Watch } from '@kubernetes/client-node';
 import { until } from '../../cluster/fixture/until.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { mergePatch, refused, unique } from './fixture/api.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 conformance('[sig-storage] CSIStorageCapacity should support CSIStorageCapacities API operations', async () => {
   const { name: namespace } = await suite.cluster.space('capacity');

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, before, describe } from 'node:test';
+import { describe } from 'node:test';
 import { testImage } from '../../cluster/fixture/image.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { podOf } from './fixture/keyed-volume.ts';
 import { mountTest } from './fixture/mounttest.ts';
 import { expectOutput, place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 type Medium = 'tmpfs' | 'default';
 

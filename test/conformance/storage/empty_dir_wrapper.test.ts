@@ -1,20 +1,15 @@
-import { after, before } from 'node:test';
 import { pods } from '../../../src/api/resource.ts';
 import { testImage } from '../../cluster/fixture/image.ts';
 import { stay } from '../../cluster/fixture/objects.ts';
 import { until } from '../../cluster/fixture/until.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { untilNone } from './fixture/api.ts';
 import { configMapSource, secretSource } from './fixture/keyed-sources.ts';
 import { podOf } from './fixture/keyed-volume.ts';
 import { type Place, place, running } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 const volumeCount = 50;
 const podCount = 5;

@@ -1,16 +1,11 @@
-import { after, before } from 'node:test';
 import { testImage } from '../../cluster/fixture/image.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { configMapSource, secretSource } from './fixture/keyed-sources.ts';
 import { podOf } from './fixture/keyed-volume.ts';
 import { expectOutput, place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 conformance(
   '[sig-storage] Projected combined should project all components that make up the projection API [Projection] [NodeConformance]',

@@ -1,15 +1,11 @@
-import { after, before, describe } from 'node:test';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { describe } from 'node:test';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { projectedConfigMapSource as source } from './fixture/keyed-sources.ts';
 import { consume, consumeTwice, followOptional, followUpdate } from './fixture/keyed-volume.ts';
 import { place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 const mapped = [{ key: 'data-2', path: 'path/to/data-2' }];
 const nonRoot = { securityContext: { runAsUser: 1000 } };

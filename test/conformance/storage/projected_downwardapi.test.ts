@@ -1,14 +1,10 @@
-import { after, before, describe } from 'node:test';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { describe } from 'node:test';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { type DownwardVolume, followMetadata, readName, readResource } from './fixture/downward-volume.ts';
 import { place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 const volume: DownwardVolume = (items, defaultMode) => ({
   name: 'podinfo',

@@ -1,15 +1,11 @@
-import { after, before, describe } from 'node:test';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { describe } from 'node:test';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { projectedSecretSource as source } from './fixture/keyed-sources.ts';
 import { consume, consumeTwice, followOptional } from './fixture/keyed-volume.ts';
 import { place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 const mapped = [{ key: 'data-1', path: 'new-path-data-1' }];
 

@@ -1,16 +1,12 @@
-import { after, before, describe } from 'node:test';
+import { describe } from 'node:test';
 import type { V1Secret } from '@kubernetes/client-node';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { secretSource as source } from './fixture/keyed-sources.ts';
 import { consume, consumeTwice, followOptional, stayImmutable } from './fixture/keyed-volume.ts';
 import { place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 const mapped = [{ key: 'data-1', path: 'new-path-data-1' }];
 

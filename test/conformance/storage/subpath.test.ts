@@ -1,18 +1,14 @@
-import { after, before, describe } from 'node:test';
+import { describe } from 'node:test';
 import type { V1Volume } from '@kubernetes/client-node';
 import { pods } from '../../../src/api/resource.ts';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { configMapSource, secretSource } from './fixture/keyed-sources.ts';
 import { podOf } from './fixture/keyed-volume.ts';
 import { mountTest } from './fixture/mounttest.ts';
 import { expectOutput, place } from './fixture/output.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 interface Case {
   volume: V1Volume;

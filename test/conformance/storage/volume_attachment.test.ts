@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
 import { CoreV1Api, StorageV1Api, type V1VolumeAttachment } from '@kubernetes/client-node';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { mergePatch, unique, untilNone, updated } from './fixture/api.ts';
 import { runLifecycle } from './fixture/cluster-scoped.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 conformance(
   '[sig-storage] VolumeAttachment Conformance should run through the lifecycle of a VolumeAttachment',

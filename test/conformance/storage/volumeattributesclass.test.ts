@@ -1,15 +1,10 @@
-import { after, before } from 'node:test';
 import { StorageV1Api } from '@kubernetes/client-node';
-import { type ConformanceCluster, startConformanceCluster } from '../fixture/cluster.ts';
+import { useConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { strategicMergePatch } from './fixture/api.ts';
 import { runLifecycle } from './fixture/cluster-scoped.ts';
 
-let suite: ConformanceCluster;
-before(async () => {
-  suite = await startConformanceCluster();
-});
-after(() => suite?.cluster.delete());
+const suite = useConformanceCluster();
 
 conformance(
   '[sig-storage] VolumeAttributesClass [FeatureGate:VolumeAttributesClass] should run through the lifecycle of a VolumeAttributesClass',
