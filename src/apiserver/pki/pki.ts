@@ -118,6 +118,7 @@ interface Authority {
 
 async function ensureAuthority(dir: string, file: string, commonName: string, now: number): Promise<KeyPair> {
   const found = await readPair(dir, file);
+  // Not even one that seems to begin in the future: then the clock was set back, and a new one would cut everybody off.
   if (found && parsePair(found, now)) return found;
   const made = issue({ commonName, usage: 'ca', ...validity(now, caDays) });
   // The key is on disk before the certificate that tells the world to trust it.
@@ -162,8 +163,7 @@ function parsePair(pair: KeyPair, now: number): X509Certificate | undefined {
   try {
     const certificate = new X509Certificate(pair.certificate);
     const lasts = certificate.validToDate.getTime() - now > renewBeforeDays * dayMs;
-    const begun = certificate.validFromDate.getTime() <= now;
-    return lasts && begun && certificate.checkPrivateKey(createPrivateKey(pair.key)) ? certificate : undefined;
+    return lasts && certificate.checkPrivateKey(createPrivateKey(pair.key)) ? certificate : undefined;
   } catch {
     return undefined;
   }
@@ -172,6 +172,7 @@ function parsePair(pair: KeyPair, now: number): X509Certificate | undefined {
 function fits(pair: KeyPair, request: CertificateRequest, authority: Authority): boolean {
   const certificate = parsePair(pair, request.notBefore + clockSkewMs);
   if (!certificate?.checkIssued(authority.certificate)) return false;
+  if (certificate.validFromDate.getTime() > request.notBefore + clockSkewMs) return false;
   if (!certificate.verify(authority.certificate.publicKey)) return false;
   if (!certificate.subject.split('\n').includes(`CN=${request.commonName}`)) return false;
   return (request.subjectAltNames ?? []).every((name) =>
@@ -195,8 +196,8 @@ function issuerOf(commonName: string, pair: KeyPair): Authority {
   };
 }
 
-/** Certificates begin a little in the past, for clients whose clocks are behind. */
-const clockSkewMs = 5 * 60 * 1000;
+/** Certificates begin in the past: for clients whose clocks are behind, and for a clock that is set back later. */
+const clockSkewMs = 30 * dayMs;
 
 function validity(now: number, days: number): { notBefore: number; notAfter: number } {
   return { notBefore: now - clockSkewMs, notAfter: now + days * dayMs };
