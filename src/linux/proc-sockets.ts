@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { pageSize } from './page-size.ts';
 import { readText } from './read-text.ts';
 
 export type SocketProtocol = 'tcp' | 'udp' | 'unix';
@@ -43,12 +44,43 @@ export function readSockets(pid: number | 'self', protocols: SocketProtocol[] = 
   const counts = readOr(`/proc/${pid}/net/sockstat`) + readOr(`/proc/${pid}/net/sockstat6`);
   // To list TCP the kernel walks the hash table of the whole machine, a millisecond or more: not where there is none.
   const read = (name: string) =>
-    counts.includes(`${name.toUpperCase()}: inuse 0`) ? '' : readOr(`/proc/${pid}/net/${name}`);
+    counts.includes(`${name.toUpperCase()}: inuse 0`) ? '' : readTable(`/proc/${pid}/net/${name}`);
   return protocols.flatMap((protocol) =>
     protocol === 'unix'
       ? parseUnixSockets(read('unix'))
       : [...parseInetSockets(read(protocol), protocol), ...parseInetSockets(read(`${protocol}6`), protocol)],
   );
+}
+
+/** Content of the table that is read; parsers copy out what they keep. */
+let table = Buffer.allocUnsafe(1 << 16);
+/** More than any line of these tables is long. */
+const longestLine = 512;
+
+/**
+ * Reads to the end, but not beyond: only to say that there is no more, the kernel walks its hash table once again. It fills
+ * a page with whole lines as long as there are any (seq_read_iter in fs/seq_file.c), so one with room left is the last.
+ */
+function readTable(file: string): string {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, 'r');
+  } catch {
+    return '';
+  }
+  try {
+    let length = 0;
+    for (;;) {
+      if (table.length - length < pageSize * 2) table = Buffer.concat([table, Buffer.allocUnsafe(table.length)]);
+      const read = fs.readSync(fd, table, length, table.length - length, null);
+      length += read;
+      if (read < pageSize - longestLine) return table.toString('utf8', 0, length);
+    }
+  } catch {
+    return '';
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 export function parseInetSockets(text: string, protocol: 'tcp' | 'udp'): SocketInfo[] {
