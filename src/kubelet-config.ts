@@ -62,6 +62,7 @@ export const kubeletFlags: Record<string, { field: keyof KubeletConfigurationFil
     read: equals,
     help: 'kept from Pods: cpu=500m,memory=1Gi,ephemeral-storage=1Gi',
   },
+  'kube-reserved': { field: 'kubeReserved', read: equals, help: 'the same, for Vitrine itself' },
   'crash-loop-max': {
     field: 'crashLoopBackOff',
     read: (value) => ({ maxContainerRestartPeriod: value }),
@@ -77,7 +78,6 @@ export const kubeletFlags: Record<string, { field: keyof KubeletConfigurationFil
     read: list,
     help: "sysctls that Pods may set: 'kernel.msg*,net.core.somaxconn'",
   },
-  'kube-reserved': { field: 'kubeReserved', read: equals, help: 'the same, for Vitrine itself' },
 };
 
 /** Where a cluster's KubeletConfiguration is kept; people may edit it. */

@@ -31,6 +31,8 @@ export interface KubeletConfigurationFile extends ThresholdMaps {
   shutdownGracePeriodByPodPriority?: ShutdownGracePeriod[];
   /** When the kernel kills for lack of memory, it kills one process and not the container (cgroup v2). */
   singleProcessOOMKill?: boolean;
+  /** Whether containers may use swap (cgroup v2): NoSwap, or LimitedSwap for Burstable Pods. */
+  memorySwap?: { swapBehavior?: string };
 }
 
 export interface ShutdownGracePeriod {
@@ -41,7 +43,7 @@ export interface ShutdownGracePeriod {
 /** The same, checked and in plain units. */
 export interface KubeletConfiguration {
   /** The fields as they are written, defaults filled in. */
-  settings: KubeletConfigurationFile;
+  settings: KubeletConfigurationFile & { memorySwap: { swapBehavior: string } };
   maxPods: number;
   /** Most processes of one Pod; -1 for no limit. */
   podPidsLimit: number;
@@ -104,7 +106,7 @@ const defaults = {
 
 /** Checks a configuration and fills in what it leaves out (kubelet/apis/config/validation). Pure. */
 export function kubeletConfiguration(file: KubeletConfigurationFile = {}): KubeletConfiguration {
-  const all = { ...defaults, ...file };
+  const all = { ...defaults, ...file, memorySwap: memorySwap(file.memorySwap) };
   const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = all;
   for (const [field, least, most] of [
     ['maxPods', 1, 100_000],
@@ -143,6 +145,14 @@ export function kubeletConfiguration(file: KubeletConfigurationFile = {}): Kubel
     crashLoopMaxMs: crashLoopMax(all.crashLoopBackOff?.maxContainerRestartPeriod),
     shutdownGracePeriods: shutdownGracePeriods(all),
   };
+}
+
+function memorySwap({ swapBehavior = 'NoSwap' }: { swapBehavior?: string } = {}) {
+  if (!['NoSwap', 'LimitedSwap'].includes(swapBehavior))
+    throw new Error(
+      `invalid configuration: memorySwap.swapBehavior ${JSON.stringify(swapBehavior)} must be one of: NoSwap, LimitedSwap`,
+    );
+  return { swapBehavior };
 }
 
 /** KEP-4603: from a second to five minutes. */

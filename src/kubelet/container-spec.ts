@@ -14,7 +14,7 @@ import { type ContainerRole, containerLabels, formatPod } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
 import type { PodRecord } from './pod-record.ts';
-import { containerResources, oomScoreAdj } from './resources.ts';
+import { containerResources, oomScoreAdj, swapBytes } from './resources.ts';
 import { isStatic } from './static-pods/static-pod.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
@@ -37,6 +37,8 @@ export async function containerSpec(
   const { id, definition, image, restartCount } = start;
   verifyNonRoot(pod, definition, image);
   const dirs = podDirs(node.paths, pod);
+  const { settings } = node.configuration;
+  const swap = swapBytes(pod.spec, definition, node.machine, settings.memorySwap.swapBehavior);
   const env = await environment(node, record, start);
   const logDir = path.join(dirs.logs, definition.name);
   const messageFile = path.join(dirs.run, 'containers', definition.name, id.slice(0, 8));
@@ -56,7 +58,8 @@ export async function containerSpec(
     ...containerDevices({ definition, volumes: start.volumes }),
     resources: {
       ...containerResources(definition, pod.spec),
-      oomGroup: !node.configuration.settings.singleProcessOOMKill,
+      oomGroup: !settings.singleProcessOOMKill,
+      ...(swap !== undefined && { swapBytes: swap }),
     },
     security: security(pod, definition, image, node),
     tty: definition.tty ?? false,

@@ -29,7 +29,7 @@ import { NodeReporter, type ReporterParts } from './node/node-reporter.ts';
 import { runtimeHandlers } from './node/runtime-handlers.ts';
 import type { NodeContext } from './node-context.ts';
 import { ObjectCache } from './object-cache.ts';
-import { BurstableWeight, makeCgroups } from './pod-cgroups.ts';
+import { BurstableWeight, canLimitSwap, makeCgroups } from './pod-cgroups.ts';
 import { PodEvents } from './pod-events.ts';
 import { type HostResolver, hostResolver } from './pod-files.ts';
 import { PodWorkers } from './pod-workers.ts';
@@ -233,7 +233,7 @@ class NodeAgent implements Kubelet {
           resolver = { atMs: clock.steady(), value: hostResolver() };
         return resolver.value;
       },
-      machine,
+      machine: canLimitSwap(paths.name) ? { ...machine, swapBytes: machine.info.swap?.capacity ?? 0 } : machine,
       allocatable: allocatable(machine, this.#configuration),
       ...{ status, probes, objects },
       volumes: new VolumeManager({ client, linux, objects, tokens }),

@@ -47,7 +47,8 @@ export interface NodeContext {
   dnsServiceIp: string;
   clusterDomain: string;
   hostResolver(): Promise<HostResolver>;
-  machine: { memoryBytes: number; cpus: number };
+  /** Swap only where what a container may use of it can be limited. */
+  machine: { memoryBytes: number; cpus: number; swapBytes?: number };
   allocatable: PodFacts['allocatable'];
   status: StatusManager;
   probes: ProbeManager;

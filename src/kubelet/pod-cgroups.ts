@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { qosClassOf } from '../api/qos.ts';
 import type { Linux } from '../linux/linux.ts';
 import type { NodeContext } from './node-context.ts';
@@ -17,6 +18,10 @@ export async function makeCgroups(linux: Linux, cluster: string, memoryBytes: nu
   await linux.cgroups.create(`${root}/burstable`, { cpuShares: 2 });
   await linux.cgroups.create(`${root}/besteffort`, { cpuShares: 2 });
 }
+
+/** Only with cgroup v2, and only where the kernel accounts for swap. */
+export const canLimitSwap = (cluster: string): boolean =>
+  fs.existsSync(`/sys/fs/cgroup${kubepods(cluster)}/memory.swap.max`);
 
 /**
  * Gives the Burstable Pods together the weight of what they ask for, so that a Guaranteed one does not push them all aside;

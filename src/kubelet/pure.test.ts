@@ -9,7 +9,7 @@ import { serviceEnv } from './env/service-env.ts';
 import { credentialsOf } from './images/pull-secrets.ts';
 import { hostsFile, parseResolvConf, resolvConf } from './pod-files.ts';
 import { milliValue, wholeValue } from './quantity.ts';
-import { containerResources, oomScoreAdj, podLimits } from './resources.ts';
+import { containerResources, oomScoreAdj, podLimits, swapBytes } from './resources.ts';
 import { podPhase } from './status/pod-phase.ts';
 import { statusPatch } from './status/status-patch.ts';
 
@@ -222,6 +222,29 @@ describe('resources', () => {
       assert.deepEqual(podLimits(spec), limits);
       assert.deepEqual(containerResources(spec.containers[0]!, spec), limits);
     });
+});
+
+describe('swap', () => {
+  const machine = { memoryBytes: 4000, swapBytes: 1000 };
+  const of = (memory: string | undefined, limit?: string, more: Partial<PodSpec> = {}) => {
+    const resources = { ...(memory && { requests: { memory } }), ...(limit && { limits: { memory: limit } }) };
+    return { containers: [{ name: 'c', resources }], ...more };
+  };
+  for (const [what, spec, behavior, bytes] of [
+    ['is none unless granted', of('400', '800'), 'NoSwap', 0],
+    ['is the part that a burstable container asks for of the memory', of('400', '800'), 'LimitedSwap', 100],
+    [
+      'is none where the limit is all asked for',
+      of('400', '400', { resources: { requests: { cpu: '1' } } }),
+      'LimitedSwap',
+      0,
+    ],
+    ['is none of a best-effort Pod', of(undefined), 'LimitedSwap', 0],
+    ['is none of a critical Pod', of('400', '800', { priority: 2_000_000_000 }), 'LimitedSwap', 0],
+  ] as const)
+    it(what, () => assert.equal(swapBytes(spec, spec.containers[0]!, machine, behavior), bytes));
+  it('is left alone where it cannot be limited', () =>
+    assert.equal(swapBytes(of('400'), of('400').containers[0]!, { memoryBytes: 4000 }, 'NoSwap'), undefined));
 });
 
 describe('the phase', () => {

@@ -2,6 +2,7 @@ import type { Container, Pod, PodSpec } from '../api/generated/core-v1.ts';
 import { qosClassOf } from '../api/qos.ts';
 import type { CgroupLimits } from '../linux/linux.ts';
 import type { ContainerResources } from '../runtime/runtime.ts';
+import { systemCriticalPriority } from './critical-pod.ts';
 import { milliValue, wholeValue } from './quantity.ts';
 import { isSidecar } from './restart-policy.ts';
 
@@ -67,9 +68,29 @@ export function containerResources(container: Container, spec: Pick<PodSpec, 're
   return resources;
 }
 
+/**
+ * Swap that a container may use; undefined where that cannot be limited. None, unless the node grants Burstable Pods the
+ * same part of its swap that they ask for of its memory (KEP-2400; kuberuntime configureContainerSwapResources).
+ */
+export function swapBytes(
+  spec: PodSpec,
+  { resources: { requests, limits } = {} }: Container,
+  machine: { memoryBytes: number; swapBytes?: number },
+  behavior: string,
+): number | undefined {
+  if (machine.swapBytes === undefined) return undefined;
+  const memory = wholeValue(requests?.memory ?? limits?.memory);
+  const granted =
+    behavior === 'LimitedSwap' &&
+    qosClassOf(spec) === 'Burstable' &&
+    (spec.priority ?? 0) < systemCriticalPriority &&
+    memory !== wholeValue(limits?.memory);
+  return granted ? Math.floor((memory / machine.memoryBytes) * machine.swapBytes) : 0;
+}
+
 /** oom_score_adj: the less of the machine a burstable container asked for, the sooner it goes (kubelet qos/policy.go). */
 export function oomScoreAdj(spec: PodSpec, container: Container, machineBytes: number): number {
-  if ((spec.priority ?? 0) >= 2_000_000_000) return -997;
+  if ((spec.priority ?? 0) >= systemCriticalPriority) return -997;
   const qos = qosClassOf(spec);
   if (qos === 'Guaranteed') return -997;
   if (qos === 'BestEffort') return 1000;

@@ -77,11 +77,11 @@ test('stop signals are read as images and manifests write them', () => {
   assert.throws(() => signalNumber('SIGNONE'), /unknown signal 'SIGNONE'/);
 });
 
-test('an out-of-memory kill takes the whole container where the kernel can do that', () => {
-  const resources = { memoryBytes: 1000, oomGroup: true };
+test('an out-of-memory kill takes the whole container, and swap has a limit, where the kernel can do that', () => {
+  const resources = { memoryBytes: 1000, oomGroup: true, swapBytes: 0 };
   assert.deepEqual(ociResources(resources, 'v2'), {
     memory: { limit: 1000 },
-    unified: { 'memory.oom.group': '1' },
+    unified: { 'memory.oom.group': '1', 'memory.swap.max': '0' },
   });
   assert.deepEqual(ociResources(resources, 'hybrid'), { memory: { limit: 1000 } });
 });

@@ -237,11 +237,15 @@ export function ociResources(
   resources: ContainerResources,
   cgroupVersion: SpecContext['cgroupVersion'],
 ): Record<string, unknown> {
-  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids, hugepages, oomGroup } = resources;
+  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids, hugepages, oomGroup, swapBytes } = resources;
   const cpu = {
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(cpuQuota !== undefined && { quota: cpuQuota }),
     ...(cpuPeriod !== undefined && { period: cpuPeriod }),
+  };
+  const unified = {
+    ...(oomGroup && { 'memory.oom.group': '1' }),
+    ...(swapBytes !== undefined && { 'memory.swap.max': String(swapBytes) }),
   };
   return {
     ...(Object.keys(cpu).length > 0 && { cpu }),
@@ -250,7 +254,7 @@ export function ociResources(
     ...(hugepages && {
       hugepageLimits: Object.entries(hugepages).map(([pageSize, limit]) => ({ pageSize, limit })),
     }),
-    ...(oomGroup && cgroupVersion === 'v2' && { unified: { 'memory.oom.group': '1' } }),
+    ...(cgroupVersion === 'v2' && Object.keys(unified).length > 0 && { unified }),
   };
 }
 

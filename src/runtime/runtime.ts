@@ -123,6 +123,8 @@ export interface ContainerResources extends Record<string, unknown> {
   hugepages?: Record<string, number>;
   /** When the kernel kills for lack of memory, it kills all processes of the container (cgroup v2 only). */
   oomGroup?: boolean;
+  /** Swap beside the memory (cgroup v2 only). */
+  swapBytes?: number;
 }
 
 export interface ContainerSecurity {
