@@ -74,3 +74,22 @@ test('lines are split however the chunks are cut', async () => {
     assert.deepEqual(lines, ['a', 'b'], JSON.stringify(chunks));
   }
 });
+
+test('what a server cannot look at now is asked again when it says so', async () => {
+  const answer = (status: number, headers: Record<string, string>, body: object) => ({
+    ...{ status, headers },
+    body: (async function* () {})(),
+    text: async () => JSON.stringify(body),
+    json: async () => body,
+  });
+  const answers = [
+    answer(429, { 'retry-after': '0' }, {}),
+    answer(503, { 'retry-after': '0.01' }, {}),
+    answer(200, {}, { metadata: { name: 'a' } }),
+    answer(429, {}, { kind: 'Status', code: 429, reason: 'TooManyRequests', message: 'no time given' }),
+  ];
+  const client = createClient({ request: async () => answers.shift()!, close: () => {} });
+  assert.equal((await client.get(configMaps, 'a', 'x')).metadata.name, 'a');
+  await assert.rejects(client.get(configMaps, 'a', 'x'), (error) => hasReason(error, 'TooManyRequests'));
+  assert.equal(answers.length, 0);
+});

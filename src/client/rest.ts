@@ -12,6 +12,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './client.ts';
+import { requestPatiently } from './retry-later.ts';
 import { splitLines } from './split-lines.ts';
 
 export interface RestOptions {
@@ -24,7 +25,7 @@ export interface RestOptions {
 /** The Kubernetes API in JSON over any transport. */
 export function createClient(transport: Transport, options: RestOptions = {}): Client {
   const send = (request: RawRequest) =>
-    transport.request({
+    requestPatiently(transport, {
       ...request,
       headers: { accept: 'application/json', 'user-agent': options.userAgent ?? 'vitrine', ...request.headers },
     });

@@ -26,10 +26,11 @@ export function priorityAndFairness(
       const outcome = await flowControl.begin(flow, seats, request.signal);
       if (outcome !== 'run') return marked(tooManyRequests(), flow);
     }
+    const start = performance.now();
     try {
       return marked(await next(request), flow);
     } finally {
-      flowControl.end(flow, seats);
+      flowControl.end(flow, seats, (performance.now() - start) / 1000);
     }
   };
 }

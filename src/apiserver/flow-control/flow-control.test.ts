@@ -256,6 +256,6 @@ describe('the metrics of priority and fairness', () => {
     assert.match(text, new RegExp(`apiserver_flowcontrol_dispatched_requests_total\\{${labels}\\} 1`));
     assert.match(text, /apiserver_flowcontrol_current_executing_seats\{priority_level="global-default"\} 3/);
     assert.match(text, /apiserver_flowcontrol_nominal_limit_seats\{priority_level="exempt"\} 0/);
-    flows.end(flow, 3);
+    flows.end(flow, 3, 0.1);
   });
 });

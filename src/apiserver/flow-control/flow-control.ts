@@ -34,6 +34,7 @@ export interface Flow {
   hand: readonly number[];
   dispatched: Figure;
   waited: Series;
+  executed: Series;
   schemaName: string;
 }
 
@@ -70,6 +71,12 @@ export class FlowControl {
     name: 'apiserver_flowcontrol_request_wait_duration_seconds',
     help: 'Length of time a request spent waiting in its queue',
     labels: ['priority_level', 'flow_schema', 'execute'],
+  });
+
+  readonly #executions = new Histogram([0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30], {
+    name: 'apiserver_flowcontrol_request_execution_seconds',
+    help: 'Duration of initial stage (for a WATCH) or any (for a non-WATCH) stage of request execution in the API Priority and Fairness subsystem',
+    labels: ['priority_level', 'flow_schema', 'type'],
   });
 
   constructor(options: FlowControlOptions) {
@@ -133,7 +140,8 @@ export class FlowControl {
     return true;
   }
 
-  end({ level }: Flow, seats: number): void {
+  end({ level, executed }: Flow, seats: number, seconds: number): void {
+    executed.observe(seconds);
     if (level.exempt) level.end(seats);
     else this.#dispatcher.end(level, seats);
   }
@@ -149,6 +157,7 @@ export class FlowControl {
       this.#dispatched.family(),
       this.#rejected.family(),
       this.#waits.family(),
+      this.#executions.family(),
       gauge(
         'current_executing_requests',
         'Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem',
@@ -248,6 +257,7 @@ export class FlowControl {
       hand: level.queuing ? dealHand(`${name}\0${distinguisher}`, level.queuing.queues, level.queuing.handSize) : [],
       dispatched: this.#dispatched.of(level.name, name),
       waited: this.#waits.of(level.name, name, 'true'),
+      executed: this.#executions.of(level.name, name, info.verb === 'watch' ? 'watch' : 'regular'),
     };
   }
 
