@@ -9,6 +9,7 @@ import {
   type DaemonReport,
   ownProgram,
   readPidFile,
+  settled,
   shutdownSignal,
   startDaemon,
   startTimeOf,
@@ -59,7 +60,8 @@ export async function startCluster(
   options: ServerOptions & { kubelet?: KubeletConfigurationFile } = {},
 ): Promise<StartResult> {
   const began = performance.now();
-  const { paths, ...found } = clusterState(name);
+  const { paths, ...state } = clusterState(name);
+  const found = { server: await settled(state.server), agent: await settled(state.agent) };
   const elapsed = () => performance.now() - began;
   const { kubelet = {} } = options;
   keepFlags(paths, kubelet);

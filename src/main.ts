@@ -9,7 +9,7 @@ import { createLogger, errorChain } from './base/log.ts';
 import type { ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { type ComponentName, pidFile } from './launch.ts';
-import { readPidFile, reportToParent, shutdownSignal, writePidFile } from './linux/daemon.ts';
+import { readPidFile, reportToParent, settled, shutdownSignal, writePidFile } from './linux/daemon.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
 /** A started process of the cluster. */
@@ -38,7 +38,7 @@ export async function runProcess(
   const log = createLogger(component, { level });
   const paths = clusterPaths(name);
   const file = pidFile(paths, component, replica);
-  const other = readPidFile(file);
+  const other = await settled(readPidFile(file));
   if (other) throw new UserError(`${titles[component]} of cluster "${name}" is already running: pid ${other.pid}`);
   writePidFile(file);
   holdProgramFolder();

@@ -100,13 +100,44 @@ export function readPidFile(file: string): Daemon | undefined {
 /** Field 22 of /proc/PID/stat; undefined when there is no such process. */
 export function startTimeOf(pid: number): number | undefined {
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended: it only waits for its parent.
-    return fields[0] === 'Z' ? undefined : Number(fields[19]);
+    const fields = statFields(pid);
+    // A zombie has ended and only waits for its parent; but its files are open until its last thread has ended, too.
+    return fields[0] === 'Z' && Number(fields[17]) <= 1 ? undefined : Number(fields[19]);
   } catch {
     return undefined;
   }
+}
+
+/** Waits for the end of a process that is ending already, as one is for a moment after kill -9; one that lives stays. */
+export async function settled(daemon: Daemon | undefined): Promise<Daemon | undefined> {
+  if (!daemon) return undefined;
+  while (startTimeOf(daemon.pid) === daemon.startTime) {
+    if (!isEnding(daemon.pid)) return daemon;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return undefined;
+}
+
+/** PF_EXITING of the kernel's include/linux/sched.h, in the flags of /proc/PID/stat. */
+const exitingFlag = 0x4;
+const killBit = 1n << 8n;
+
+function isEnding(pid: number): boolean {
+  try {
+    const fields = statFields(pid);
+    if (fields[0] === 'Z' || Number(fields[6]) & exitingFlag) return true;
+    const status = fs.readFileSync(`/proc/${pid}/status`, 'latin1');
+    const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)/gm)].map(([, mask]) => BigInt(`0x${mask}`));
+    return pending.some((mask) => (mask & killBit) !== 0n);
+  } catch {
+    return true;
+  }
+}
+
+/** From the third field on ('state'): the second one, the name, may hold anything. */
+function statFields(pid: number): string[] {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Asks the node process to end its Pods before itself. */

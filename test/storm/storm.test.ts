@@ -78,7 +78,10 @@ test('the storm: troubles of every kind over a steady churn', { timeout: (second
   for (let round = 0; round === 0 || performance.now() < until; round++) {
     for (const [name, trouble] of shuffled(Object.entries(troubles))) {
       await delay(random() * 700);
-      await trouble();
+      await trouble().catch((error) => {
+        console.log(`storm: ${name} in round ${round}: ${error.message}`);
+        throw error;
+      });
       told[name] = (told[name] ?? 0) + 1;
     }
   }
