@@ -23,6 +23,7 @@ try {
       main: 'cli/main.ts',
       'sqlite-worker': 'src/store/sqlite-worker.ts',
       'linux-worker': 'src/linux/worker.ts',
+      'yaml-worker': 'src/apiserver/yaml-worker.ts',
     },
     outdir: next,
     bundle: true,

@@ -31,8 +31,10 @@ async function parse(bytes: Uint8Array, format: Format): Promise<ParsedBody> {
   if (format === 'protobuf') return { value: await decodeProtobufBody(bytes), duplicates: () => [] };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   if (format === 'json') return { value: parseJson(text), duplicates: () => duplicateFields(text) };
-  const { parseYaml } = await import('./parse-yaml.ts');
-  return parseYaml(text);
+  const { parseYaml, yamlAsJson } = await import('./parse-yaml.ts');
+  const { longYamlCharacters, parseLongYaml } = await import('./long-yaml.ts');
+  if (text.length < longYamlCharacters) return parseYaml(text);
+  return yamlAsJson(text) ?? parseLongYaml(text);
 }
 
 export function parseJson(text: string): unknown {

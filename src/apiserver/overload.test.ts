@@ -175,6 +175,27 @@ describe('under load, the API server', () => {
     assert.match(JSON.parse(body).message, /the accumulated size increase of copy is \d+, exceeding the limit 3145728/);
   });
 
+  it('answers others while it reads a long YAML body', { timeout: 60_000 }, async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `  k${i}: v${i}`);
+    const text = `metadata: {name: long}\ndata:\n${lines.join('\n')}\n`;
+    let over = false;
+    const long = call('POST', maps, text, { 'content-type': 'application/yaml' }).finally(() => {
+      over = true;
+    });
+    let served = 0;
+    while (!over) {
+      assert.equal((await call('GET', '/livez')).status, 200);
+      served++;
+    }
+    const { status, body } = await long;
+    assert.equal(status, 201, body.slice(0, 300));
+    assert.equal(JSON.parse(body).data.k19999, 'v19999');
+    assert.ok(served > 1, String(served));
+    const broken = await call('POST', maps, `${text}  k: [\n`, { 'content-type': 'application/yaml' });
+    assert.equal(broken.status, 400);
+    assert.match(JSON.parse(broken.body).message, /^error converting YAML to JSON: yaml: /);
+  });
+
   it('drops a watcher that does not read, and serves the others', { timeout: 60_000 }, async () => {
     const [slow, fast] = [connect(), connect()];
     const target = { ':path': `${maps}?watch=true&resourceVersion=1` };

@@ -5,11 +5,11 @@ import type { ParsedBody } from './body.ts';
 
 /** A YAML body as gopkg.in/yaml.v2 reads it for sigs.k8s.io/yaml: the last of two equal keys counts. */
 export function parseYaml(text: string): ParsedBody {
-  return parseAsJson(text) ?? parseAsYaml(text);
+  return yamlAsJson(text) ?? parseAsYaml(text);
 }
 
 /** JSON is YAML, too, and what kubectl sends for YAML: no parser is as fast as that of JSON. */
-function parseAsJson(text: string): ParsedBody | undefined {
+export function yamlAsJson(text: string): ParsedBody | undefined {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
     const value: unknown = JSON.parse(text);
