@@ -29,9 +29,17 @@ export interface TestServerOptions {
   audit?: Audit;
 }
 
-/** An API server without TLS over a store in memory, in which everyone may do everything. */
+/** Opens the store of a server that is not given one. */
+let openStore: () => Promise<Store> = async () => new MemoryStore();
+
+/** From now on servers of this process are tested over another kind of store. */
+export function testOver(open: () => Promise<Store>): void {
+  openStore = open;
+}
+
+/** An API server without TLS, in which everyone may do everything; over a store in memory unless told otherwise. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const store = options.store ?? new MemoryStore();
+  const store = options.store ?? (await openStore());
   const server = createApiServer({
     store,
     clock: options.clock ?? systemClock,

@@ -62,7 +62,8 @@ describe('watch', () => {
     const clock = new FakeClock();
     const server = await startTestServer({ clock });
     const controller = new AbortController();
-    const query = 'watch=true&resourceVersion=1&allowWatchBookmarks=true&timeoutSeconds=90';
+    const since = (await server.call('GET', path)).body.metadata.resourceVersion;
+    const query = `watch=true&resourceVersion=${since}&allowWatchBookmarks=true&timeoutSeconds=90`;
     const { body } = await server.open(`${path}?${query}`, controller.signal);
     clock.advance(61_000);
     clock.advance(30_000);
