@@ -113,10 +113,15 @@ directory=$1 repository=$2 pids=$3 root=$1/root
 mount -t tmpfs none $directory
 mkdir $directory/upper $directory/work $root
 mount -t overlay overlay -o lowerdir=/,upperdir=$directory/upper,workdir=$directory/work $root
-for each in sys dev $([ $pids = true ] || echo proc run); do mount --rbind /$each $root/$each; done
+for each in sys dev $([ $pids = true ] || echo proc); do mount --rbind /$each $root/$each; done
 if [ $pids = true ]; then
   mount -t proc proc $root/proc
   mount -t tmpfs none $root/run
+else
+  # What is written there is its own; the clusters of the machine are seen.
+  mkdir $directory/upper-run $directory/work-run
+  mount -t overlay overlay -o lowerdir=/run,upperdir=$directory/upper-run,workdir=$directory/work-run $root/run
+  if [ -d /run/vitrine ]; then mount --rbind /run/vitrine $root/run/vitrine; fi
 fi
 mkdir -p $root$repository
 mount --rbind $repository $root$repository
