@@ -78,7 +78,9 @@ function prepare(
   const base = path.join(containers.bundle(id), `exec-${randomUUID()}`);
   const process = { ...containers.process(id), terminal: spec.tty, args: spec.command };
   if (spec.tty && !process.env.some((entry) => entry.startsWith('TERM='))) process.env = [...process.env, 'TERM=xterm'];
-  writeFileSync(`${base}.json`, JSON.stringify(process));
+  const { columns: width, rows: height } = spec.size ?? {};
+  const consoleSize = width && height ? { consoleSize: { width, height } } : {};
+  writeFileSync(`${base}.json`, JSON.stringify({ ...process, ...consoleSize }));
   return {
     command: [
       containers.program(id),

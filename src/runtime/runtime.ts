@@ -187,7 +187,14 @@ export interface ExecResult {
 export interface ExecSpec {
   command: string[];
   tty: boolean;
+  /** Of the terminal when the command starts. */
+  size?: TerminalSize;
   stdin: boolean;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
 }
 
 /** Streams of a process inside a container. */

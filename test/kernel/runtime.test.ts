@@ -121,6 +121,11 @@ test('exec with a tty has a terminal whose size can be set', async () => {
   assert.match(stdout, /40 100/);
   assert.match(stdout, /is-yes/);
   assert.equal(code, 4);
+  const size = { columns: 90, rows: 30 };
+  const sized = await fixture.runtime.execStream(spec.id, { command: ['sh'], tty: true, size, stdin: true });
+  await delay(300);
+  sized.stdin?.write('stty size; exit\n');
+  assert.match((await collect(sized)).stdout, /30 90/);
   await fixture.runtime.removeContainer(spec.id);
 });
 

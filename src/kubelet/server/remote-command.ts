@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import { errorChain } from '../../base/log.ts';
-import type { StreamSession } from '../../runtime/runtime.ts';
+import type { StreamSession, TerminalSize } from '../../runtime/runtime.ts';
 
 /**
  * Sub-protocols of exec and attach, best first (apimachinery pkg/util/remotecommand/constants.go). A client that offers
@@ -19,6 +19,9 @@ const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 25
 /** What is still unread by the client before the container's output is paused. */
 const highWaterBytes = 1 << 20;
 
+/** How long a command on a terminal waits for the terminal's size, which clients send at once. */
+const sizeWaitMs = 100;
+
 /** The streams that the client asked for. */
 export interface CommandStreams {
   stdin: boolean;
@@ -31,7 +34,7 @@ export interface CommandStreams {
 export async function serveCommand(
   socket: WebSocket,
   wanted: CommandStreams,
-  start: () => Promise<StreamSession>,
+  start: (size?: TerminalSize) => Promise<StreamSession>,
 ): Promise<void> {
   const base64 = socket.protocol.includes('base64');
   const send = (number: number, data: Buffer) => {
@@ -40,8 +43,11 @@ export async function serveCommand(
   };
   // Messages that come before the process runs are kept.
   const early: [Buffer, boolean][] = [];
+  const size = Promise.withResolvers<TerminalSize | undefined>();
   let handle = (data: Buffer, binary: boolean): void => {
     early.push([data, binary]);
+    const first = sizeIn(decode(data, base64));
+    if (first) size.resolve(first);
   };
   socket.on('message', (data, binary) => handle(data as Buffer, binary));
   const sendStatus = (status: CommandStatus) => {
@@ -53,7 +59,8 @@ export async function serveCommand(
   // An empty message on the lowest channel that we write tells the client that the connection stands.
   send(wanted.stdout ? channel.stdout : wanted.stderr ? channel.stderr : channel.error, Buffer.alloc(0));
   try {
-    const session = await start();
+    if (wanted.tty) setTimeout(() => size.resolve(undefined), sizeWaitMs);
+    const session = await start(wanted.tty ? await size.promise : undefined);
     handle = (data) => receive(session, data, base64);
     for (const [data, binary] of early) handle(data, binary);
     socket.on('close', () => session.kill());
@@ -74,14 +81,34 @@ export async function serveCommand(
 }
 
 function receive(session: StreamSession, message: Buffer, base64: boolean): void {
-  const number = base64 ? Number(String.fromCharCode(message[0] ?? 0)) : message[0];
-  const data = base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
+  const decoded = decode(message, base64);
+  const { number, data } = decoded;
   if (number === channel.stdin) session.stdin?.write(data);
   else if (number === channel.close && data[0] === channel.stdin) session.stdin?.end();
-  else if (number === channel.resize) {
-    const { Width = 0, Height = 0 } = parseSize(data.toString('utf8'));
-    if (Width > 0 && Height > 0) session.resize(Width, Height);
+  else {
+    const size = sizeIn(decoded);
+    if (size) session.resize(size.columns, size.rows);
   }
+}
+
+interface Message {
+  number: number | undefined;
+  data: Buffer;
+}
+
+function decode(message: Buffer, base64: boolean): Message {
+  if (!base64) return { number: message[0], data: message.subarray(1) };
+  return {
+    number: Number(String.fromCharCode(message[0] ?? 0)),
+    data: Buffer.from(message.toString('latin1', 1), 'base64'),
+  };
+}
+
+/** The size that a message tells, if that is what it is for. */
+function sizeIn({ number, data }: Message): TerminalSize | undefined {
+  if (number !== channel.resize) return undefined;
+  const { Width: columns = 0, Height: rows = 0 } = parseSize(data.toString('utf8'));
+  return columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
 /** A terminal's size as clients send it; nothing of what they send may end this process. */

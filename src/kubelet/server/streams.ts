@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { badRequest, StatusError } from '../../api/status-error.ts';
-import type { StreamSession } from '../../runtime/runtime.ts';
+import type { StreamSession, TerminalSize } from '../../runtime/runtime.ts';
 import type { NodeContext } from '../node-context.ts';
 import { type PodRecord, specContainer } from '../pod-record.ts';
 import { type Dial, forwardProtocols, serveForward } from './port-forward.ts';
@@ -105,7 +105,13 @@ function wantedStreams(query: URLSearchParams): CommandStreams {
   };
 }
 
-function session({ node, record, verb, container: name, query }: StreamRequest): () => Promise<StreamSession> {
+function session({
+  node,
+  record,
+  verb,
+  container: name,
+  query,
+}: StreamRequest): (size?: TerminalSize) => Promise<StreamSession> {
   if (!specContainer(record.pod, name))
     throw badRequest(`container ${name} is not valid for pod ${record.pod.metadata.name}`);
   const container = record.current(node.runtime, name);
@@ -114,7 +120,7 @@ function session({ node, record, verb, container: name, query }: StreamRequest):
   if (verb === 'attach') return () => node.runtime.attach(container.id, { stdin, tty });
   const command = query.getAll('command');
   if (command.length === 0) throw badRequest('you must specify at least 1 command');
-  return () => node.runtime.execStream(container.id, { command, stdin, tty });
+  return (size) => node.runtime.execStream(container.id, { command, stdin, tty, ...(size && { size }) });
 }
 
 async function openWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, protocols: string[]) {
