@@ -8,12 +8,14 @@ import { prepareViews } from '../views.ts';
 import { deleteObject } from './delete.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import { listPrefix, selected } from './list.ts';
+import { checkListOptions } from './list-options.ts';
 
 /** So many objects are deleted at once. */
 const workers = 16;
 
 /** DELETE of a collection: of what the selectors match. Answers with the objects, as they were. */
 export async function deleteCollection(call: Call): Promise<ApiResponse> {
+  checkListOptions(call.request.query);
   const options = await readDeleteOptions(call);
   if (call.resource.conversion) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
   const entries = selected(call, selectionOf(call.resource, call.request.query));

@@ -9,6 +9,7 @@ import { type CacheEntry, entryOf } from '../storage/cache-entry.ts';
 import { storageKey } from '../storage/storage-key.ts';
 import { prepareViews, viewOf } from '../views.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from './continue-token.ts';
+import { checkListOptions } from './list-options.ts';
 import { parseRevision, tooLargeRevision, waitForRevision } from './resource-version.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function list(call: Call): Promise<ApiResponse> {
   const token = query.get('continue');
   const version = query.get('resourceVersion') ?? '';
   const match = query.get('resourceVersionMatch') ?? '';
-  checkMatch(version, match, token ?? '');
+  checkListOptions(query);
   const page: Page = { limit, after: '', revision: undefined, selection: selectionOf(call.resource, query) };
   if (token) {
     if (version && version !== '0') throw badRequest('specifying resource version is not allowed when using continue');
@@ -140,18 +141,4 @@ function historyError(error: unknown, page: Page): unknown {
 /** apiserver pkg/storage/etcd3/errors.go interpretListError. */
 function compacted(): StatusError {
   return expired('The resourceVersion for the provided list is too old.');
-}
-
-/** apimachinery pkg/apis/meta/internalversion/validation ValidateListOptions. */
-function checkMatch(version: string, match: string, token: string): void {
-  if (match === '') return;
-  const forbid = (why: string) => badRequest(`resourceVersionMatch: Forbidden: ${why}`);
-  if (version === '') throw forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
-  if (token) throw forbid('resourceVersionMatch is forbidden when continue is provided');
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    throw badRequest(`resourceVersionMatch: Unsupported value: "${match}": supported values: "Exact", "NotOlderThan"`);
-  }
-  if (match === 'Exact' && version === '0') {
-    throw forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
-  }
 }

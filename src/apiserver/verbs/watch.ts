@@ -1,4 +1,4 @@
-import { badRequest, invalid, StatusError } from '../../api/status-error.ts';
+import { badRequest, StatusError } from '../../api/status-error.ts';
 import { type Call, cacheOf } from '../backend.ts';
 import { contentTypes } from '../http/media-type.ts';
 import { PushStream } from '../http/push-stream.ts';
@@ -9,6 +9,7 @@ import { type CacheEntry, deletedEntry } from '../storage/cache-entry.ts';
 import type { CacheEvent } from '../storage/resource-cache.ts';
 import { prepareViews, viewOf } from '../views.ts';
 import { listPrefix, selected } from './list.ts';
+import { checkWatchOptions } from './list-options.ts';
 import { parseRevision } from './resource-version.ts';
 import { type FrameEncoder, frameEncoder } from './watch-frame.ts';
 
@@ -37,27 +38,9 @@ export async function watch(call: Call): Promise<ApiResponse> {
 
 /** KEP-3157: whether the watch begins with all current objects and a bookmark behind them. */
 function sendInitialEvents(query: URLSearchParams, version: string): boolean | undefined {
+  checkWatchOptions(query);
   const text = query.get('sendInitialEvents');
-  const match = query.get('resourceVersionMatch') ?? '';
-  const refuse = (field: string, message: string) =>
-    invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [{ reason: 'FieldValueForbidden', field, message }]);
-  if (text === null) {
-    if (match)
-      throw refuse(
-        'resourceVersionMatch',
-        'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      );
-    return undefined;
-  }
-  if (match !== 'NotOlderThan') {
-    throw refuse(
-      'resourceVersionMatch',
-      'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
-  }
-  if (text === 'true' && query.get('allowWatchBookmarks') !== 'true') {
-    throw refuse('allowWatchBookmarks', 'Forbidden: sendInitialEvents requires setting allowWatchBookmarks to true');
-  }
+  if (text === null) return undefined;
   if (version) parseRevision(version);
   return text === 'true';
 }
