@@ -1,17 +1,9 @@
 import type { LimitRange, LimitRangeItem, ResourceQuota } from '../generated/core-v1.ts';
 import type { Kind } from '../kind.ts';
-import { qualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { Cause } from '../status-error.ts';
-import {
-  at,
-  duplicate,
-  forbiddenField,
-  invalidEach,
-  invalidValue,
-  required,
-  sameValue,
-} from '../validation/field-error.ts';
+import { at, duplicate, forbiddenField, invalidValue, required, sameValue } from '../validation/field-error.ts';
+import { quotaNameErrors, scopeErrors, scopeSelectorErrors } from '../validation/quota.ts';
 import { validateContainerResourceName, validateQuantity } from '../validation/resources.ts';
 
 /** pkg/apis/core/validation ValidateResourceQuota. */
@@ -42,51 +34,16 @@ export const limitRange: Kind<LimitRange> = {
   },
 };
 
-const scopes = [
-  'Terminating',
-  'NotTerminating',
-  'BestEffort',
-  'NotBestEffort',
-  'PriorityClass',
-  'CrossNamespacePodAffinity',
-  'VolumeAttributesClass',
-];
-
 function quotaErrors({ spec }: ResourceQuota): Cause[] {
-  const errors: Cause[] = [];
-  for (const [name, amount] of Object.entries(spec?.hard ?? {})) {
-    const own = `spec.hard[${name}]`;
-    errors.push(...invalidEach(own, name, qualifiedName(name)), ...validateQuantity(name, amount, own));
-  }
-  const given = spec?.scopes ?? [];
-  for (const scope of given)
-    if (!scopes.includes(scope)) errors.push(invalidValue('spec.scopes', given, 'unsupported scope'));
-  for (const [one, other] of [
-    ['BestEffort', 'NotBestEffort'],
-    ['Terminating', 'NotTerminating'],
-  ])
-    if (given.some((scope) => scope === one) && given.some((scope) => scope === other))
-      errors.push(invalidValue('spec.scopes', given, 'conflicting scopes'));
-  for (const { scopeName, operator, values = [] } of spec?.scopeSelector?.matchExpressions ?? []) {
-    const own = 'spec.scopeSelector.matchExpressions';
-    if (!scopes.includes(scopeName)) errors.push(invalidValue(`${own}.scopeName`, scopeName, 'unsupported scope'));
-    const needsValues = operator === 'In' || operator === 'NotIn';
-    if (needsValues && !values.length)
-      errors.push(
-        required(`${own}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"),
-      );
-    if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length)
-      errors.push(
-        invalidValue(
-          `${own}.values`,
-          values,
-          "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
-        ),
-      );
-    if (!['In', 'NotIn', 'Exists', 'DoesNotExist'].includes(operator))
-      errors.push(invalidValue(`${own}.operator`, operator, 'not a valid selector operator'));
-  }
-  return errors;
+  const names = Object.keys(spec?.hard ?? {}).sort();
+  return [
+    ...names.flatMap((name) => {
+      const own = `spec.hard[${name}]`;
+      return [...quotaNameErrors(name, own), ...validateQuantity(name, spec!.hard![name]!, own)];
+    }),
+    ...scopeErrors(spec?.scopes ?? [], names),
+    ...scopeSelectorErrors(spec?.scopeSelector, names),
+  ];
 }
 
 function itemErrors(item: LimitRangeItem, path: string): Cause[] {

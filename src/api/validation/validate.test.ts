@@ -429,3 +429,18 @@ test('what CSI drivers say is refused as kube-apiserver refuses it', () => {
     'spec.tokenRequests[2].expirationSeconds: Invalid value: 1: may not specify a duration less than 10 minutes',
   ]);
 });
+
+test('a quota counts what can be counted, and of what its scopes have', () => {
+  const quota = (spec: object) =>
+    createErrors('core/v1.ResourceQuota', { metadata: { name: 'q', namespace: 'n' }, spec });
+  assert.deepEqual(quota({ hard: { pods: '1', 'count/jobs.batch': '2', 'requests.hugepages-2Mi': '1' } }), []);
+  assert.deepEqual(quota({ hard: { foo: '1' } }), [
+    'spec.hard[foo]: Invalid value: "foo": must be a standard resource type or fully qualified',
+    'spec.hard[foo]: Invalid value: "foo": must be a standard resource for quota',
+  ]);
+  assert.deepEqual(quota({ hard: { pods: '1', cpu: '1' }, scopes: ['BestEffort'] }), [
+    'spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
+  ]);
+  const matchExpressions = [{ scopeName: 'Terminating', operator: 'In', values: ['x'] }];
+  assert.match(quota({ hard: { pods: '1' }, scopeSelector: { matchExpressions } })[0]!, /must be 'Exist' when scope/);
+});
