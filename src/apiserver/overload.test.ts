@@ -251,7 +251,14 @@ describe('under load, the API server', () => {
     assert.equal((await call('GET', '/livez/shutdown')).status, 404);
     const slis = (await call('GET', '/metrics/slis')).body;
     assert.match(slis, /kubernetes_healthcheck\{name="ping",type="livez"\} 1/);
+    const session = connect();
+    for (const method of ['FOO', 'BAR'])
+      await once(session.request({ ':path': '/livez', ':method': method }), 'response');
+    session.close();
+    for (let i = 0; i < 5; i++) await call('GET', `/api/v1/made-up-${i}`);
     const metrics = (await call('GET', '/metrics')).body;
+    assert.doesNotMatch(metrics, /made-up|FOO/);
+    assert.match(metrics, /apiserver_request_total\{code="404",component="apiserver",.*resource="",.*\} [5-9]/);
     assert.match(metrics, /apiserver_request_total\{code="200",component="apiserver",.*verb="GET",version=""\} \d+/);
     assert.match(metrics, /apiserver_current_inflight_requests\{request_kind="readOnly"\} 1/);
   });

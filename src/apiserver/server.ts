@@ -120,7 +120,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const transport = (user: UserInfo) => localTransport((request) => handle(request), user);
   const webhooks = createWebhookClient(reader);
   const plugins = options.plugins({ reader, resources, webhooks, kubelet: options.kubelet, transport });
-  const metrics = new RequestMetrics();
+  const metrics = new RequestMetrics((info) => {
+    const served = resources.get(info);
+    return served !== undefined && (!info.subresource || Object.hasOwn(served.info.subresources, info.subresource));
+  });
   const allocation = new ServiceAllocation({
     serviceCidr: options.serviceCidr,
     nodePorts: options.nodePortRange ?? { from: 30000, to: 32767 },

@@ -7,10 +7,12 @@ const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3,
 /** The names that the metrics have for verbs, where it is not the verb in capitals. */
 const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
 const connects = new Set(['attach', 'exec', 'portforward', 'proxy']);
+/** Everything else that somebody may send as a method is one verb (apiserver pkg/endpoints/metrics cleanVerb). */
+const known = new Set([
+  ...['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'],
+  ...['post', 'put', 'head', 'options'],
+]);
 const mutating = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
-
-/** Different series that are kept; resources of custom names must not fill the memory. */
-const mostKinds = 10_000;
 
 /** What is counted for one kind of request and one outcome. */
 interface Kind {
@@ -21,6 +23,7 @@ interface Kind {
 /** Requests by verb, resource and code, with their latencies, for /metrics (apiserver pkg/endpoints/metrics). */
 export class RequestMetrics {
   readonly #kinds = new Map<string, Kind>();
+  readonly #isServed: (info: RequestInfo) => boolean;
   /** Requests that are being answered now, those that change something and the others. */
   readonly inFlight = { mutating: 0, readOnly: 0 };
   readonly #requests = new Metric('counter', {
@@ -39,15 +42,22 @@ export class RequestMetrics {
     labels: ['code', 'component', 'group', 'resource', 'scope', 'subresource', 'verb', 'version'],
   });
 
+  /** Paths name what they like; only what is served has figures of its own, or memory would fill with names. */
+  constructor(isServed: (info: RequestInfo) => boolean = () => true) {
+    this.#isServed = isServed;
+  }
+
   observe(info: RequestInfo, code: number, seconds: number): void {
     const { verb, group, version, resource, subresource } = info;
     const key = `${verb} ${group} ${version} ${resource} ${subresource} ${info.namespace ? 1 : 0}${info.name ? 1 : 0} ${code}`;
     let kind = this.#kinds.get(key);
     if (!kind) {
-      if (this.#kinds.size >= mostKinds) return;
-      const labels = ['apiserver', '', group, resource, scopeOf(info), subresource, verbOf(info), version];
+      const isKind = known.has(verb) && (!resource || this.#isServed(info));
+      const labels = isKind
+        ? ['apiserver', '', group, resource, scopeOf(info), subresource, verbOf(info), version]
+        : ['apiserver', '', '', '', '', '', known.has(verb) ? verbOf(info) : 'other', ''];
       kind = { total: this.#requests.of(String(code), ...labels), duration: this.#durations.of(...labels) };
-      this.#kinds.set(key, kind);
+      if (isKind) this.#kinds.set(key, kind);
     }
     kind.total.value++;
     kind.duration.observe(seconds);
