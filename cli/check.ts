@@ -10,7 +10,7 @@ export const command: Command = {
   options: { repair: { type: 'boolean' }, deep: { type: 'boolean' }, output: { type: 'string', short: 'o' } },
   help: `
 Verifies that the node's files, the kernel and the API tell of the same Pods, that the store is whole (SQLite's integrity and
-the order of revisions; on etcd, that nobody else wrote), and that the images are. Works on a running, a stopped and a
+the order of revisions; on etcd, that every key can be read), and that the images are. Works on a running, a stopped and a
 crashed cluster; changes nothing.
 Exit code 0 when all is well, 1 when something is off.
 
