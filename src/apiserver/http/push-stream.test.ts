@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PushStream } from './push-stream.ts';
 
 /** Everything that was written, write by write, and whether the end came. */
@@ -17,20 +16,30 @@ function recorder() {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const bytes = (text: string) => Buffer.from(text);
 
-test('the first chunk goes out at once, what comes soon after it together', async () => {
+test('the first chunk goes out at once, what comes soon after it together', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const { sink, text } = recorder();
-  const stream = new PushStream(() => {});
+  let now = 0;
+  const stream = new PushStream(
+    () => {},
+    () => now,
+  );
   stream.attach(sink);
   stream.push(bytes('a'));
   await turn();
   assert.deepEqual(text(), ['a']);
   for (const letter of 'bcd') {
+    now++;
     stream.push(bytes(letter));
     await turn();
   }
+  t.mock.timers.tick(5);
+  assert.deepEqual(text(), ['a', 'bcd']);
+  now += 100;
+  stream.push(bytes('e'));
   stream.end();
-  await sleep(30);
-  assert.deepEqual(text(), ['a', 'bcd', '']);
+  await turn();
+  assert.deepEqual(text(), ['a', 'bcd', 'e', '']);
 });
 
 test('streams that are given the same chunks write the same bytes, joined once', async () => {

@@ -33,12 +33,14 @@ export class PushStream implements AsyncIterable<Uint8Array> {
   /** Wakes an iterator that waits for more. */
   #wake: (() => void) | undefined;
   readonly #onClose: () => void;
+  readonly #now: () => number;
   /** Whether #onClose was called. */
   #closed = false;
 
-  /** `onClose` is called once, when the stream ends or its consumer goes away. */
-  constructor(onClose: () => void) {
+  /** `onClose` is called once, when the stream ends or its consumer goes away; `now` is milliseconds from anywhere. */
+  constructor(onClose: () => void, now = () => performance.now()) {
     this.#onClose = onClose;
+    this.#now = now;
   }
 
   push(chunk: Uint8Array): void {
@@ -100,14 +102,14 @@ export class PushStream implements AsyncIterable<Uint8Array> {
       this.#flush();
       this.#wake?.();
     };
-    if (this.#sink && performance.now() < this.#writtenMs + spacingMs) later(due);
+    if (this.#sink && this.#now() < this.#writtenMs + spacingMs) later(due);
     else queueMicrotask(due);
   }
 
   #flush(): void {
     if (!this.#sink) return;
     if (this.#pending.length > 0) {
-      this.#writtenMs = performance.now();
+      this.#writtenMs = this.#now();
       this.#sink.write(joined(this.#pending, this.#pendingBytes));
     }
     this.#pending = [];
