@@ -59,6 +59,8 @@ export interface ContainersOptions {
 }
 
 const finishRetryMs = 1000;
+/** A first process that was made waits within this for its start, unless it has died. */
+const releaseMs = 10_000;
 
 /** The life of containers: create, start, notice the end, clean up, remove; and finding them again after our own death. */
 export class Containers {
@@ -218,8 +220,8 @@ export class Containers {
         continue;
       }
       this.#watch(entry);
-      // We died between noting the start and letting it happen.
-      if (existsSync(path.join(paths.crun, id, 'exec.fifo'))) await this.#release(id).catch(() => {});
+      // We died before it was let go, or right after: then it runs, and nobody will ever read from the FIFO.
+      if (existsSync(path.join(paths.crun, id, 'exec.fifo'))) void this.#release(id).catch(() => {});
     }
     await removeUnclaimedState(linux, paths, { ...claims, container: (id) => this.#entries.has(id) });
   }
@@ -271,20 +273,29 @@ export class Containers {
     if (monitorCgroup !== undefined) linux.cgroups.enter(monitorCgroup, monitorPid).catch(() => {});
   }
 
-  /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on. */
+  /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on, once it does. */
   async #release(id: string): Promise<void> {
-    const { linux, paths } = this.#options;
+    const { clock, paths, programs } = this.#options;
+    if (this.program(id) !== programs.crun) return this.#start(id);
     const fifo = path.join(paths.crun, id, 'exec.fifo');
-    try {
-      const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-      writeSync(fd, '0');
-      closeSync(fd);
-      rmSync(fifo, { force: true });
-    } catch {
-      const result = await linux.processes.run([this.program(id), '--root', paths.crun, 'start', id]);
-      if (result.code !== 0)
-        throw new ContainerError('RunContainerError', `OCI runtime start failed: ${result.stderr.trim()}`);
+    const deadlineMs = clock.steady() + releaseMs;
+    while (!sendByte(fifo)) {
+      if (clock.steady() > deadlineMs)
+        throw new ContainerError(
+          'RunContainerError',
+          'OCI runtime start failed: its first process does not wait for it',
+        );
+      await new Promise<void>((resolve) => void clock.after(5, resolve));
     }
+    rmSync(fifo, { force: true });
+  }
+
+  /** Other OCI runtimes have their own ways to let it go. */
+  async #start(id: string): Promise<void> {
+    const { linux, paths } = this.#options;
+    const command = [this.program(id), '--root', paths.crun, 'start', id];
+    const { code, stderr } = await linux.processes.run(command, { timeoutMs: releaseMs });
+    if (code !== 0) throw new ContainerError('RunContainerError', `OCI runtime start failed: ${stderr.trim()}`);
   }
 
   /** The monitor ends after it wrote the exit file, so its end is the signal. */
@@ -373,6 +384,23 @@ export class Containers {
     this.#entries.delete(id);
     entry?.end();
   }
+}
+
+/** Whether somebody reads from the FIFO; `crun start` would wait for that, for ever if the container runs already. */
+function sendByte(fifo: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return false;
+    throw new ContainerError('RunContainerError', `OCI runtime start failed: ${(error as Error).message}`, error);
+  }
+  try {
+    writeSync(fd, '0');
+  } finally {
+    closeSync(fd);
+  }
+  return true;
 }
 
 function newEntry(files: ContainerState, created: CreatedState): Entry {
