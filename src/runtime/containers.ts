@@ -275,8 +275,8 @@ export class Containers {
 
   /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on, once it does. */
   async #release(id: string): Promise<void> {
-    const { clock, paths, programs } = this.#options;
-    if (this.program(id) !== programs.crun) return this.#start(id);
+    const { clock, paths } = this.#options;
+    if (path.basename(this.program(id)) !== 'crun') return this.#start(id);
     const fifo = path.join(paths.crun, id, 'exec.fifo');
     const deadlineMs = clock.steady() + releaseMs;
     while (!sendByte(fifo)) {
