@@ -1,5 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { StatusError } from '../../api/status-error.ts';
+import { requestTimeoutMs } from '../filters/deadline.ts';
+import { isLongRunning } from '../filters/long-running.ts';
 import type { ServerRequest, ServerResponse } from '../http/exchange.ts';
 import type { ObjectReader } from '../request.ts';
 import type { PathHandler } from '../router.ts';
@@ -25,7 +27,12 @@ export function aggregationPaths(options: {
     if (request.upgrade) return tunnelToBackend(options, service, request);
     return forward(request);
 
-    async function forward({ method, target, user, signal }: ServerRequest): Promise<ServerResponse> {
+    async function forward(asking: ServerRequest): Promise<ServerResponse> {
+      const { method, target, user } = asking;
+      // Who asked has his answer by then: a server that hangs must not hold connections.
+      const signal = isLongRunning(asking)
+        ? asking.signal
+        : AbortSignal.any([asking.signal, AbortSignal.timeout(requestTimeoutMs)]);
       const headers: OutgoingHttpHeaders = {};
       for (const [name, value] of Object.entries(request.headers)) if (!ownHeaders.test(name)) headers[name] = value;
       const body = method === 'GET' || method === 'HEAD' ? {} : { body: await request.body() };

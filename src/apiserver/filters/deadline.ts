@@ -5,7 +5,7 @@ import type { ServerHandler, ServerRequest, ServerResponse } from '../http/excha
 import { isLongRunning } from './long-running.ts';
 
 /** --request-timeout: the longest that a request may take that does not stay open by its nature. */
-const mostMs = 60_000;
+export const requestTimeoutMs = 60_000;
 /** How often the requests that are under way are looked at. */
 const lookMs = 500;
 
@@ -23,7 +23,7 @@ export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetr
 
   return (request) => {
     if (request.trustedUser || isLongRunning(request)) return next(request);
-    const timeoutMs = request.query.has('timeout') ? timeoutOf(request.query.get('timeout')!) : mostMs;
+    const timeoutMs = request.query.has('timeout') ? timeoutOf(request.query.get('timeout')!) : requestTimeoutMs;
     return new Promise<ServerResponse>((resolve, reject) => {
       const entry: Pending = { request, untilMs: clock.now() + timeoutMs, fail: reject };
       pending.add(entry);
@@ -65,11 +65,11 @@ const units: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s:
 
 /** Go's time.ParseDuration, as much of it as makes sense here; 0 stands for the longest time. */
 export function timeoutOf(text: string): number {
-  if (text === '') return mostMs;
+  if (text === '') return requestTimeoutMs;
   const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
   const whole = parts.map(([part]) => part).join('');
   if (text !== '0' && whole !== text.replace(/^\+/, ''))
     throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(text)}`);
   const ms = parts.reduce((total, [, number, unit]) => total + Number(number) * units[unit!]!, 0);
-  return ms > 0 ? Math.min(ms, mostMs) : mostMs;
+  return ms > 0 ? Math.min(ms, requestTimeoutMs) : requestTimeoutMs;
 }
