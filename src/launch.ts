@@ -185,7 +185,7 @@ function start(paths: ClusterPaths, component: ComponentName, extra: string[]): 
 /**
  * A small young generation keeps resident memory low. The control plane makes garbage faster, and what it still holds
  * when the young generation is collected is copied: with 4 MiB that takes a tenth of its time while Pods start. So small a
- * one is collected by one thread with less effort than by several (an eighth of the CPU of creates).
+ * one is collected by one thread with less effort than by several (a twentieth of the CPU of creates).
  */
 const heapFlags: Record<ComponentName, string[]> = {
   server: ['--max-semi-space-size=8', '--no-parallel-scavenge'],
