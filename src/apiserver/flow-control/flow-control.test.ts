@@ -193,6 +193,22 @@ describe('the dispatcher', () => {
     assert.equal(await next, 'run');
   });
 
+  it('starts more in a turn where turns are short, and less where they are long', async () => {
+    let now = 0;
+    const dispatcher = new Dispatcher(() => now);
+    const level = queueing('l', 100_000);
+    const turn = async (tookMs: number) => {
+      let started = 0;
+      while (dispatcher.tryBegin(level, 1)) started++;
+      now += tookMs;
+      await new Promise(setImmediate);
+      return started;
+    };
+    const counts: number[] = [];
+    for (const tookMs of [1, 1, 6, 20, 20, 20, 20, 20, 1, 1]) counts.push(await turn(tookMs));
+    assert.deepEqual(counts, [48, 96, 192, 192, 96, 48, 24, 16, 16, 32]);
+  });
+
   it('gives a small flow its turn beside a flood', async () => {
     const dispatcher = new Dispatcher();
     const [flood, small] = [queueing('flood', 1000, 10_000), queueing('small', 1000)];
