@@ -18,6 +18,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   validateStatusUpdate?(object: T, old: T): Cause[];
   /** Drops or sets what users may not choose at creation; status is dropped generically. */
   prepareForCreate?(object: T): void;
+  /** A status that is created with the object stays. @default false */
+  keepsCreatedStatus?: boolean;
   /** The same for updates; the generic code keeps old status and raises generation when spec changes. */
   prepareForUpdate?(object: T, old: T): void;
   /** Changes an object that is about to be deleted for the first time; `now` as objects spell it. */

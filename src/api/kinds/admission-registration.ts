@@ -8,6 +8,7 @@ import { dns1123Subdomain } from '../names.ts';
 import type { Cause } from '../status-error.ts';
 import { at, duplicate, invalidEach, invalidValue, notSupported, required } from '../validation/field-error.ts';
 import { matchConditionErrors } from '../validation/match-conditions.ts';
+import { webhookRuleErrors } from '../validation/webhook-rules.ts';
 
 type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
 
@@ -49,6 +50,12 @@ function webhookErrors(webhooks: MutatingWebhook[]): Cause[] {
   return errors;
 }
 
+const policies = {
+  failurePolicy: ['Fail', 'Ignore'],
+  matchPolicy: ['Equivalent', 'Exact'],
+  reinvocationPolicy: ['IfNeeded', 'Never'],
+};
+
 function oneWebhookErrors(webhook: MutatingWebhook, path: string): Cause[] {
   const errors: Cause[] = [];
   const { name, clientConfig, sideEffects, timeoutSeconds = 10, admissionReviewVersions = [], rules = [] } = webhook;
@@ -63,12 +70,11 @@ function oneWebhookErrors(webhook: MutatingWebhook, path: string): Cause[] {
   if (admissionReviewVersions.length === 0) errors.push(required(versions, 'must specify one of v1, v1beta1'));
   else if (!admissionReviewVersions.some((version) => version === 'v1' || version === 'v1beta1'))
     errors.push(invalidValue(versions, admissionReviewVersions, 'must include at least one of v1, v1beta1'));
-  for (const [i, { operations = [], apiGroups = [], apiVersions = [], resources = [] }] of rules.entries()) {
-    const own = `${path}.rules[${i}]`;
-    if (operations.length === 0) errors.push(required(`${own}.operations`));
-    if (apiGroups.length === 0) errors.push(required(`${own}.apiGroups`));
-    if (apiVersions.length === 0) errors.push(required(`${own}.apiVersions`));
-    if (resources.length === 0) errors.push(required(`${own}.resources`));
+  for (const [i, rule] of rules.entries()) errors.push(...webhookRuleErrors(rule, `${path}.rules[${i}]`));
+  for (const [field, supported] of Object.entries(policies)) {
+    const value = webhook[field as keyof typeof policies];
+    if (value !== undefined && !supported.includes(value))
+      errors.push(notSupported(`${path}.${field}`, value, supported));
   }
   if (!sideEffects) errors.push(required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun'));
   else if (sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun')

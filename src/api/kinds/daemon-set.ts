@@ -1,7 +1,7 @@
 import type { DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy } from '../generated/apps-v1.ts';
 import type { Kind } from '../kind.ts';
 import type { Cause } from '../status-error.ts';
-import { immutable, invalidValue, notSupported, required } from '../validation/field-error.ts';
+import { immutable, invalidValue, notSupported, required, sameValue } from '../validation/field-error.ts';
 import {
   atMost100Percent,
   intOrPercentValue,
@@ -11,6 +11,13 @@ import {
 } from '../validation/numbers.ts';
 import { validateWorkloadSelector, validateWorkloadTemplate } from '../validation/workload.ts';
 import { podTemplateWarnings } from './pod-warnings.ts';
+
+/** What extensions/v1beta1 had as a field (Convert_apps_DaemonSet_To_v1_DaemonSet). */
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+function setTemplateGeneration(metadata: DaemonSet['metadata'], generation: number): void {
+  metadata.annotations = { ...metadata.annotations, [templateGeneration]: String(generation) };
+}
 
 /** pkg/apis/apps and pkg/registry/apps/daemonset. */
 export const daemonSet: Kind<DaemonSet> = {
@@ -36,6 +43,14 @@ export const daemonSet: Kind<DaemonSet> = {
     ...nonNegative(status, statusNumbers, 'status'),
     ...notDecremented(status?.collisionCount, old.status?.collisionCount, 'status.collisionCount'),
   ],
+  prepareForCreate({ metadata }) {
+    const given = Number(metadata.annotations?.[templateGeneration] ?? 0);
+    setTemplateGeneration(metadata, Math.max(1, given || 1));
+  },
+  prepareForUpdate({ metadata, spec }, old) {
+    const before = Number(old.metadata.annotations?.[templateGeneration] ?? 1);
+    setTemplateGeneration(metadata, sameValue(spec.template, old.spec.template) ? before : before + 1);
+  },
   warnings: ({ spec }) => podTemplateWarnings(spec?.template, 'spec.template'),
 };
 

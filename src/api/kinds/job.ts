@@ -85,6 +85,8 @@ const prefix = 'batch.kubernetes.io/';
 /** The Job finds its Pods by its own uid, also under the names that labels had before Kubernetes 1.27. */
 function generateSelector({ metadata, spec }: Job): void {
   spec.template.metadata ??= {};
+  // Labels that the Job has from its template (SetDefaults_Job) are those that the template has in the end.
+  const inherits = sameValue(metadata.labels ?? {}, spec.template.metadata.labels ?? {});
   const { uid, name } = metadata;
   spec.template.metadata.labels = {
     ...spec.template.metadata.labels,
@@ -93,6 +95,7 @@ function generateSelector({ metadata, spec }: Job): void {
     'controller-uid': uid,
     'job-name': name,
   };
+  if (inherits) metadata.labels = { ...spec.template.metadata.labels };
   spec.selector ??= {};
   spec.selector.matchLabels = { ...spec.selector.matchLabels, [`${prefix}controller-uid`]: uid };
 }

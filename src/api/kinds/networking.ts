@@ -222,11 +222,12 @@ function backendErrors({ service, resource }: IngressBackend, path: string): Cau
     if (!resource.name) errors.push(required(`${path}.resource.name`));
     return errors;
   }
+  if (!service) return [invalidValue(path, '', 'resource or service backend is required')];
   const errors: Cause[] = [];
-  const name = service?.name ?? '';
+  const name = service.name ?? '';
   if (!name) errors.push(required(`${path}.service.name`));
   else errors.push(...invalidEach(`${path}.service.name`, name, dns1035Label(name)));
-  const port = service?.port ?? {};
+  const port = service.port ?? {};
   if (port.name && port.number) errors.push(invalidValue(path, '', 'cannot set both port name & port number'));
   else if (port.name) errors.push(...invalidEach(`${path}.service.port.name`, port.name, portName(port.name)));
   else if (port.number !== undefined && port.number !== 0)

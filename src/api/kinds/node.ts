@@ -12,6 +12,7 @@ import { validateTaintEffect } from '../validation/scheduling.ts';
 export const node: Kind<Node> = {
   type: 'core/v1.Node',
   hasGeneration: false,
+  keepsCreatedStatus: true,
   defaults({ spec, status }) {
     // podCIDR is the first of podCIDRs, whoever writes which (Convert_v1_NodeSpec_To_core_NodeSpec).
     if (spec?.podCIDR && !spec.podCIDRs?.length) spec.podCIDRs = [spec.podCIDR];

@@ -202,7 +202,13 @@ test('of a Pod little may change', () => {
 test('Deployments are refused as kube-apiserver refuses them', () => {
   const rows: [Loose, string[]][] = [
     [deployment({}), []],
-    [deployment({ selector: undefined }), ['spec.selector: Required value']],
+    [
+      deployment({ selector: undefined }),
+      [
+        'spec.selector: Required value',
+        'spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`',
+      ],
+    ],
     [
       deployment({ selector: { matchLabels: { app: 'b' } } }),
       ['spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`'],
@@ -443,4 +449,28 @@ test('a quota counts what can be counted, and of what its scopes have', () => {
   ]);
   const matchExpressions = [{ scopeName: 'Terminating', operator: 'In', values: ['x'] }];
   assert.match(quota({ hard: { pods: '1' }, scopeSelector: { matchExpressions } })[0]!, /must be 'Exist' when scope/);
+});
+
+test('rules of webhooks are refused as kube-apiserver refuses them', () => {
+  const rules = [
+    { operations: ['X'], apiGroups: ['*', 'a'], apiVersions: ['v1'], resources: ['*/*', 'a', 'a/*', 'a/b'] },
+  ];
+  const webhook = {
+    name: 'a.b.c',
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+    clientConfig: { url: 'https://x' },
+  };
+  const errors = createErrors('admissionregistration/v1.ValidatingWebhookConfiguration', {
+    metadata: { name: 'w' },
+    webhooks: [{ ...webhook, rules, failurePolicy: 'Q' }],
+  });
+  assert.deepEqual(errors, [
+    'webhooks[0].rules[0].operations[0]: Unsupported value: "X": supported values: "*", "CONNECT", "CREATE", "DELETE", "UPDATE"',
+    `webhooks[0].rules[0].apiGroups: Invalid value: ["*","a"]: if '*' is present, must not specify other API groups`,
+    `webhooks[0].rules[0].resources[2]: Invalid value: "a/*": if '*/*' is present, must not specify a/*`,
+    `webhooks[0].rules[0].resources[3]: Invalid value: "a/b": if 'a/*' is present, must not specify a/b`,
+    `webhooks[0].rules[0].resources: Invalid value: ["*/*","a","a/*","a/b"]: if '*/*' is present, must not specify other resources`,
+    'webhooks[0].failurePolicy: Unsupported value: "Q": supported values: "Fail", "Ignore"',
+  ]);
 });

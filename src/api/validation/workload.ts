@@ -22,9 +22,10 @@ export function validateWorkloadTemplate(
 ): Cause[] {
   if (!template) return [required(path)];
   const errors: Cause[] = [];
-  if (selector && !validateLabelSelector(selector, '').length && !isEmptySelector(selector)) {
-    const labels = template.metadata?.labels;
-    if (!selectorMatches(selector, labels ?? {}))
+  const labels = template.metadata?.labels;
+  // No selector finds nothing, an empty one anything.
+  if (!selector || (!validateLabelSelector(selector, '').length && !isEmptySelector(selector))) {
+    if (!selector || !selectorMatches(selector, labels ?? {}))
       errors.push(
         invalidValue(`${path}.metadata.labels`, labels ?? null, '`selector` does not match template `labels`'),
       );

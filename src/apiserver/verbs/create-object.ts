@@ -105,7 +105,7 @@ function createAttributes(call: Call, object: KubeObject, write: Write): Admissi
 
 function prepare(call: Call, object: KubeObject): void {
   const { strategy } = call.resource;
-  if (strategy.hasStatus) strategy.resetStatus(object);
+  if (strategy.hasStatus && !strategy.kind.keepsCreatedStatus) strategy.resetStatus(object);
   strategy.kind.prepareForCreate?.(object);
   if (strategy.hasGeneration) object.metadata.generation = 1;
   else delete object.metadata.generation;
