@@ -36,7 +36,11 @@ export class StormCluster {
     await writeTinyImage(path.join(this.root, 'tiny.tar'));
     await this.vitrine('image', 'load', path.join(this.root, 'tiny.tar'));
     // Far from where other clusters look for a free port: they cannot see that ours is taken while its server is dead.
-    await this.vitrine('up', '--no-kubeconfig', '--api-port', String(20_000 + (process.pid % 10_000)));
+    const up = ['up', '--no-kubeconfig', '--api-port', String(20_000 + (process.pid % 10_000))];
+    // Nor do they see its addresses before its routes are there: who starts in that moment may have chosen the same.
+    for (let attempt = 1; attempt < 3 && (await this.tryVitrine(...up)).code !== 0; attempt++)
+      await this.vitrine('delete');
+    await this.vitrine(...up);
     this.client = clusterClient(this.name);
   }
 
