@@ -7,7 +7,6 @@ import { type JsonSchema, walkSchema } from '../structural/json-schema.ts';
 import { schemaErrors } from '../structural/validate-schema.ts';
 import {
   at,
-  duplicate,
   forbiddenField,
   immutable,
   invalidEach,
@@ -129,13 +128,14 @@ function versionErrors(versions: CustomResourceDefinition['spec']['versions']): 
   for (const [i, { name, schema }] of versions.entries()) {
     const own = at('spec.versions', i);
     errors.push(...invalidEach(`${own}.name`, name, dns1035Label(name)));
-    if (seen.has(name)) errors.push(duplicate(`${own}.name`, name));
     seen.add(name);
     if (!schema?.openAPIV3Schema) errors.push(required(`${own}.schema.openAPIV3Schema`, 'schemas are required'));
   }
   for (const { schema, path } of distinctSchemas(versions)) errors.push(...schemaErrors(schema, path));
   for (const [i, version] of versions.entries())
     errors.push(...columnErrors(version, `spec.versions[${i}]`), ...subresourceErrors(version, `spec.versions[${i}]`));
+  if (seen.size !== versions.length)
+    errors.push(invalidValue('spec.versions', versions, 'must contain unique version names'));
   if (versions.filter(({ storage }) => storage).length !== 1)
     errors.push(invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version'));
   return errors;
