@@ -6,6 +6,7 @@ import { type ApiServerFlags, withFlags } from './api-server-flags.ts';
 import { UserError } from './base/errors.ts';
 import { chooseDatastore, type Datastore, type DatastoreAddress } from './datastore.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
+import { withMachineLock } from './machine-lock.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { chooseAddresses } from './network/choose-addresses.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
@@ -78,6 +79,11 @@ export async function ensureClusterConfig(paths: ClusterPaths, wanted: ServerOpt
     if (JSON.stringify(config) !== JSON.stringify(existing)) writeConfig(paths, config);
     return config;
   }
+  // Two that are made at once would choose the same ranges and the same port.
+  return withMachineLock('choose addresses', () => decideConfig(paths, wanted));
+}
+
+async function decideConfig(paths: ClusterPaths, wanted: ServerOptions): Promise<ClusterConfig> {
   const others = otherClusters(paths);
   const datastore = chooseDatastore(paths.name, wanted.datastore, undefined);
   const config: ClusterConfig = {
