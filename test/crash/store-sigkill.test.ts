@@ -38,7 +38,7 @@ test(`every acknowledged write is there after SIGKILL, in ${rounds} rounds on on
   }
 });
 
-/** The lines that the writer printed until it was killed, `afterMs` after its first one. */
+/** The lines that the writer printed until it was killed, `afterMs` after its first acknowledged write. */
 async function runAndKill(file: string, round: number, afterMs: number): Promise<string[]> {
   const script = path.join(import.meta.dirname, 'store-writer.ts');
   const child = spawn(process.execPath, [script, file, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -46,7 +46,8 @@ async function runAndKill(file: string, round: number, afterMs: number): Promise
   const ready = Promise.withResolvers<void>();
   child.stdout.on('data', (chunk) => {
     output += chunk;
-    ready.resolve();
+    // The first line says that it has begun.
+    if (output.split('\n', 3).length === 3) ready.resolve();
   });
   const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
   await Promise.race([ready.promise, closed]);
