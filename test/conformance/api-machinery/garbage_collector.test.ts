@@ -117,8 +117,7 @@ describe('garbage collector', { concurrency: 4 }, () => {
         await owners.watch(),
       ];
       await owners.delete(rc.metadata.name, { propagationPolicy: 'Foreground', preconditions: uidOf(rc) });
-      const waiting = await owners.get(rc.metadata.name);
-      assert.ok(waiting.metadata.deletionTimestamp);
+      const waiting = await rcWatch.take('MODIFIED', ({ metadata }) => metadata.deletionTimestamp);
       assert.deepEqual(waiting.metadata.finalizers, ['foregroundDeletion']);
       const gone = await rcWatch.take('DELETED');
       for (let i = 0; i < 10; i++) {
