@@ -39,7 +39,8 @@ function connect(target: TunnelTarget): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket = target.tls
       ? tls.connect({ host, port, ALPNProtocols: ['http/1.1'], ...target.tls }, () => resolve(socket))
-      : net.connect({ host, port, noDelay: true }, () => resolve(socket));
+      : net.connect({ host, port }, () => resolve(socket));
+    socket.setNoDelay(true);
     socket.once('error', (error) => reject(unreachable(host, port, path, error)));
   });
 }

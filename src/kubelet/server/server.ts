@@ -52,7 +52,14 @@ class HttpsServer implements KubeletServer {
     this.#authenticate = kubeletAuthentication(parts.node);
     this.#authorize = kubeletAuthorization(parts.node);
     const { key, cert, clientCa } = parts.tls;
-    this.#server = https.createServer({ key, cert, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+    this.#server = https.createServer({
+      key,
+      cert,
+      ca: clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      noDelay: true,
+    });
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
     // A log may be followed for days.
