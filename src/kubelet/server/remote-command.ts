@@ -61,6 +61,7 @@ export async function serveCommand(
   try {
     if (wanted.tty) setTimeout(() => size.resolve(undefined), sizeWaitMs);
     const session = await start(wanted.tty ? await size.promise : undefined);
+    session.stdin?.on('error', () => {});
     handle = (data) => receive(session, data, base64);
     for (const [data, binary] of early) handle(data, binary);
     socket.on('close', () => session.kill());
@@ -83,8 +84,10 @@ export async function serveCommand(
 function receive(session: StreamSession, message: Buffer, base64: boolean): void {
   const decoded = decode(message, base64);
   const { number, data } = decoded;
-  if (number === channel.stdin) session.stdin?.write(data);
-  else if (number === channel.close && data[0] === channel.stdin) session.stdin?.end();
+  if (number === channel.stdin) {
+    // A client may go on writing to what it has closed, or what the process has.
+    if (session.stdin?.writable) session.stdin.write(data);
+  } else if (number === channel.close && data[0] === channel.stdin) session.stdin?.end();
   else {
     const size = sizeIn(decoded);
     if (size) session.resize(size.columns, size.rows);
