@@ -73,9 +73,9 @@ export class PodEvents {
       this.added(pod);
       return;
     }
-    this.#node.status.observe(pod);
+    const ended = this.#node.status.observe(pod);
     const change = changeOf(pod, previous);
-    if (change.work || change.metadata) this.#workers.update(uid, pod);
+    if (ended || change.work || change.metadata) this.#workers.update(uid, pod);
     else record.pod = pod;
     if (change.metadata) this.refreshVolumes([uid]);
   }

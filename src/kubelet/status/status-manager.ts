@@ -62,11 +62,20 @@ export class StatusManager {
     return this.#entries.get(pod.metadata.uid)?.wanted ?? pod.status ?? {};
   }
 
-  /** Takes over what others have written into the status (readiness gates, DisruptionTarget), and sets right what is ours. */
-  observe(pod: Pod): void {
+  /**
+   * Takes over what others have written into the status (readiness gates, DisruptionTarget), and sets right what is ours.
+   * True when they have ended the Pod: a phase that is final stays (kubelet_pods.go generateAPIPodStatus).
+   */
+  observe(pod: Pod): boolean {
     const entry = this.#entries.get(pod.metadata.uid);
-    if (!entry) return;
+    if (!entry) return false;
     entry.pod = pod;
+    const { phase } = pod.status ?? {};
+    if (isFinal(phase) && !isFinal(entry.wanted.phase)) {
+      entry.known = { ...entry.known, phase };
+      entry.wanted = { ...entry.wanted, phase };
+      return true;
+    }
     const reported = pod.status?.conditions ?? [];
     const foreign = reported.filter(({ type }) => !ownConditions.has(type));
     const merge = (status: PodStatus): PodStatus => ({
@@ -83,10 +92,11 @@ export class StatusManager {
     entry.known = merge(entry.known);
     entry.wanted = merge(entry.wanted);
     // The node lifecycle controller says that Pods are not ready when it misses the node for a while.
-    if (entry.writing || Number(pod.metadata.resourceVersion) <= entry.version) return;
-    if (essence(pod.status ?? {}) === essence(entry.known)) return;
-    entry.known = { ...entry.known, ...(pod.status?.phase && { phase: pod.status.phase }), conditions: reported };
+    if (entry.writing || Number(pod.metadata.resourceVersion) <= entry.version) return false;
+    if (essence(pod.status ?? {}) === essence(entry.known)) return false;
+    entry.known = { ...entry.known, ...(phase && { phase }), conditions: reported };
     this.set(pod, entry.wanted);
+    return false;
   }
 
   /** Reports a status. `lazy`: it may be overtaken by the next one within lazyMs. */
@@ -213,6 +223,8 @@ export class StatusManager {
     if (next < Number.POSITIVE_INFINITY) this.#arm(next);
   }
 }
+
+const isFinal = (phase: PodStatus['phase']): boolean => phase === 'Succeeded' || phase === 'Failed';
 
 /** Phase and own conditions: what others might have changed. */
 function essence({ phase, conditions = [] }: PodStatus): string {
