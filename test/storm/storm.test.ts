@@ -133,8 +133,9 @@ test('Pods that come and go cost neither memory nor descriptors', { timeout: 600
       is.descriptors <= was.descriptors + 3,
       `${component}: ${was.descriptors} descriptors, then ${is.descriptors}`,
     );
-    // The server keeps what is told of a Pod (its Events, an hour long) in memory, too.
-    const allowed = was.pssMiB + 24 + total / 40;
+    // V8 gives memory back when it pleases: 48 MiB tell nothing. The server keeps what is told of a Pod (its Events, an
+    // hour long), too. A leak shows in the long form, with 1,000 Pods.
+    const allowed = was.pssMiB + 48 + total / 40;
     assert.ok(is.pssMiB <= allowed, `${component}: ${was.pssMiB} MiB, then ${is.pssMiB} MiB`);
   }
 });
