@@ -227,6 +227,8 @@ async function openListener(
     // Streams are small packets both ways: with Nagle's algorithm each would wait for an acknowledgement, up to 40 ms.
     noDelay: true,
     minVersion: 'TLSv1.2',
+    // MB: the default of 10 ends connections that have fewer streams than they may when we are slow to answer.
+    maxSessionMemory: 100,
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
   });
   const peerOf = peerReader(tls.frontProxyCa);

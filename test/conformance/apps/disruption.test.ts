@@ -107,13 +107,15 @@ describe('disruption', { concurrency: 4 }, () => {
         spec: { replicas: 3, selector: { matchLabels: labels }, template: template(labels, pause()) },
       });
       await all.create(budget(3));
-      const { items } = await inside.untilList(
-        (list) =>
-          list.items.length === 3 &&
-          list.items.every(({ status }) =>
-            status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
-          ),
-      );
+      const threeReady = () =>
+        inside.untilList(
+          ({ items }) =>
+            items.length === 3 &&
+            items.every(({ status }) =>
+              status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+            ),
+        );
+      const { items } = await threeReady();
       await all.until('foo', (object) => object?.status?.currentHealthy === 3);
       const { name } = items[0]!.metadata;
       const evict = () =>
@@ -137,13 +139,13 @@ describe('disruption', { concurrency: 4 }, () => {
       await evict();
       await inside.untilGone(name);
 
-      await inside.untilList(({ items }) => items.length === 3);
-      await all.patch('foo', 'strategic', { spec: { minAvailable: 3 } });
-      await all.until(
-        'foo',
-        (object) => object?.status?.currentHealthy === 3 && object.status.disruptionsAllowed === 0,
-      );
-      const next = (await inside.list()).items[0]!.metadata.name;
+      // A Pod that is not Ready may be evicted in spite of any budget.
+      const next = (await threeReady()).items[0]!.metadata.name;
+      const { metadata } = await all.patch('foo', 'strategic', { spec: { minAvailable: 3 } });
+      await all.until('foo', (object) => {
+        const { currentHealthy, disruptionsAllowed, observedGeneration } = object?.status ?? {};
+        return observedGeneration === metadata.generation && currentHealthy === 3 && disruptionsAllowed === 0;
+      });
       const evictNext = () =>
         kube.ask('POST', inside.path(next, 'eviction'), {
           body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: next, namespace } },
