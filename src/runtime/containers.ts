@@ -133,7 +133,6 @@ export class Containers {
     if (this.#entries.has(spec.id))
       throw new ContainerError('CreateContainerError', `container "${spec.id}" already exists`);
     const files = new ContainerState(this.bundle(spec.id));
-    mkdirSync(files.dir);
     const created: CreatedState = {
       spec,
       imageName: image.names[0] ?? image.digests[0] ?? image.id,
@@ -141,10 +140,11 @@ export class Containers {
       createdAtMs: clock.now(),
       stopSignal: spec.stopSignal ?? image.config.StopSignal ?? 'SIGTERM',
     };
-    files.writeCreated(created);
     const entry = newEntry(files, created);
     this.#entries.set(spec.id, entry);
     try {
+      mkdirSync(files.dir);
+      files.writeCreated(created);
       const rootfs = path.join(files.dir, 'rootfs');
       const layers = await sandboxes.layers(sandbox, image.layers);
       const owner = sandbox.spec.userNamespace?.hostId;

@@ -255,6 +255,22 @@ test('a container on the host’s network and PIDs sees them', async () => {
   await fixture.runtime.removeSandbox('host');
 });
 
+test('a container whose state finds no room on the disk leaves nothing', async () => {
+  const { mounts } = fixture.linux;
+  const target = path.join(fixture.dir, 'run/containers');
+  const before = readdirSync(target);
+  // An inode for its root, and one for a directory: none for a file.
+  await mounts.mount({ source: 'full', target, type: 'tmpfs', data: 'nr_inodes=2' });
+  try {
+    await assert.rejects(fixture.runtime.startContainer(shell(fixture, 'true', { id: 'no-room' })), /ENOSPC/);
+    assert.deepEqual(readdirSync(target), []);
+  } finally {
+    await mounts.unmount(target);
+  }
+  assert.equal(fixture.runtime.container('no-room'), undefined);
+  assert.deepEqual(readdirSync(target), before);
+});
+
 test('a removed container leaves no mount, cgroup, process record or file', async () => {
   const spec = shell(fixture, 'touch /written; sleep 60');
   const { cgroup } = await fixture.runtime.startContainer(spec);
