@@ -39,6 +39,9 @@ export const apiServerFlags: Record<string, ApiServerFlag> = {
   'authentication-token-webhook-version': { help: 'of authentication.k8s.io in which it is asked (v1beta1)' },
   'authentication-token-webhook-cache-ttl': { help: 'how long its answers hold (2m0s)' },
   'etcd-compaction-interval': { help: 'after which the history of objects is forgotten (5m0s; 0: never)' },
+  'runtime-config': {
+    help: 'APIs that are served or not: certificates.k8s.io/v1beta1=true for trust bundles and certificates of Pods',
+  },
   'anonymous-auth': { help: 'serve requests without credentials as system:anonymous (true)' },
 };
 

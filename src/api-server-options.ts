@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { ResourceInfo } from './api/resource.ts';
 import type { ApiServerFlags } from './api-server-flags.ts';
 import type { AnonymousConfig, JwtConfig } from './apiserver/authentication/jwt-config.ts';
 import type { TokenAuthenticator } from './apiserver/authentication/token-authenticator.ts';
@@ -13,6 +14,7 @@ import type { ClusterPaths } from './paths.ts';
 
 interface Options extends Pick<StandardOptions, 'audit' | 'tokenAuthenticators' | 'anonymous'> {
   compactionIntervalMs?: number;
+  isServed?: (info: ResourceInfo) => boolean;
 }
 
 interface Context {
@@ -33,6 +35,7 @@ export async function apiServerOptions(flags: ApiServerFlags, context: Context):
     ...(audit ? { audit } : {}),
     ...(others ? { tokenAuthenticators: others } : {}),
     anonymous: configuration?.anonymous ?? read.anonymous(),
+    ...(await servedApis(read)),
     compactionIntervalMs: read.duration('etcd-compaction-interval', '5m0s'),
   };
 }
@@ -100,6 +103,17 @@ class Flags {
   error(name: string, why: string, cause?: unknown): UserError {
     const hint = `vitrine up --${name} '' does without it`;
     return new UserError(`--${name} "${this.text(name) ?? ''}": ${why}`, { cause, hint });
+  }
+}
+
+async function servedApis(flags: Flags): Promise<Pick<Options, 'isServed'>> {
+  const text = flags.text('runtime-config');
+  if (text === undefined) return {};
+  const { parseRuntimeConfig } = await import('./apiserver/runtime-config.ts');
+  try {
+    return { isServed: parseRuntimeConfig(text) };
+  } catch (error) {
+    throw flags.error('runtime-config', (error as Error).message, error);
   }
 }
 

@@ -42,7 +42,7 @@ export async function startControlPlane(
   const config = replica ? replicaConfig(paths) : await ensureClusterConfig(paths, options);
   const { plan } = config;
   const apiServiceIp = numberToAddress(addressToNumber(plan.serviceCidr.split('/')[0] as string) + 1);
-  const [pki, store, { compactionIntervalMs, ...asked }] = await Promise.all([
+  const [pki, store, { compactionIntervalMs, isServed, ...asked }] = await Promise.all([
     ensurePki(path.join(paths.state, 'pki'), {
       names: [os.hostname()],
       addresses: [apiServiceIp, plan.nodeAddress],
@@ -74,6 +74,7 @@ export async function startControlPlane(
     },
     serviceCidr: plan.serviceCidr,
     compactionIntervalMs,
+    isServed,
     plugins: standardPlugins({
       clock,
       log: log.child('apiserver'),

@@ -46,12 +46,22 @@ const swagger = JSON.parse(fs.readFileSync(swaggerFile, 'utf8')) as {
 };
 const outDir = path.join(import.meta.dirname, '../src/api/generated');
 
+/** Kinds of beta groups that can be switched on (--runtime-config): what parts of this project work with them. */
+const beta: Record<string, string[]> = { 'certificates/v1beta1': ['ClusterTrustBundle', 'PodCertificateRequest'] };
+
 /** Stable groups are served; alpha and beta ones are off by default in Kubernetes too (KEP-3136). */
 const served = Object.fromEntries(
   Object.entries(raw.packages)
-    .filter(([pkg]) => /\/v[12]$/.test(pkg))
-    .map(([pkg, contents]) => [shortName(pkg), contents]),
+    .filter(([pkg]) => /\/v[12]$/.test(pkg) || shortName(pkg) in beta)
+    .map(([pkg, contents]) => [shortName(pkg), onlyKinds(contents, beta[shortName(pkg)])]),
 );
+
+/** The named kinds of a package, with the types of which they are made. */
+function onlyKinds(contents: RawPackage, kinds: string[] | undefined): RawPackage {
+  if (!kinds) return contents;
+  const types = Object.entries(contents.types).filter(([name]) => kinds.some((kind) => name.startsWith(kind)));
+  return { ...contents, types: Object.fromEntries(types) };
+}
 
 /** 'core/v1' for k8s.io/api/core/v1, 'meta/v1' for the machinery. */
 function shortName(pkg: string): string {
@@ -112,6 +122,7 @@ const scalars: Record<string, string> = {
   float64: 'double',
   byte: 'byte',
   'types.UID': 'string',
+  'types.NodeName': 'string',
   'resource.Quantity': 'quantity',
   'intstr.IntOrString': 'intOrString',
   'runtime.RawExtension': 'raw',
@@ -307,6 +318,7 @@ interface OutResource {
   type: string;
   namespaced: boolean;
   verbs: string[];
+  offByDefault?: true;
   subresources: Record<string, { kind: string; group: string; version: string; verbs: string[] }>;
 }
 const groupToPackage = new Map<string, string>();
@@ -324,13 +336,15 @@ const verbOf: Record<string, string> = {
 };
 for (const [url, item] of Object.entries(swagger.paths)) {
   const match =
-    /^\/(?:api\/(v1)|apis\/([^/]+)\/(v[12]))\/(namespaces\/\{namespace\}\/)?([a-z]+)(\/\{name\})?(?:\/([a-z/]+))?(\/\{path\})?$/.exec(
+    /^\/(?:api\/(v1)|apis\/([^/]+)\/(v[12](?:beta1)?))\/(namespaces\/\{namespace\}\/)?([a-z]+)(\/\{name\})?(?:\/([a-z/]+))?(\/\{path\})?$/.exec(
       url,
     );
   if (!match || url.includes('/watch/')) continue;
   const [, core, apisGroup = '', apisVersion, namespaced, resource, , sub] = match;
   const group = core ? '' : apisGroup;
   const version = (core ?? apisVersion) as string;
+  const pkg = groupToPackage.get(`${group}/${version}`);
+  if (!pkg && /beta/.test(version)) continue;
   const key = `${group}/${version}/${resource}`;
   for (const [method, op] of Object.entries(item)) {
     const verb = verbOf[op['x-kubernetes-action'] as string];
@@ -338,7 +352,6 @@ for (const [url, item] of Object.entries(swagger.paths)) {
     if (!verb || !gvk) continue;
     let entry = resources.get(key);
     if (!entry) {
-      const pkg = groupToPackage.get(`${group}/${version}`);
       entry = {
         group,
         version,
@@ -348,6 +361,7 @@ for (const [url, item] of Object.entries(swagger.paths)) {
         namespaced: false,
         verbs: [],
         subresources: {},
+        ...(/beta/.test(version) ? { offByDefault: true as const } : {}),
       };
       if (!pkg) throw new Error(`no package for ${group}/${version}`);
       entry.type = pkg;

@@ -19,6 +19,8 @@ export interface ResourceInfo {
   readonly type: string;
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
+  /** Served only if it is asked for, as beta APIs are (KEP-3136). @default false */
+  readonly offByDefault?: boolean;
   readonly subresources: Readonly<
     Record<string, { kind: string; group: string; version: string; verbs: readonly string[] }>
   >;
@@ -30,7 +32,7 @@ export interface Resource<T extends KubeObject> extends ResourceInfo {
   readonly object?: T;
 }
 
-/** Every resource of the stable API, generated. */
+/** Every resource of the stable API, and what can be switched on of the rest, generated. */
 export const builtinResources: readonly ResourceInfo[] = table as unknown as ResourceInfo[];
 
 const byKey = new Map(builtinResources.map((info) => [`${info.group}/${info.version}/${info.resource}`, info]));

@@ -63,6 +63,8 @@ function readVerb(info: RequestInfo, query: URLSearchParams, legacyWatch: boolea
   if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
   if (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection') {
     // Lets authorization by resource name allow a watch of one object.
+    const selector = query.get('fieldSelector');
+    if (selector) info.fieldSelector = selector;
     if (info.name === '') info.name = selectedName(query);
   }
 }

@@ -21,6 +21,8 @@ export interface RequestInfo {
   subresource: string;
   namespace: string;
   name: string;
+  /** Of a list or watch, as it was asked. */
+  fieldSelector?: string;
 }
 
 export interface PeerCertificate {

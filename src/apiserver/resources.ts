@@ -5,7 +5,7 @@ import { type ServedResource, servedResource } from './strategy.ts';
 
 /** The resources that are served: the built-in ones, made at their first use, and custom ones, which come and go. */
 export class ServedResources {
-  readonly #infos = new Map(builtinResources.map((info) => [idOf(info), info]));
+  readonly #infos: ReadonlyMap<string, ResourceInfo>;
   /** By group, version and plural. */
   readonly #served = new Map<string, ServedResource>();
   /** What `infos` answers; undefined after a change. */
@@ -16,6 +16,11 @@ export class ServedResources {
 
   /** What all() answers, until something changes. */
   #all: readonly ResourceInfo[] | undefined;
+
+  /** @param isServed which of the built-in ones */
+  constructor(isServed: (info: ResourceInfo) => boolean) {
+    this.#infos = new Map(builtinResources.filter(isServed).map((info) => [idOf(info), info]));
+  }
 
   get(info: Pick<ResourceInfo, 'group' | 'version' | 'resource'>): ServedResource | undefined {
     const newest = this.#newest?.info;

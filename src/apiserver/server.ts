@@ -47,6 +47,8 @@ export interface ApiServerOptions {
   nodePortRange?: { from: number; to: number };
   /** What is older than this may be forgotten; 0: nothing (--etcd-compaction-interval). @default 300_000 */
   compactionIntervalMs?: number | undefined;
+  /** Which of the built-in resources. @default all that are on by default */
+  isServed?: ((info: ResourceInfo) => boolean) | undefined;
   /** Who may do what, and what else there is: made once there is something to read from. */
   plugins(core: ApiServerCore): ApiServerPlugins;
 }
@@ -112,7 +114,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock } = options;
   const log = options.log;
   const cache = new WatchCache({ store, clock, log, compactionIntervalMs: options.compactionIntervalMs });
-  const resources = new ServedResources();
+  const resources = new ServedResources(options.isServed ?? (({ offByDefault }) => !offByDefault));
   const reader = cacheReader(cache, resources);
   const shutdown = new AbortController();
   // Every watch listens to it.

@@ -13,7 +13,7 @@ import type { RawRequest, RawResponse, Transport } from './client.ts';
 /**
  * A small Kubernetes API in memory for tests of clients: get, list, watch, create, update, patch (merged, whatever its
  * type) and delete of any resource; resource versions, conflicts, generateName and the status subresource. No
- * defaults, validation, selectors (but metadata.name, metadata.namespace) or garbage collection.
+ * defaults, validation, selectors (but metadata.name, metadata.namespace, spec.nodeName) or garbage collection.
  */
 export class FakeTransport implements Transport {
   /** Every request, in order: 'GET /api/v1/pods'. */
@@ -186,6 +186,7 @@ function selected(object: KubeObject, target: Target, query: URLSearchParams): b
       const [path, value] = term.split('=');
       if (path === 'metadata.name') return object.metadata.name === value;
       if (path === 'metadata.namespace') return object.metadata.namespace === value;
+      if (path === 'spec.nodeName') return (object as { spec?: { nodeName?: string } }).spec?.nodeName === value;
       throw badRequest(`fake API: field selector ${term}`);
     });
 }

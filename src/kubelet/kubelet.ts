@@ -43,8 +43,7 @@ import { isMirrorPod, isStatic } from './static-pods/static-pod.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { StatusManager } from './status/status-manager.ts';
 import { UserNamespaces } from './user-namespaces.ts';
-import { ServiceAccountTokens } from './volumes/service-account-token.ts';
-import { VolumeManager } from './volumes/volume-manager.ts';
+import { createVolumeManager } from './volumes/volume-manager.ts';
 
 export interface KubeletOptions {
   client: Client;
@@ -206,7 +205,6 @@ class NodeAgent implements Kubelet {
       runtime,
     } = this.#options;
     const objects = new ObjectCache(client, clock, on.changed);
-    const tokens = new ServiceAccountTokens(client, clock);
     const objectOf = (pod: Pod) => (isStatic(pod) ? on.mirrorOf(pod) : pod);
     const status = new StatusManager(client, clock, log.child('status'), objectOf);
     const probes = new ProbeManager({ runtime, events, clock, wake: on.wake });
@@ -236,7 +234,7 @@ class NodeAgent implements Kubelet {
       machine: canLimitSwap(paths.name) ? { ...machine, swapBytes: machine.info.swap?.capacity ?? 0 } : machine,
       allocatable: allocatable(machine, this.#configuration),
       ...{ status, probes, objects },
-      volumes: new VolumeManager({ client, linux, objects, tokens }),
+      volumes: createVolumeManager({ ...this.#options, objects, changed: on.changed }),
       images: new ImageManager({ images: runtime.images, events, clock, secret }),
       crashLoop: new CrashLoop(this.#configuration.crashLoopMaxMs),
       userNamespaces: new UserNamespaces(runtime),
@@ -385,7 +383,7 @@ class NodeAgent implements Kubelet {
     const rotation = new LogRotation(node);
     let cancel = () => {};
     const tick = async () => {
-      events.refreshVolumes([...node.volumes.tokens.due()]);
+      events.refreshVolumes([...node.volumes.due()]);
       await rotation.look(workers.records());
       cancel = node.clock.after(housekeepingMs, () => void tick());
     };

@@ -9,6 +9,7 @@ import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from './
 import { apiService } from './api-service.ts';
 import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling.ts';
 import { certificateSigningRequest } from './certificate-signing-request.ts';
+import { clusterTrustBundle } from './cluster-trust-bundle.ts';
 import { configMap } from './config-map.ts';
 import { controllerRevision } from './controller-revision.ts';
 import { cronJob } from './cron-job.ts';
@@ -26,6 +27,7 @@ import { namespace } from './namespace.ts';
 import { ingress, ingressClass, networkPolicy } from './networking.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
+import { podCertificateRequest } from './pod-certificate-request.ts';
 import { podTemplate } from './pod-template.ts';
 import { podDisruptionBudget } from './policy.ts';
 import { priorityClass } from './priority-class.ts';
@@ -94,6 +96,8 @@ const kinds = [
   mutatingAdmissionPolicy,
   mutatingAdmissionPolicyBinding,
   certificateSigningRequest,
+  clusterTrustBundle,
+  podCertificateRequest,
   controllerRevision,
   podTemplate,
   apiService,

@@ -474,3 +474,47 @@ test('rules of webhooks are refused as kube-apiserver refuses them', () => {
     'webhooks[0].failurePolicy: Unsupported value: "Q": supported values: "Fail", "Ignore"',
   ]);
 });
+
+test('trust bundles and certificates in projected volumes are refused as kube-apiserver refuses them', () => {
+  const source = (one: Loose) =>
+    podOf({ serviceAccountName: 'a', volumes: [{ name: 'v', projected: { sources: [one] } }] });
+  const at = 'spec.volumes[0].projected.sources[0]';
+  const certificate = { signerName: 'example.com/pods', keyType: 'ED25519', credentialBundlePath: 'b.pem' };
+  const rows: [Loose, string[]][] = [
+    [{ clusterTrustBundle: { name: 'roots', path: 'a' } }, []],
+    [{ clusterTrustBundle: { name: 'example.com:pods:v1', path: 'a' } }, []],
+    [{ clusterTrustBundle: { signerName: 'example.com/pods', labelSelector: {}, path: 'a' } }, []],
+    [
+      { clusterTrustBundle: { path: 'a' } },
+      [`${at}.clusterTrustBundle: Required value: either name or signerName must be specified`],
+    ],
+    [
+      { clusterTrustBundle: { name: 'roots', path: '../a' } },
+      [`${at}.clusterTrustBundle.path: Invalid value: "../a": must not contain '..'`],
+    ],
+    [{ podCertificate: certificate }, []],
+    [
+      { podCertificate: { ...certificate, keyType: 'RSA1024' } },
+      [
+        `${at}.podCertificate.keyType: Unsupported value: "RSA1024": supported values: "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519", "RSA3072", "RSA4096"`,
+      ],
+    ],
+    [
+      { podCertificate: { ...certificate, credentialBundlePath: '' } },
+      [
+        `${at}.podCertificate: Required value: specify at least one of credentialBundlePath, keyPath, and certificateChainPath`,
+      ],
+    ],
+    [
+      { podCertificate: { ...certificate, keyPath: 'b.pem' } },
+      ['spec.volumes[0].projected: Invalid value: "b.pem": conflicting duplicate paths'],
+    ],
+    [
+      { podCertificate: { ...certificate, signerName: 'none' } },
+      [
+        `${at}.podCertificate.signerName: Invalid value: "none": must be a fully qualified domain and path of the form "example.com/signer-name"`,
+      ],
+    ],
+  ];
+  for (const [one, expected] of rows) assert.deepEqual(createErrors('core/v1.Pod', source(one)), expected);
+});

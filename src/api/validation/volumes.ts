@@ -14,6 +14,7 @@ import {
   required,
 } from './field-error.ts';
 import { validateDescendingPath, validateFileMode, validateNoBacksteps, validateNonReservedPath } from './paths.ts';
+import { certificatePaths, validatePodCertificate, validateTrustBundle } from './projected-certificates.ts';
 
 /** Volumes of a Pod (pkg/apis/core/validation ValidateVolumes). */
 export function validateVolumes(volumes: readonly core.Volume[], podName: string | undefined, path: string): Cause[] {
@@ -210,6 +211,15 @@ function validateProjected(projected: core.ProjectedVolumeSource, path: string):
     if (source.serviceAccountToken)
       errors.push(...validateToken(source.serviceAccountToken, `${sourcePath}.serviceAccountToken`, path));
     claim(source.serviceAccountToken?.path, source.serviceAccountToken?.path ?? '');
+    const { clusterTrustBundle, podCertificate } = source;
+    if (clusterTrustBundle) {
+      errors.push(...validateTrustBundle(clusterTrustBundle, `${sourcePath}.clusterTrustBundle`));
+      claim(clusterTrustBundle.path, clusterTrustBundle.path);
+    }
+    if (podCertificate) {
+      errors.push(...validatePodCertificate(podCertificate, `${sourcePath}.podCertificate`));
+      for (const name of certificatePaths) claim(podCertificate[name], podCertificate[name] ?? '');
+    }
     const given = Object.values(source).filter((value) => value !== undefined).length;
     if (given > 1) errors.push(forbiddenField(sourcePath, 'may not specify more than 1 volume type'));
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ClusterAuthorizer } from '../authorization/authorizers.ts';
 import { createEscalationCheck } from '../authorization/escalation.ts';
 import type { AdmissionPlugin, ObjectReader } from '../request.ts';
-import { certificatePermissions } from './certificates.ts';
+import { certificatePermissions, signerPermissions } from './certificates.ts';
 import { customResourceRules } from './custom-resource-rules.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
@@ -54,6 +54,7 @@ export function builtinAdmission(context: AdmissionContext): {
       // After DefaultTolerationSeconds: adds tolerations of its own.
       runtimeClass(reader),
       ...certificatePermissions(authorizer, clock),
+      ...signerPermissions(authorizer, clock),
       defaultIngressClass(reader),
       podTopologyLabels(reader),
     ],

@@ -1,5 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
+import type { ClusterTrustBundle, PodCertificateRequest } from '../../api/generated/certificates-v1beta1.ts';
+import { invalid } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';
+import { invalidValue } from '../../api/validation/field-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { ClusterAuthorizer } from '../authorization/authorizers.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../request.ts';
@@ -88,6 +92,48 @@ export function certificatePermissions(authorizer: ClusterAuthorizer, clock: Clo
             'use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed',
           );
         }
+      },
+    },
+  ];
+}
+
+const isA = ({ resource }: AdmissionAttributes, name: string) => resource.group === group && resource.resource === name;
+
+/** Who may say whom a signer trusts, and who may issue certificates of Pods in its name (KEP-3257, KEP-4317). */
+export function signerPermissions(authorizer: ClusterAuthorizer, clock: Clock): AdmissionPlugin[] {
+  return [
+    {
+      name: 'ClusterTrustBundleAttest',
+      handles: (attributes) => isA(attributes, 'clustertrustbundles') && attributes.operation !== 'DELETE',
+      async validate(attributes) {
+        const [wanted, old] = [attributes.object, attributes.oldObject] as (ClusterTrustBundle | undefined)[];
+        const signer = wanted?.spec.signerName;
+        // Nothing is said anew where only metadata changes.
+        if (!signer || (old && isDeepStrictEqual(wanted.spec, old.spec))) return;
+        if (mayUse(authorizer, attributes, 'attest', signer)) return;
+        throw refuse(attributes, `user not permitted to attest for signerName ${JSON.stringify(signer)}`);
+      },
+    },
+    {
+      // Part of the storage of the requests in Kubernetes (pkg/registry/certificates/podcertificaterequest/strategy.go).
+      name: 'PodCertificateSigning',
+      handles: (attributes) =>
+        isA(attributes, 'podcertificaterequests') &&
+        attributes.subresource === 'status' &&
+        attributes.operation === 'UPDATE',
+      async validate(attributes) {
+        const { spec, status, metadata } = attributes.object as PodCertificateRequest;
+        if (!mayUse(authorizer, attributes, 'sign', spec.signerName))
+          throw refuse(
+            attributes,
+            `user not permitted to sign requests with signerName ${JSON.stringify(spec.signerName)}`,
+          );
+        const old = attributes.oldObject as PodCertificateRequest | undefined;
+        const { notBefore } = status ?? {};
+        if (!notBefore || old?.status?.notBefore === notBefore) return;
+        if (Math.abs(Date.parse(notBefore) - clock.now()) < 5 * 60_000) return;
+        const message = "must be set to within 5 minutes of kube-apiserver's current time";
+        throw invalid(attributes.resource, metadata.name, [invalidValue('status.notBefore', notBefore, message)]);
       },
     },
   ];

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { PodCertificateRequest } from '../../api/generated/certificates-v1beta1.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
-import { nodes, pods } from '../../api/resource.ts';
+import { nodes, pods, serviceAccounts } from '../../api/resource.ts';
 import { notFound } from '../../api/status-error.ts';
 import { nodeOfUser } from '../authorization/node-authorizer.ts';
 import { collectPodReferences } from '../authorization/pod-references.ts';
@@ -78,6 +79,7 @@ const checks: Record<string, (question: Question) => void> = {
       throw refuse(attributes, 'can only access node lease with the same name as the requesting node');
     }
   },
+  'certificates.k8s.io/podcertificaterequests': checkCertificateRequest,
   'storage.k8s.io/csinodes': ({ attributes, node }) => {
     if (ownName(attributes) !== node) {
       throw refuse(attributes, 'can only access CSINode with the same name as the requesting node');
@@ -125,6 +127,39 @@ function checkMirrorPod({ attributes, node, reader }: Question): void {
     throw refuse(attributes, `node ${node} UID mismatch: expected ${found.metadata.uid} got ${owner.uid}`);
   }
   checkNoReferences(attributes, pod, node);
+}
+
+/** Only the node of a running Pod asks for it, and says truly who it is (admitPodCertificateRequest, KEP-4317). */
+function checkCertificateRequest({ attributes, node, reader }: Question): void {
+  if (attributes.operation !== 'CREATE') throw refuse(attributes, `unexpected operation ${attributes.operation}`);
+  const { namespace } = attributes;
+  const { spec } = attributes.object as PodCertificateRequest;
+  const wrong = (why: string) => refuse(attributes, `PodCertificateRequest for pod ${quote(spec.podName)} ${why}`);
+  if (spec.nodeName !== node)
+    throw refuse(
+      attributes,
+      `PodCertificateRequest.Spec.NodeName=${quote(spec.nodeName)}, which is not the requesting node ${quote(node)}`,
+    );
+  const pod = reader.get(pods, namespace, spec.podName);
+  if (!pod) throw wrong('names a pod that is not found');
+  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) throw wrong('names a mirror pod');
+  if (pod.metadata.uid !== spec.podUID)
+    throw wrong(`contains pod UID (${quote(spec.podUID)}) which differs from running pod ${quote(pod.metadata.uid)}`);
+  if (pod.spec.nodeName !== node) throw wrong(`which is not bound to the requesting node ${quote(node)}`);
+  if (pod.spec.serviceAccountName !== spec.serviceAccountName)
+    throw wrong(
+      `contains serviceAccountName (${quote(spec.serviceAccountName)}) that differs from running pod (${quote(pod.spec.serviceAccountName ?? '')})`,
+    );
+  const account = reader.get(serviceAccounts, namespace, spec.serviceAccountName);
+  if (account?.metadata.uid !== spec.serviceAccountUID)
+    throw wrong(
+      `contains serviceAccountUID (${quote(spec.serviceAccountUID)}) that differs from running pod (${quote(account?.metadata.uid ?? '')})`,
+    );
+  const self = reader.get(nodes, '', node);
+  if (self?.metadata.uid !== spec.nodeUID)
+    throw wrong(
+      `contains nodeUID (${quote(spec.nodeUID)}) that differs from that of running pod (${quote(self?.metadata.uid ?? '')})`,
+    );
 }
 
 const titles: Record<string, string> = {

@@ -1,3 +1,4 @@
+import type { PodCertificateRequest } from '../../api/generated/certificates-v1beta1.ts';
 import type { PolicyRule } from '../../api/generated/rbac-v1.ts';
 import type { VolumeAttachment } from '../../api/generated/storage-v1.ts';
 import { builtin, persistentVolumeClaims, pods } from '../../api/resource.ts';
@@ -8,6 +9,11 @@ import { podReferences } from './pod-references.ts';
 import { ruleAllows } from './rules.ts';
 
 const volumeAttachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
+const podCertificateRequests = builtin<PodCertificateRequest>(
+  'certificates.k8s.io',
+  'v1beta1',
+  'podcertificaterequests',
+);
 const nodeUserPrefix = 'system:node:';
 
 /** The node whose kubelet this user is, undefined for other users (pkg/auth/nodeidentifier). */
@@ -53,6 +59,8 @@ const byResource: Record<string, (question: Question) => Decision> = {
   '/persistentvolumes': (question) => getRelated(question, () => isBoundVolume(question)),
   '/serviceaccounts': (question) => {
     const { verb, name, subresource } = question.request;
+    // Whose certificate a Pod asks for (KEP-4317).
+    if (verb === 'get' && !subresource) return getRelated(question, () => isReferenced(question));
     if (verb !== 'create' || !name) return refuse('can only create tokens for individual service accounts');
     if (subresource !== 'token') return refuse('can only create token subresource of serviceaccount');
     return related(question, isReferenced(question));
@@ -79,6 +87,20 @@ const byResource: Record<string, (question: Question) => Decision> = {
       return refuse('can only access CSINode with the same name as the requesting node');
     }
     return allow;
+  },
+  'certificates.k8s.io/podcertificaterequests': (question) => {
+    const { verb, subresource, fieldSelector = '' } = question.request;
+    if (subresource) return refuse('nodes may not access subresources of PodCertificateRequests');
+    // Whether the Pod is on the node is seen by the NodeRestriction admission plugin.
+    if (verb === 'create') return allow;
+    if (verb === 'list' || verb === 'watch') {
+      const own = fieldSelector.split(',').some((term) => /^spec\.nodeName==?(.*)$/.exec(term)?.[1] === question.node);
+      return own ? allow : refuse('can only list/watch PodCertificateRequests with field selector spec.nodeName');
+    }
+    return getRelated(question, () => {
+      const { namespace, name } = question.request;
+      return question.reader.get(podCertificateRequests, namespace, name)?.spec.nodeName === question.node;
+    });
   },
   'storage.k8s.io/volumeattachments': (question) =>
     getRelated(question, () => {

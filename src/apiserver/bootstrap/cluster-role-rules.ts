@@ -165,6 +165,8 @@ export const clusterRoleRules: Record<string, PolicyRule[]> = {
     allow('get', 'core', 'persistentvolumeclaims persistentvolumes'),
     allow('get', 'core', 'endpoints'),
     allow('create get list watch', 'certificates.k8s.io', 'certificatesigningrequests'),
+    allow(read, 'certificates.k8s.io', 'clustertrustbundles'),
+    allow('create get list watch', 'certificates.k8s.io', 'podcertificaterequests'),
     allow('create delete get patch update', 'coordination.k8s.io', 'leases'),
     allow('get', 'storage.k8s.io', 'volumeattachments'),
     allow('create', 'core', 'serviceaccounts/token'),

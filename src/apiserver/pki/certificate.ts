@@ -13,7 +13,7 @@ import {
   set,
   time,
   utf8String,
-} from './der.ts';
+} from '../../api/der.ts';
 
 /** A certificate and its private key, both as PEM. */
 export interface KeyPair {

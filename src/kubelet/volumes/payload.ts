@@ -24,7 +24,7 @@ export async function payloadFiles(context: VolumeContext, volume: Volume): Prom
     return secretFiles(context, { name, items, optional }, secret.defaultMode ?? 0o644);
   }
   if (downwardAPI) return downwardFiles(context, downwardAPI.items ?? [], downwardAPI.defaultMode ?? 0o644);
-  return projectedFiles(context, projected?.sources ?? [], projected?.defaultMode ?? 0o644);
+  return projectedFiles(context, volume, projected ?? {});
 }
 
 /** Picks and renames keys (pkg/volume/configmap MakePayload). */

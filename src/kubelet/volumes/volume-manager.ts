@@ -2,7 +2,10 @@ import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod, PodSpec, Volume } from '../../api/generated/core-v1.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import type { InformerFactory } from '../../client/informer.ts';
 import type { Linux } from '../../linux/linux.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
 import type { PodFacts } from '../env/field-ref.ts';
@@ -14,7 +17,9 @@ import { setUpHostPath } from './host-path.ts';
 import { setUpImage } from './image-volume.ts';
 import { payloadFiles, payloadPlugin } from './payload.ts';
 import { setUpClaim } from './persistent-volume-claim.ts';
-import type { ServiceAccountTokens } from './service-account-token.ts';
+import { PodCertificates } from './pod-certificates.ts';
+import { ServiceAccountTokens } from './service-account-token.ts';
+import { TrustBundles } from './trust-bundles.ts';
 import { type ReadyVolume, type VolumeContext, volumeDir } from './volume.ts';
 
 /** A volume that cannot be set up; its message is that of the FailedMount event. */
@@ -27,22 +32,58 @@ export class VolumeError extends Error {
   }
 }
 
+interface Parts {
+  client: Client;
+  linux: Linux;
+  objects: ObjectCache;
+  tokens: ServiceAccountTokens;
+  trustBundles: TrustBundles;
+  certificates: PodCertificates;
+}
+
+/** @param options.changed told the uids of Pods whose volumes are to be refreshed */
+export function createVolumeManager(
+  options: Pick<Parts, 'client' | 'linux' | 'objects'> & {
+    informers: InformerFactory;
+    events: EventRecorder;
+    clock: Clock;
+    nodeName: string;
+    changed: (podUids: string[]) => void;
+  },
+): VolumeManager {
+  return new VolumeManager({
+    ...options,
+    tokens: new ServiceAccountTokens(options.client, options.clock),
+    trustBundles: new TrustBundles(options),
+    certificates: new PodCertificates(options),
+  });
+}
+
 /** Sets up, refreshes and takes down the volumes of Pods. */
 export class VolumeManager {
   readonly #client: Client;
   readonly #linux: Linux;
   readonly #objects: ObjectCache;
-  readonly tokens: ServiceAccountTokens;
+  readonly #tokens: ServiceAccountTokens;
+  readonly #trustBundles: TrustBundles;
+  readonly #certificates: PodCertificates;
   /** What each volume holds: digests by Pod and volume, so that nothing is written twice. */
   readonly #written = new Map<string, Map<string, string>>();
   /** Volumes that are set up, by Pod. */
   readonly #ready = new Map<string, Map<string, ReadyVolume>>();
 
-  constructor(parts: { client: Client; linux: Linux; objects: ObjectCache; tokens: ServiceAccountTokens }) {
+  constructor(parts: Parts) {
     this.#client = parts.client;
     this.#linux = parts.linux;
     this.#objects = parts.objects;
-    this.tokens = parts.tokens;
+    this.#tokens = parts.tokens;
+    this.#trustBundles = parts.trustBundles;
+    this.#certificates = parts.certificates;
+  }
+
+  /** Pods with a token or certificate that is to be renewed. */
+  due(): Set<string> {
+    return this.#tokens.due().union(this.#certificates.due());
   }
 
   /** Sets up every volume that is not yet. Rejects with a VolumeError. */
@@ -89,7 +130,7 @@ export class VolumeManager {
     await this.#detachLoops(uid);
     this.#ready.delete(uid);
     this.#written.delete(uid);
-    this.tokens.forget(uid);
+    for (const source of [this.#tokens, this.#trustBundles, this.#certificates]) source.forget(uid);
     this.#objects.release(uid);
     // An orphan's volumes are not known: look for mounts to be safe.
     if (!spec || hasMounts(spec)) {
@@ -136,7 +177,10 @@ export class VolumeManager {
       configMap: (namespace: string, name: string) => this.#objects.configMap(uid, namespace, name),
       secret: (namespace: string, name: string) => this.#objects.secret(uid, namespace, name),
     };
-    return { pod, dirs, facts, references, tokens: this.tokens, client: this.#client, linux: this.#linux };
+    return {
+      ...{ pod, dirs, facts, references, client: this.#client, linux: this.#linux },
+      ...{ tokens: this.#tokens, trustBundles: this.#trustBundles, certificates: this.#certificates },
+    };
   }
 
   async #setUpOne(context: VolumeContext, volume: Volume): Promise<ReadyVolume> {

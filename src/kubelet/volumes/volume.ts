@@ -4,7 +4,9 @@ import type { Linux } from '../../linux/linux.ts';
 import type { References } from '../env/container-env.ts';
 import type { PodFacts } from '../env/field-ref.ts';
 import type { PodDirs } from '../pod-files.ts';
+import type { PodCertificates } from './pod-certificates.ts';
 import type { ServiceAccountTokens } from './service-account-token.ts';
+import type { TrustBundles } from './trust-bundles.ts';
 
 /** What setting up a volume may need. */
 export interface VolumeContext {
@@ -13,6 +15,8 @@ export interface VolumeContext {
   facts: PodFacts;
   references: References;
   tokens: ServiceAccountTokens;
+  trustBundles: TrustBundles;
+  certificates: PodCertificates;
   client: Client;
   linux: Linux;
 }

@@ -62,3 +62,35 @@ function base128(value: number): number[] {
   for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) bytes.unshift((rest & 0x7f) | 0x80);
   return bytes;
 }
+
+export interface DerValue {
+  tag: number;
+  /** Its contents. */
+  body: Uint8Array;
+  /** The value as a whole, tag and length included. */
+  whole: Uint8Array;
+}
+
+/** The values that follow each other in `bytes`. Throws where they are cut off. */
+export function readDer(bytes: Uint8Array): DerValue[] {
+  const values: DerValue[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const tag = bytes[at]!;
+    const { length, size } = readLength(bytes, at + 1);
+    const start = at + 1 + size;
+    const end = start + length;
+    if (end > bytes.length) throw new Error(`DER value of ${length} bytes at ${at} ends behind its container`);
+    values.push({ tag, body: bytes.subarray(start, end), whole: bytes.subarray(at, end) });
+    at = end;
+  }
+  return values;
+}
+
+function readLength(bytes: Uint8Array, at: number): { length: number; size: number } {
+  const first = bytes[at] ?? 0x80;
+  if (first < 0x80) return { length: first, size: 1 };
+  const count = first & 0x7f;
+  if (count === 0 || count > 4 || at + count >= bytes.length) throw new Error(`no DER length at ${at}`);
+  const length = bytes.subarray(at + 1, at + 1 + count).reduce((sum, byte) => sum * 256 + byte, 0);
+  return { length, size: 1 + count };
+}
