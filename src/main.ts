@@ -91,12 +91,13 @@ const quietMs = 100;
 const lookMs = 2000;
 /** So many quiet looks on end: a burst is over. */
 const quietLooks = 2;
+const trimDelayMs = 500;
 /** So much work leaves enough garbage to be worth a collection, in milliseconds of CPU. */
 const workMs = 1000;
 
 /**
  * V8 collects when it allocates: after a burst a heap stays as large as the burst made it. Once it has been quiet for a
- * few seconds, one full collection gives the memory back.
+ * few seconds, one full collection gives the memory back. So it is with malloc, which has then what buffers were in.
  */
 function collectWhenIdle(): void {
   v8.setFlagsFromString('--expose-gc');
@@ -115,6 +116,8 @@ function collectWhenIdle(): void {
     quiet = now - before < quietMs ? quiet + 1 : 0;
     if (quiet >= quietLooks && now - collected > workMs) {
       collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      // Later, as buffers are freed by a thread of V8's; loaded when first needed, as FFI is nothing for a start.
+      setTimeout(async () => (await import('./linux/free-memory.ts')).giveBackFreeMemory(), trimDelayMs).unref();
       collected = usedMs();
     }
     before = usedMs();

@@ -1,9 +1,11 @@
 import { type KubeObject, keyOf } from '../api/object.ts';
+import { AlikeObjects } from './alike.ts';
 import type { IndexFunctions, InformerHandler, Lister } from './informer.ts';
 
 /** Objects by key, with indexes that are kept up to date change by change. */
 export class ObjectCache<T extends KubeObject> implements Lister<T> {
   readonly #objects = new Map<string, T>();
+  readonly #alike = new AlikeObjects();
   /** Per index name: its function and, per value, the objects by key. Holds exactly the objects of #objects. */
   readonly #indexes = new Map<string, { values(object: T): string[]; entries: Map<string, Map<string, T>> }>();
 
@@ -43,9 +45,10 @@ export class ObjectCache<T extends KubeObject> implements Lister<T> {
     }
   }
 
-  /** Stores the object and returns what it replaces. */
+  /** Stores the object, which then shares parts with others, and returns what it replaces. */
   set(key: string, object: T): T | undefined {
     const previous = this.#objects.get(key);
+    this.#alike.share(object, previous);
     this.#objects.set(key, object);
     for (const { values, entries } of this.#indexes.values()) {
       if (previous) remove(entries, values(previous), key);
