@@ -6,9 +6,11 @@ import { type ApiServerFlags, withFlags } from './api-server-flags.ts';
 import { UserError } from './base/errors.ts';
 import { chooseDatastore, type Datastore, type DatastoreAddress } from './datastore.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
+import { type Claim, claim, claimant, readClaims } from './machine-claims.ts';
 import { withMachineLock } from './machine-lock.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { chooseAddresses } from './network/choose-addresses.ts';
+import { overlaps } from './network/cidr.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
 /** What is decided at the first start of a cluster and kept for its life: <state>/cluster.json. */
@@ -62,28 +64,62 @@ export function replicaConfig(paths: ClusterPaths): ClusterConfig {
   });
 }
 
-/** Reads the cluster's configuration, or decides it: addresses that clash with no route and no other cluster, a free port. */
-export async function ensureClusterConfig(paths: ClusterPaths, wanted: ServerOptions = {}): Promise<ClusterConfig> {
-  const existing = readClusterConfig(paths);
-  if (existing) {
-    if (wanted.apiPort && wanted.apiPort !== existing.apiPort)
-      throw new UserError(`cluster "${paths.name}" has port ${existing.apiPort} since its first start`, {
-        hint: `vitrine delete --name ${paths.name} makes room for another port`,
-      });
-    const datastore = chooseDatastore(paths.name, wanted.datastore, existing);
-    // Servers on one datastore share the port: another one may be at work.
-    if (!datastore)
-      await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
-    const apiServerFlags = withFlags(existing.apiServerFlags, wanted.apiServerFlags);
-    const config = { ...existing, ...(datastore && { datastore }), apiServerFlags };
-    if (JSON.stringify(config) !== JSON.stringify(existing)) writeConfig(paths, config);
-    return config;
-  }
+/**
+ * Reads the cluster's configuration, or decides it: addresses that clash with no route and no other cluster, a free port.
+ * They are claimed for the life of this process: links and listening sockets come later, and others may choose meanwhile.
+ */
+export function ensureClusterConfig(paths: ClusterPaths, wanted: ServerOptions = {}): Promise<ClusterConfig> {
   // Two that are made at once would choose the same ranges and the same port.
-  return withMachineLock('choose addresses', () => decideConfig(paths, wanted));
+  return withMachineLock('choose addresses', async () => {
+    const owner = claimant(paths.state);
+    const others = readClaims().filter((other) => other.owner !== owner);
+    const existing = readClusterConfig(paths);
+    const config = existing ? await resumeConfig(paths, wanted, existing) : await decideConfig(paths, wanted, others);
+    const ours = { owner, hostLink: config.plan.hostLink, apiPort: config.apiPort, ranges: rangesOf(config.plan) };
+    requireUnclaimed(paths.name, ours, others);
+    if (config !== existing) writeConfig(paths, config);
+    await claim(ours);
+    return config;
+  });
 }
 
-async function decideConfig(paths: ClusterPaths, wanted: ServerOptions): Promise<ClusterConfig> {
+async function resumeConfig(
+  paths: ClusterPaths,
+  wanted: ServerOptions,
+  existing: ClusterConfig,
+): Promise<ClusterConfig> {
+  if (wanted.apiPort && wanted.apiPort !== existing.apiPort)
+    throw new UserError(`cluster "${paths.name}" has port ${existing.apiPort} since its first start`, {
+      hint: `vitrine delete --name ${paths.name} makes room for another port`,
+    });
+  const datastore = chooseDatastore(paths.name, wanted.datastore, existing);
+  // Servers on one datastore share the port: another one may be at work.
+  if (!datastore)
+    await requireFreePort(existing.apiPort, `vitrine delete --name ${paths.name} makes room for another port`);
+  const apiServerFlags = withFlags(existing.apiServerFlags, wanted.apiServerFlags);
+  const config = { ...existing, ...(datastore && { datastore }), apiServerFlags };
+  return JSON.stringify(config) === JSON.stringify(existing) ? existing : config;
+}
+
+/** All addresses of a cluster are in its two /16 (choose-addresses.ts). */
+const rangesOf = ({ podCidr, nodeAddress }: AddressPlan): string[] => [podCidr, `${nodeAddress}/16`];
+
+/** Clusters whose files are below another VITRINE_ROOT are told of by nothing but their claims. */
+function requireUnclaimed(name: string, ours: Claim, others: Claim[]): void {
+  for (const other of others) {
+    if (other.hostLink === ours.hostLink)
+      throw new UserError(`another cluster "${name}", with its state elsewhere, runs on this machine`, {
+        hint: 'stop it, or choose another name with --name',
+      });
+    const clash = ours.ranges.find((range) => other.ranges.some((taken) => overlaps(range, taken)));
+    if (clash)
+      throw new UserError(`the addresses ${clash} of cluster "${name}" are those of another one (${other.hostLink})`, {
+        hint: `stop the other, or make this one anew: vitrine delete --name ${name}`,
+      });
+  }
+}
+
+async function decideConfig(paths: ClusterPaths, wanted: ServerOptions, claims: Claim[]): Promise<ClusterConfig> {
   const others = otherClusters(paths);
   const datastore = chooseDatastore(paths.name, wanted.datastore, undefined);
   const config: ClusterConfig = {
@@ -92,17 +128,16 @@ async function decideConfig(paths: ClusterPaths, wanted: ServerOptions): Promise
     nodeName: os.hostname().toLowerCase(),
     plan: chooseAddresses(
       paths.name,
-      readHostRoutes(),
+      [...readHostRoutes(), ...claims.flatMap(({ ranges }) => ranges.map((destination) => ({ destination })))],
       others.map((other) => other.plan),
     ),
-    apiPort: wanted.apiPort ?? (await freePort(others.map((other) => other.apiPort))),
+    apiPort: wanted.apiPort ?? (await freePort([...others, ...claims].map((other) => other.apiPort))),
     internalApiPort: 6443,
     kubeletPort: 10250,
     ...(datastore && { datastore }),
     apiServerFlags: withFlags({}, wanted.apiServerFlags),
   };
   if (wanted.apiPort) await requireFreePort(wanted.apiPort, 'choose another with --api-port');
-  writeConfig(paths, config);
   return config;
 }
 
