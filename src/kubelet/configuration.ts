@@ -1,5 +1,6 @@
 import { systemCriticalPriority } from './critical-pod.ts';
 import { parseThresholds, type Threshold, type ThresholdMaps } from './eviction/thresholds.ts';
+import type { MemoryQos } from './memory-qos.ts';
 import { quantityValue, wholeValue } from './quantity.ts';
 
 /** The fields of kubelet.config.k8s.io/v1beta1 KubeletConfiguration that this kubelet heeds, as they are written. */
@@ -33,6 +34,10 @@ export interface KubeletConfigurationFile extends ThresholdMaps {
   singleProcessOOMKill?: boolean;
   /** Whether containers may use swap (cgroup v2): NoSwap, or LimitedSwap for Burstable Pods. */
   memorySwap?: { swapBehavior?: string };
+  /** Of Kubernetes's gates only MemoryQoS says something here: see memory-qos.ts. */
+  featureGates?: Record<string, boolean>;
+  memoryThrottlingFactor?: number;
+  memoryReservationPolicy?: string;
 }
 
 export interface ShutdownGracePeriod {
@@ -62,6 +67,8 @@ export interface KubeletConfiguration {
   crashLoopMaxMs: number;
   /** From low to high priority; empty, and a shutdown is not graceful. */
   shutdownGracePeriods: ShutdownGracePeriod[];
+  /** Undefined where the gate is off. */
+  memoryQos: MemoryQos | undefined;
 }
 
 export interface Ulimit {
@@ -102,6 +109,9 @@ const defaults = {
   shutdownGracePeriodCriticalPods: '0s',
   shutdownGracePeriodByPodPriority: [],
   singleProcessOOMKill: false,
+  featureGates: {} as Record<string, boolean>,
+  memoryThrottlingFactor: 0.9,
+  memoryReservationPolicy: 'None',
 } satisfies KubeletConfigurationFile;
 
 /** Checks a configuration and fills in what it leaves out (kubelet/apis/config/validation). Pure. */
@@ -144,6 +154,7 @@ export function kubeletConfiguration(file: KubeletConfigurationFile = {}): Kubel
     reserved: reservations(all.systemReserved, all.kubeReserved),
     crashLoopMaxMs: crashLoopMax(all.crashLoopBackOff?.maxContainerRestartPeriod),
     shutdownGracePeriods: shutdownGracePeriods(all),
+    memoryQos: memoryQos(all),
   };
 }
 
@@ -154,6 +165,24 @@ function memorySwap({ swapBehavior = 'NoSwap' }: { swapBehavior?: string } = {})
     );
   return { swapBehavior };
 }
+
+function memoryQos(all: Required<Pick<KubeletConfigurationFile, MemoryFields>>): MemoryQos | undefined {
+  const { featureGates, memoryThrottlingFactor: factor, memoryReservationPolicy: policy } = all;
+  const enabled = featureGates.MemoryQoS === true;
+  if (factor <= 0 || factor > 1)
+    throw new Error(
+      `invalid configuration: memoryThrottlingFactor ${factor} must be greater than 0 and less than or equal to 1.0`,
+    );
+  if (!['None', 'TieredReservation'].includes(policy))
+    throw new Error(
+      `invalid configuration: memoryReservationPolicy ${JSON.stringify(policy)} must be one of: None, TieredReservation`,
+    );
+  if (policy !== 'None' && !enabled)
+    throw new Error(`invalid configuration: memoryReservationPolicy ${policy} requires feature gate MemoryQoS`);
+  return enabled ? { throttlingFactor: factor, reserves: policy !== 'None' } : undefined;
+}
+
+type MemoryFields = 'featureGates' | 'memoryThrottlingFactor' | 'memoryReservationPolicy';
 
 /** KEP-4603: from a second to five minutes. */
 function crashLoopMax(text = '5m0s'): number {

@@ -7,6 +7,7 @@ import { readBeneath } from '../linux/read-beneath.ts';
 import type { ContainerSecurity, ContainerSpec, ImageInfo } from '../runtime/runtime.ts';
 import { appArmorProfile } from './app-armor.ts';
 import { containerDevices, containerMounts } from './container-mounts.ts';
+import { resourcesOnNode } from './container-resources.ts';
 import { containerEnv } from './env/container-env.ts';
 import { expand } from './env/expand.ts';
 import { serviceEnv } from './env/service-env.ts';
@@ -14,7 +15,7 @@ import { type ContainerRole, containerLabels, formatPod } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
 import { podDirs } from './pod-files.ts';
 import type { PodRecord } from './pod-record.ts';
-import { containerResources, oomScoreAdj, swapBytes } from './resources.ts';
+import { oomScoreAdj } from './resources.ts';
 import { isStatic } from './static-pods/static-pod.ts';
 import type { ReadyVolume } from './volumes/volume.ts';
 
@@ -38,7 +39,6 @@ export async function containerSpec(
   verifyNonRoot(pod, definition, image);
   const dirs = podDirs(node.paths, pod);
   const { settings } = node.configuration;
-  const swap = swapBytes(pod.spec, definition, node.machine, settings.memorySwap.swapBehavior);
   const env = await environment(node, record, start);
   const logDir = path.join(dirs.logs, definition.name);
   const messageFile = path.join(dirs.run, 'containers', definition.name, id.slice(0, 8));
@@ -56,11 +56,7 @@ export async function containerSpec(
     ...(definition.workingDir && { workingDir: definition.workingDir }),
     mounts: await containerMounts({ linux: node.linux, definition, volumes: start.volumes, dirs, env }),
     ...containerDevices({ definition, volumes: start.volumes }),
-    resources: {
-      ...containerResources(definition, pod.spec),
-      oomGroup: !settings.singleProcessOOMKill,
-      ...(swap !== undefined && { swapBytes: swap }),
-    },
+    resources: { ...resourcesOnNode(node, definition, pod.spec), oomGroup: !settings.singleProcessOOMKill },
     security: security(pod, definition, image, node),
     tty: definition.tty ?? false,
     stdin: definition.stdin ?? false,

@@ -48,7 +48,7 @@ export interface NodeContext {
   clusterDomain: string;
   hostResolver(): Promise<HostResolver>;
   /** Swap only where what a container may use of it can be limited. */
-  machine: { memoryBytes: number; cpus: number; swapBytes?: number };
+  machine: { memoryBytes: number; cpus: number; swapBytes?: number; hugepages?: Record<string, number> };
   allocatable: PodFacts['allocatable'];
   status: StatusManager;
   probes: ProbeManager;

@@ -1,9 +1,13 @@
 import fs from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { PodSpec } from '../api/generated/core-v1.ts';
 import { qosClassOf } from '../api/qos.ts';
-import type { Linux } from '../linux/linux.ts';
+import type { CgroupLimits, Linux } from '../linux/linux.ts';
+import type { KubeletConfiguration } from './configuration.ts';
+import { classMemoryQos, podMemoryQos } from './memory-qos.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PodRecord } from './pod-record.ts';
-import { cpuShares, kubepods, podRequest } from './resources.ts';
+import { cpuShares, kubepods, podLimits, podRequest } from './resources.ts';
 
 /** Pods come in bursts; their class is weighed once for all of them, off the way of their start. */
 const coalesceMs = 500;
@@ -23,17 +27,25 @@ export async function makeCgroups(linux: Linux, cluster: string, memoryBytes: nu
 export const canLimitSwap = (cluster: string): boolean =>
   fs.existsSync(`/sys/fs/cgroup${kubepods(cluster)}/memory.swap.max`);
 
+/** Limits of a Pod's cgroup on this node. */
+export function podCgroupLimits({ podPidsLimit, memoryQos }: KubeletConfiguration, spec: PodSpec): CgroupLimits {
+  return { ...podLimits(spec, podPidsLimit), ...(memoryQos && podMemoryQos(spec, memoryQos)) };
+}
+
+type Node = Pick<NodeContext, 'linux' | 'clock' | 'log' | 'paths' | 'configuration'>;
+
 /**
  * Gives the Burstable Pods together the weight of what they ask for, so that a Guaranteed one does not push them all aside;
- * BestEffort ones weigh as little as can be.
+ * BestEffort ones weigh as little as can be. Memory that is kept for Pods is kept for their class, too.
  */
 export class BurstableWeight {
-  readonly #node: Pick<NodeContext, 'linux' | 'clock' | 'log' | 'paths'>;
+  readonly #node: Node;
   readonly #records: () => readonly PodRecord[];
-  #shares = 2;
+  /** Limits as they were written last, by cgroup. */
+  readonly #written = new Map<string, CgroupLimits>();
   #cancel: (() => void) | undefined;
 
-  constructor(node: Pick<NodeContext, 'linux' | 'clock' | 'log' | 'paths'>, records: () => readonly PodRecord[]) {
+  constructor(node: Node, records: () => readonly PodRecord[]) {
     this.#node = node;
     this.#records = records;
   }
@@ -51,14 +63,23 @@ export class BurstableWeight {
   }
 
   async #update(): Promise<void> {
-    const { linux, log, paths } = this.#node;
-    const shares = cpuShares(this.#records().reduce((sum, record) => sum + burstableCpu(record), 0));
-    if (shares === this.#shares) return;
+    const { paths, configuration } = this.#node;
+    const records = this.#records();
+    const shares = cpuShares(records.reduce((sum, record) => sum + burstableCpu(record), 0));
+    const specs = records.flatMap(({ finished, allocatedPod }) => (finished ? [] : [allocatedPod.spec]));
+    const memory = configuration.memoryQos && classMemoryQos(specs, configuration.memoryQos);
+    const root = kubepods(paths.name);
+    await this.#write(root, { ...memory?.all });
+    await this.#write(`${root}/burstable`, { cpuShares: shares, ...memory?.burstable });
+  }
+
+  async #write(cgroup: string, limits: CgroupLimits): Promise<void> {
+    if (isDeepStrictEqual(this.#written.get(cgroup) ?? {}, limits)) return;
     try {
-      await linux.cgroups.update(`${kubepods(paths.name)}/burstable`, { cpuShares: shares });
-      this.#shares = shares;
+      await this.#node.linux.cgroups.update(cgroup, limits);
+      this.#written.set(cgroup, limits);
     } catch (error) {
-      log.warn('cannot weigh burstable pods', { error });
+      this.#node.log.warn('cannot weigh pods', { cgroup, error });
     }
   }
 }

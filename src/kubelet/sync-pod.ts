@@ -12,11 +12,12 @@ import { podLabels } from './labels.ts';
 import { type NodeContext, podFacts } from './node-context.ts';
 import { type PodActions, planPodActions } from './plan-pod-actions.ts';
 import { podBandwidth } from './pod-bandwidth.ts';
+import { podCgroupLimits } from './pod-cgroups.ts';
 import { hostNetworkHostsFile, hostsFile, podDirs, podHostname, resolvConf } from './pod-files.ts';
 import { type PodRecord, specContainer } from './pod-record.ts';
 import { currentStatus, podView, readMessages, watchProbes } from './pod-state.ts';
 import { actuateResize, allocateResize } from './resize/resize-pod.ts';
-import { podCgroup, podLimits } from './resources.ts';
+import { podCgroup } from './resources.ts';
 import { restartAll } from './restart-all.ts';
 import { isSidecar } from './restart-policy.ts';
 import { runtimeHandler } from './runtime-handler.ts';
@@ -167,7 +168,7 @@ async function createSandbox(node: NodeContext, record: PodRecord, handler: stri
   const id = randomBytes(32).toString('hex');
   const [, sandbox] = await Promise.all([
     mkdir(podDirs(node.paths, pod).logs, { recursive: true }),
-    node.linux.cgroups.create(cgroup, podLimits(record.allocatedPod.spec, node.configuration.podPidsLimit)).then(() =>
+    node.linux.cgroups.create(cgroup, podCgroupLimits(node.configuration, record.allocatedPod.spec)).then(() =>
       makeNamespaces(node, spec, {
         id,
         labels: podLabels(pod),

@@ -34,7 +34,19 @@ export function planCgroupWrites(limits: CgroupLimits, v2: boolean): CgroupWrite
     });
   }
   if (pids !== undefined) writes.push({ controller: 'pids', file: 'pids.max', value: pids > 0 ? String(pids) : 'max' });
-  return writes;
+  return v2 ? [...writes, ...v2Writes(limits)] : writes;
+}
+
+function v2Writes({ memoryMinBytes, memoryLowBytes, memoryHighBytes, swapBytes }: CgroupLimits): CgroupWrite[] {
+  const files: [string, number | undefined][] = [
+    ['memory.min', memoryMinBytes],
+    ['memory.low', memoryLowBytes],
+    ['memory.high', memoryHighBytes],
+    ['memory.swap.max', swapBytes],
+  ];
+  return files.flatMap(([file, bytes]) =>
+    bytes === undefined ? [] : [{ controller: 'memory', file, value: bytes < 0 ? 'max' : String(bytes) }],
+  );
 }
 
 /** KEP-2254: cpu.shares 2..262144 become cpu.weight 1..10000. */

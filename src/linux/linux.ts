@@ -176,6 +176,13 @@ export interface CgroupLimits {
   /** -1 for none. */
   memoryBytes?: number;
   pids?: number;
+  /** The rest is of cgroup v2 only, and left out elsewhere. Memory that is never reclaimed, and that only if need be. */
+  memoryMinBytes?: number;
+  memoryLowBytes?: number;
+  /** From where on the cgroup is slowed down; -1 for nowhere. */
+  memoryHighBytes?: number;
+  /** Swap beside the memory. */
+  swapBytes?: number;
 }
 
 export interface CgroupUsage {

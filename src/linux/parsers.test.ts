@@ -56,6 +56,12 @@ test('limits become the files of v1 and of v2', () => {
     'pids.max=100',
   ]);
   assert.deepEqual(files(true), ['cpu.weight=39', 'cpu.max=50000 100000', 'memory.max=max', 'pids.max=100']);
+  const memory = { memoryMinBytes: 0, memoryLowBytes: 8192, memoryHighBytes: -1, swapBytes: 4096 };
+  assert.deepEqual(planCgroupWrites(memory, false), []);
+  assert.deepEqual(
+    planCgroupWrites(memory, true).map(({ file, value }) => `${file}=${value}`),
+    ['memory.min=0', 'memory.low=8192', 'memory.high=max', 'memory.swap.max=4096'],
+  );
   assert.deepEqual([2, 262_144, 0].map(cpuWeight), [1, 10_000, 1]);
 });
 

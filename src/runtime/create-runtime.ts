@@ -146,14 +146,9 @@ class ContainerRuntime implements Runtime {
   async updateContainer(id: string, resources: ContainerResources): Promise<void> {
     const container = this.#containers.get(id);
     if (container?.state !== 'running') throw new Error(`container "${id}" is not running`);
-    const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids } = resources;
-    await this.#linux.cgroups.update(container.cgroup, {
-      ...(cpuShares !== undefined && { cpuShares }),
-      ...(cpuQuota !== undefined && { cpuQuota }),
-      ...(cpuPeriod !== undefined && { cpuPeriod }),
-      ...(memoryBytes !== undefined && { memoryBytes }),
-      ...(pids !== undefined && { pids }),
-    });
+    // What cannot be changed while it runs is left as it is.
+    const { hugepages: _pages, oomGroup: _group, ...limits } = resources;
+    await this.#linux.cgroups.update(container.cgroup, limits);
   }
 
   exec(id: string, command: string[], options: { timeoutMs?: number } = {}): Promise<ExecResult> {

@@ -237,22 +237,27 @@ export function ociResources(
   resources: ContainerResources,
   cgroupVersion: SpecContext['cgroupVersion'],
 ): Record<string, unknown> {
-  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids, hugepages, oomGroup, swapBytes } = resources;
+  const { cpuShares, cpuQuota, cpuPeriod, memoryBytes, pids, hugepages, oomGroup } = resources;
   const cpu = {
     ...(cpuShares !== undefined && { shares: cpuShares }),
     ...(cpuQuota !== undefined && { quota: cpuQuota }),
     ...(cpuPeriod !== undefined && { period: cpuPeriod }),
   };
+  const { swapBytes, memoryMinBytes, memoryLowBytes, memoryHighBytes } = resources;
   const unified = {
     ...(oomGroup && { 'memory.oom.group': '1' }),
     ...(swapBytes !== undefined && { 'memory.swap.max': String(swapBytes) }),
+    ...(memoryMinBytes !== undefined && { 'memory.min': String(memoryMinBytes) }),
+    ...(memoryLowBytes !== undefined && { 'memory.low': String(memoryLowBytes) }),
+    ...(memoryHighBytes !== undefined && memoryHighBytes >= 0 && { 'memory.high': String(memoryHighBytes) }),
   };
   return {
     ...(Object.keys(cpu).length > 0 && { cpu }),
     ...(memoryBytes !== undefined && { memory: { limit: memoryBytes } }),
     ...(pids !== undefined && { pids: { limit: pids } }),
     ...(hugepages && {
-      hugepageLimits: Object.entries(hugepages).map(([pageSize, limit]) => ({ pageSize, limit })),
+      // The kernel's files say MB and GB.
+      hugepageLimits: Object.entries(hugepages).map(([size, limit]) => ({ pageSize: size.replace(/i$/, 'B'), limit })),
     }),
     ...(cgroupVersion === 'v2' && Object.keys(unified).length > 0 && { unified }),
   };

@@ -120,11 +120,16 @@ export interface ContainerResources extends Record<string, unknown> {
   cpuPeriod?: number;
   memoryBytes?: number;
   pids?: number;
+  /** Bytes by size of the page: '2Mi'. */
   hugepages?: Record<string, number>;
   /** When the kernel kills for lack of memory, it kills all processes of the container (cgroup v2 only). */
   oomGroup?: boolean;
   /** Swap beside the memory (cgroup v2 only). */
   swapBytes?: number;
+  /** Memory that is never reclaimed, that only if need be, and from where on the container is slowed down (cgroup v2 only). */
+  memoryMinBytes?: number;
+  memoryLowBytes?: number;
+  memoryHighBytes?: number;
 }
 
 export interface ContainerSecurity {

@@ -1,10 +1,11 @@
 import type { Container as ContainerDef, PodSpec } from '../../api/generated/core-v1.ts';
 import { errorChain } from '../../base/log.ts';
 import type { Container } from '../../runtime/runtime.ts';
+import { resourcesOnNode } from '../container-resources.ts';
 import type { NodeContext } from '../node-context.ts';
+import { podCgroupLimits } from '../pod-cgroups.ts';
 import type { PodRecord } from '../pod-record.ts';
 import { wholeValue } from '../quantity.ts';
-import { containerResources, podLimits } from '../resources.ts';
 import { isSidecar } from '../restart-policy.ts';
 import { allocationOf, changedResources, isAllocated, sameResources } from './allocation.ts';
 import { planResize } from './plan-resize.ts';
@@ -51,10 +52,14 @@ export async function actuateResize(node: NodeContext, record: PodRecord): Promi
     for (const { definition, container } of left) {
       if (needsRestart(record, definition, container)) return;
       await requireRoom(node, definition, container);
-      await node.runtime.updateContainer(container.id, containerResources(definition, spec));
+      await node.runtime.updateContainer(container.id, resourcesOnNode(node, definition, spec));
       record.actual.set(container.id, definition.resources);
     }
-    await node.linux.cgroups.update(cgroup, { cpuQuota: -1, memoryBytes: -1, ...podLimits(spec) });
+    await node.linux.cgroups.update(cgroup, {
+      cpuQuota: -1,
+      memoryBytes: -1,
+      ...podCgroupLimits(node.configuration, spec),
+    });
   } catch (error) {
     const message = errorChain(error);
     if (inProgress.message !== message)
