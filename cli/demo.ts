@@ -5,12 +5,13 @@ import { deployments, services } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
 import type { Client } from '../src/client/client.ts';
 import { withImageStore } from '../src/cluster.ts';
+import { size } from '../src/inspect/size.ts';
 import type { ImageInfo } from '../src/runtime/runtime.ts';
 import { clusterClient } from './access.ts';
 import { applyManifest, readManifests } from './apply.ts';
 import type { Command, Output } from './command.ts';
 import { pullProgress } from './image.ts';
-import { formatBytes, formatDuration } from './output.ts';
+import { formatDuration } from './output.ts';
 import { showTree } from './tree.ts';
 import { up } from './up.ts';
 
@@ -83,7 +84,7 @@ async function ensureImage(name: string, out: Output): Promise<void> {
   });
 }
 
-const describe = (image: ImageInfo) => `${image.id.slice(7, 19)}, ${formatBytes(image.sizeBytes)}`;
+const describe = (image: ImageInfo) => `${image.id.slice(7, 19)}, ${size(image.sizeBytes)}`;
 
 /** Follows the Deployment until all its replicas are ready; returns how many. */
 async function untilReady(client: Client, out: Output): Promise<number> {

@@ -1,7 +1,8 @@
 import { withImageStore } from '../src/cluster.ts';
+import { size } from '../src/inspect/size.ts';
 import type { Images } from '../src/runtime/runtime.ts';
 import { type Command, type Invocation, listOption, type Output, stringOption, UsageError } from './command.ts';
-import { formatBytes, formatTable } from './output.ts';
+import { formatTable } from './output.ts';
 
 export const command: Command = {
   options: {
@@ -58,7 +59,7 @@ async function pull(images: Images, args: string[], invocation: Invocation): Pro
   const username = stringOption(invocation, 'username');
   const credentials = username ? [{ username, password: stringOption(invocation, 'password') }] : undefined;
   const image = await images.pull(name, { credentials, onProgress: pullProgress(invocation.out) });
-  invocation.out.line(`${image.names[0] ?? name}: ${image.id} (${formatBytes(image.sizeBytes)})`);
+  invocation.out.line(`${image.names[0] ?? name}: ${image.id} (${size(image.sizeBytes)})`);
 }
 
 /** A progress line for a pull: all layers together. */
@@ -69,7 +70,7 @@ export function pullProgress(
   return ({ layer, doneBytes, totalBytes }) => {
     layers.set(layer, { doneBytes, totalBytes });
     const sum = (key: 'doneBytes' | 'totalBytes') => [...layers.values()].reduce((total, one) => total + one[key], 0);
-    out.progress(`pulling: ${formatBytes(sum('doneBytes'))} of ${formatBytes(sum('totalBytes'))}`);
+    out.progress(`pulling: ${size(sum('doneBytes'))} of ${size(sum('totalBytes'))}`);
   };
 }
 
@@ -101,7 +102,7 @@ async function build(images: Images, args: string[], invocation: Invocation): Pr
     ...(stringOption(invocation, 'stop-signal') ? { stopSignal: stringOption(invocation, 'stop-signal') } : {}),
     onProgress: (line) => invocation.out.progress(line),
   });
-  invocation.out.line(`${image.names[0]}: ${image.id} (${formatBytes(image.sizeBytes)})`);
+  invocation.out.line(`${image.names[0]}: ${image.id} (${size(image.sizeBytes)})`);
 }
 
 async function ls(images: Images, _args: string[], invocation: Invocation): Promise<void> {
@@ -120,7 +121,7 @@ async function ls(images: Images, _args: string[], invocation: Invocation): Prom
     (image.names.length > 0 ? image.names : ['<none>']).map((name) => [
       name,
       image.id.slice('sha256:'.length, 'sha256:'.length + 12),
-      formatBytes(image.sizeBytes),
+      size(image.sizeBytes),
     ]),
   );
   for (const line of formatTable([['NAME', 'ID', 'SIZE'], ...rows])) invocation.out.line(line);
@@ -151,7 +152,7 @@ async function rm(images: Images, args: string[], { out }: Invocation): Promise<
 async function prune(images: Images, _args: string[], { values, out }: Invocation): Promise<void> {
   const { removed, freedBytes } = await images.prune({ all: values.all === true });
   for (const name of removed) out.line(`removed ${name}`);
-  out.line(`${formatBytes(freedBytes)} freed`);
+  out.line(`${size(freedBytes)} freed`);
 }
 
 function one(args: string[], what: string): string {

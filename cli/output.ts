@@ -53,15 +53,3 @@ export function formatTable(rows: string[][]): string[] {
       .trimEnd(),
   );
 }
-
-/** 1536 → '1.5Ki', as Kubernetes writes binary sizes. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'Ki', 'Mi', 'Gi', 'Ti'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${units[unit]}`;
-}

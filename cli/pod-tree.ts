@@ -2,6 +2,7 @@ import type { ContainerStatus } from '../src/api/generated/core-v1.ts';
 import { statusesOf } from '../src/inspect/pod-phase.ts';
 import { printable } from '../src/inspect/printable.ts';
 import { forest } from '../src/inspect/select-processes.ts';
+import { size } from '../src/inspect/size.ts';
 import {
   type CgroupUse,
   type Container,
@@ -14,7 +15,7 @@ import {
 } from '../src/inspect/snapshot.ts';
 import type { TextNode } from './box-tree.ts';
 import { describeObject } from './describe-object.ts';
-import { formatBytes } from './output.ts';
+
 import { commandLine, cpuTime } from './process-columns.ts';
 import type { Style } from './style.ts';
 
@@ -77,7 +78,7 @@ function describeReading(reading: CgroupUse): string {
   const { memoryLimitBytes, cpuLimit, cpuShares, pidsLimit, throttledNanoseconds, oomKills } = reading;
   const of = (limit: string | undefined) => (limit === undefined ? ' (no limit)' : ` of ${limit}`);
   return [
-    `memory ${formatBytes(reading.memoryBytes)}${of(memoryLimitBytes === undefined ? undefined : formatBytes(memoryLimitBytes))}`,
+    `memory ${size(reading.memoryBytes)}${of(memoryLimitBytes === undefined ? undefined : size(memoryLimitBytes))}`,
     `cpu ${(reading.cpuNanoseconds / 1e9).toFixed(2)} s used`,
     cpuLimit === undefined ? 'no cpu limit' : `cpu limit ${cpuLimit}`,
     ...(cpuShares === undefined ? [] : [`shares ${cpuShares}`]),
@@ -124,7 +125,7 @@ function processTrees(processes: Process[], options: PodTreeOptions): TextNode[]
 
 function describeProcess(process: Process, style: Style): string {
   const { pid, user, rssBytes, userTicks, systemTicks } = process;
-  const facts = `${user}, ${formatBytes(rssBytes)} RSS, ${cpuTime((userTicks + systemTicks) / 100)}`;
+  const facts = `${user}, ${size(rssBytes)} RSS, ${cpuTime((userTicks + systemTicks) / 100)}`;
   const marks = [...(enteredByExec(process) ? [style.kind('(exec)')] : []), ...stateMark(process, style)];
   const command = [commandLine(process), ...marks].join(' ');
   return `${style.kind('process')} ${style.name(String(pid))} ${command}   ${style.dim(facts)}`;

@@ -1,11 +1,12 @@
 import { nodes, pods } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
+import { size } from '../src/inspect/size.ts';
 import { clusterState } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
 import { vitrineVersion } from '../src/version.ts';
 import { clusterClient } from './access.ts';
 import type { Command } from './command.ts';
-import { formatBytes, formatTable } from './output.ts';
+import { formatTable } from './output.ts';
 
 export const command: Command = {
   options: { output: { type: 'string', short: 'o' } },
@@ -74,7 +75,7 @@ function render(report: Report): string[] {
     component,
     pid ? 'running' : 'stopped',
     pid ? `pid ${pid}` : '',
-    pssBytes ? `${formatBytes(pssBytes)} PSS` : '',
+    pssBytes ? `${size(pssBytes)} PSS` : '',
   ]);
   return [
     `cluster ${report.name}: Vitrine ${report.version}${report.api ? `, Kubernetes ${report.api.kubernetesVersion}` : ''}`,

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { issue } from '../../src/apiserver/pki/certificate.ts';
 import { clusterPaths } from '../../src/paths.ts';
+import { servingCertificate } from '../fixture/serving-certificate.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 
 const policy = `
@@ -24,10 +24,9 @@ rules:
 describe("kube-apiserver's flags", () => {
   let cluster: TestCluster;
   let privateKey: CryptoKey;
-  const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
-  const tls = issue({ commonName: 'issuer', subjectAltNames: ['127.0.0.1'], usage: 'server', ...validity });
+  const tls = servingCertificate('127.0.0.1');
   let keys: object[] = [];
-  const issuer = https.createServer({ cert: tls.certificate, key: tls.key }, (request, response) => {
+  const issuer = https.createServer(tls, (request, response) => {
     const discovery = { issuer: url(), jwks_uri: `${url()}/keys` };
     response.end(JSON.stringify(request.url === '/keys' ? { keys } : discovery));
   });
@@ -51,7 +50,7 @@ describe("kube-apiserver's flags", () => {
       'oidc-username-prefix': 'oidc:',
       'oidc-groups-claim': 'groups',
       'oidc-groups-prefix': 'oidc:',
-      'oidc-ca-file': file('ca.pem', tls.certificate),
+      'oidc-ca-file': file('ca.pem', tls.ca),
     };
     await cluster.vitrine([
       'up',

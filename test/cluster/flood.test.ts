@@ -7,8 +7,8 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { ValidatingWebhookConfiguration } from '../../src/api/generated/admissionregistration-v1.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../src/api/generated/flowcontrol-v1.ts';
 import { builtin } from '../../src/api/resource.ts';
-import { issue } from '../../src/apiserver/pki/certificate.ts';
 import { Kube } from '../conformance/fixture/kube.ts';
+import { servingCertificate } from '../fixture/serving-certificate.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { until } from './fixture/until.ts';
 
@@ -58,13 +58,10 @@ function connect(token: string) {
 
 /** A webhook that keeps everybody waiting until all are let go. */
 async function startHolder() {
-  const [notBefore, notAfter] = [Date.now() - 60_000, Date.now() + 3_600_000];
-  const { certificate, key } = issue({
-    ...{ commonName: 'holder', subjectAltNames: ['127.0.0.1'], usage: 'server', notBefore, notAfter },
-  });
+  const { caBundle, ...tls } = servingCertificate('127.0.0.1');
   const held = { seen: 0, most: 0, now: 0 };
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const server = https.createServer({ key, cert: certificate }, async (request, response) => {
+  const server = https.createServer(tls, async (request, response) => {
     const { request: review } = JSON.parse(Buffer.concat(await request.toArray()).toString());
     held.seen++;
     held.most = Math.max(held.most, ++held.now);
@@ -78,7 +75,7 @@ async function startHolder() {
   return {
     clientConfig: {
       url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-      caBundle: Buffer.from(certificate).toString('base64'),
+      caBundle,
     },
     held,
     release,

@@ -3,9 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import { pods, services } from '../../src/api/resource.ts';
-import { issue } from '../../src/apiserver/pki/certificate.ts';
 import { Kube } from '../conformance/fixture/kube.ts';
 import { ensureSampleApiserver, sampleApiserver } from '../conformance/fixture/sample-apiserver/image.ts';
+import { servingCertificate } from '../fixture/serving-certificate.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { until } from './fixture/until.ts';
 
@@ -42,8 +42,7 @@ before(async () => {
   config.loadFromFile(cluster.kubeconfig);
   kube = new Kube(config);
   namespace = await kube.namespace('proxies');
-  const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
-  const { key, certificate } = issue({ commonName: 'echo', subjectAltNames: ['echo'], usage: 'server', ...validity });
+  const { key, cert } = servingCertificate('echo');
   await kube.of(pods, namespace).create({
     metadata: { name: 'echo', labels: { app: 'echo' } },
     spec: {
@@ -54,7 +53,7 @@ before(async () => {
           command: ['/usr/bin/node', '-e', echo],
           env: [
             { name: 'KEY', value: key },
-            { name: 'CERT', value: certificate },
+            { name: 'CERT', value: cert },
           ],
           ports: [{ name: 'web', containerPort: 8080 }],
           readinessProbe: { tcpSocket: { port: 8443 }, periodSeconds: 1 },

@@ -3,8 +3,8 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after } from 'node:test';
 import { type KubernetesObject, ListWatch, Watch } from '@kubernetes/client-node';
-import { issue } from '../../../src/apiserver/pki/certificate.ts';
 import { until } from '../../cluster/fixture/until.ts';
+import { servingCertificate } from '../../fixture/serving-certificate.ts';
 import { startConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { type CustomObject, establish, placeOf, randomDefinition } from '../fixture/custom-resources.ts';
@@ -88,16 +88,8 @@ function definition({ url, caBundle }: Converter) {
 
 /** A conversion webhook: v1 has one field hostPort, v2 has host and port. */
 async function startConverter() {
-  const [notBefore, notAfter] = [Date.now() - 60_000, Date.now() + 3_600_000];
-  const own = {
-    commonName: '127.0.0.1',
-    subjectAltNames: ['127.0.0.1'],
-    usage: 'server' as const,
-    notBefore,
-    notAfter,
-  };
-  const { certificate, key } = issue(own);
-  const server = https.createServer({ key, cert: certificate }, async (request, response) => {
+  const { caBundle, ...tls } = servingCertificate('127.0.0.1');
+  const server = https.createServer(tls, async (request, response) => {
     const { request: review } = JSON.parse(Buffer.concat(await request.toArray()).toString());
     const convertedObjects = review.objects.map((object: CustomObject) => convert(object, review.desiredAPIVersion));
     response.setHeader('content-type', 'application/json');
@@ -111,7 +103,7 @@ async function startConverter() {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/crdconvert`;
-  return { server, url, caBundle: Buffer.from(certificate).toString('base64') };
+  return { server, url, caBundle };
 }
 
 function convert(object: CustomObject, apiVersion: string): CustomObject {

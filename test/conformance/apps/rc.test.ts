@@ -5,7 +5,7 @@ import { builtin, pods } from '../../../src/api/resource.ts';
 import { startConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { refused } from '../fixture/kube.ts';
-import { exerciseScale, netexec, pause, template } from '../fixture/workloads.ts';
+import { exerciseScale, netexec, pause, template, untilEachServes } from '../fixture/workloads.ts';
 
 const controllers = builtin<ReplicationController>('', 'v1', 'replicationcontrollers');
 const quotas = builtin<ResourceQuota>('', 'v1', 'resourcequotas');
@@ -28,15 +28,7 @@ describe('ReplicationController', { concurrency: 4 }, () => {
     async () => {
       const namespace = await kube.namespace('replication-controller');
       await kube.of(controllers, namespace).create(controller('my-hostname-basic', 2, netexec()));
-      const { items } = await kube
-        .of(pods, namespace)
-        .untilList(
-          ({ items }) => items.length === 2 && items.every(({ status }) => status?.containerStatuses?.[0]?.ready),
-        );
-      for (const { metadata } of items) {
-        const path = `/api/v1/namespaces/${namespace}/pods/${metadata.name}:8080/proxy/hostname`;
-        assert.equal((await kube.ask('GET', path)).text, metadata.name);
-      }
+      await untilEachServes(kube, namespace, 2);
     },
   );
 

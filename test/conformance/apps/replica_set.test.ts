@@ -4,7 +4,15 @@ import { pods, replicaSets } from '../../../src/api/resource.ts';
 import { startConformanceCluster } from '../fixture/cluster.ts';
 import { conformance } from '../fixture/conformance.ts';
 import { otherTesthost, testhost } from '../fixture/testhost-image.ts';
-import { exerciseCollection, exerciseScale, exerciseStatus, netexec, pause, template } from '../fixture/workloads.ts';
+import {
+  exerciseCollection,
+  exerciseScale,
+  exerciseStatus,
+  netexec,
+  pause,
+  template,
+  untilEachServes,
+} from '../fixture/workloads.ts';
 
 const { cluster, kube } = await startConformanceCluster();
 after(() => cluster.delete());
@@ -23,15 +31,7 @@ describe('ReplicaSet', { concurrency: 4 }, () => {
   conformance('[sig-apps] ReplicaSet should serve a basic image on each replica with a public image', async () => {
     const namespace = await kube.namespace('replicaset');
     await kube.of(replicaSets, namespace).create(replicaSet('my-hostname-basic', 2, netexec()));
-    const { items } = await kube
-      .of(pods, namespace)
-      .untilList(
-        ({ items }) => items.length === 2 && items.every(({ status }) => status?.containerStatuses?.[0]?.ready),
-      );
-    for (const { metadata } of items) {
-      const path = `/api/v1/namespaces/${namespace}/pods/${metadata.name}:8080/proxy/hostname`;
-      assert.equal((await kube.ask('GET', path)).text, metadata.name);
-    }
+    await untilEachServes(kube, namespace, 2);
   });
 
   conformance(
