@@ -5,7 +5,7 @@ import type { Client } from '../src/client/client.ts';
 import { httpsTransport } from '../src/client/https-transport.ts';
 import { createClient } from '../src/client/rest.ts';
 import type { ClusterConfig } from '../src/cluster-config.ts';
-import { clusterState } from '../src/launch.ts';
+import { clusterState, replicaServers } from '../src/launch.ts';
 import type { ClusterPaths } from '../src/paths.ts';
 
 /** Name of cluster, user and context in the kubeconfig. */
@@ -28,8 +28,9 @@ export function adminKubeconfig(paths: ClusterPaths, config: ClusterConfig) {
 /** The running cluster's API, as its administrator. The command line has no other way in. */
 export function clusterClient(name: string): Client {
   const { paths, config, server } = clusterState(name);
+  const isServed = server !== undefined || replicaServers(name).length > 0;
   const option = name === 'default' ? '' : ` --name ${name}`;
   if (!config) throw new UserError(`there is no cluster "${name}"`, { hint: `vitrine up${option} makes it` });
-  if (!server) throw new UserError(`cluster "${name}" is stopped`, { hint: `vitrine up${option} starts it` });
+  if (!isServed) throw new UserError(`cluster "${name}" is stopped`, { hint: `vitrine up${option} starts it` });
   return createClient(httpsTransport(adminKubeconfig(paths, config)));
 }

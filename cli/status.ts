@@ -1,7 +1,7 @@
 import { nodes, pods } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
 import { size } from '../src/inspect/size.ts';
-import { clusterState } from '../src/launch.ts';
+import { clusterState, replicaServers } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
 import { vitrineVersion } from '../src/version.ts';
 import { clusterClient } from './access.ts';
@@ -20,15 +20,17 @@ example:
   run: async ({ name, values, out }) => {
     const state = clusterState(name);
     if (!state.config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
-    const components = (['server', 'agent'] as const).map((component) => ({
-      component: component === 'server' ? 'control plane' : 'node',
-      pid: state[component]?.pid,
-      pssBytes: state[component] ? memoryPss(state[component].pid) : undefined,
-    }));
-    const api = state.server ? await apiStatus(name) : undefined;
+    const replicas = replicaServers(name);
+    const components = [
+      componentStatus('control plane', state.server),
+      ...replicas.map(({ replica, daemon }) => componentStatus(`control plane ${replica}`, daemon)),
+      componentStatus('node', state.agent),
+    ];
+    const isServed = state.server !== undefined || replicas.length > 0;
+    const api = isServed ? await apiStatus(name) : undefined;
     const report = {
       version: vitrineVersion,
-      running: !!(state.server && state.agent),
+      running: isServed && state.agent !== undefined,
       ...state.config,
       components,
       api,
@@ -38,6 +40,10 @@ example:
     return report.running && api?.nodeReady ? 0 : 1;
   },
 };
+
+function componentStatus(component: string, daemon: { pid: number } | undefined) {
+  return { component, pid: daemon?.pid, pssBytes: daemon && memoryPss(daemon.pid) };
+}
 
 async function apiStatus(name: string) {
   const client = clusterClient(name);

@@ -138,6 +138,15 @@ async function shutDownNode(paths: ClusterPaths, agent: Daemon): Promise<void> {
   if (seconds > 0) await stopDaemon(agent, seconds * 1000 + 5000, shutdownSignal);
 }
 
+/** The servers of the cluster that run beside its first (`vitrine server --replica`), by their names. */
+export function replicaServers(name: string): { replica: string; daemon: Daemon }[] {
+  return serverPidFiles(clusterPaths(name)).flatMap((file) => {
+    const replica = /^server-(.+)\.pid$/.exec(path.basename(file))?.[1];
+    const daemon = replica ? readPidFile(file) : undefined;
+    return replica && daemon ? [{ replica, daemon }] : [];
+  });
+}
+
 /** `replica`: which of several servers of the cluster. */
 export function pidFile(paths: ClusterPaths, component: ComponentName, replica?: string): string {
   return path.join(paths.run, replica ? `${component}-${replica}.pid` : `${component}.pid`);

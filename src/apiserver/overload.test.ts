@@ -12,7 +12,7 @@ import { silentLogger } from '../base/log.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { RequestMetrics } from './endpoints/request-metrics.ts';
 import { deadline, timeoutOf } from './filters/deadline.ts';
-import { nobody, type ServerRequest } from './http/exchange.ts';
+import { Cancellation, nobody, type ServerRequest } from './http/exchange.ts';
 import { ensurePki, type Pki } from './pki/pki.ts';
 import type { AdmissionPlugin } from './request.ts';
 import { parseRequestInfo } from './request-info.ts';
@@ -31,7 +31,8 @@ describe('a request', () => {
     const [path = '', query] = target.split('?');
     const parameters = new URLSearchParams(query);
     const info = parseRequestInfo('GET', path, parameters);
-    return { target, query: parameters, info, user: nobody } as unknown as ServerRequest;
+    const cancellation = new Cancellation();
+    return { target, query: parameters, info, user: nobody, cancellation } as unknown as ServerRequest;
   };
   const never = () => new Promise<never>(() => {});
 
@@ -165,6 +166,26 @@ describe('under load, the API server', () => {
       assert.equal(answer.status, code, answer.body.slice(0, 300));
       assert.match(JSON.parse(answer.body).message, message);
     });
+
+  it('ends the work behind a request that has waited too long: nothing is written afterwards', async () => {
+    const late = { metadata: { name: 'late' }, data: { v: '2' } };
+    await call('POST', maps, JSON.stringify({ ...late, data: { v: '1' } }));
+    const open = Promise.withResolvers<void>();
+    gate = open.promise;
+    const answers = await Promise.all([
+      call('POST', `${maps}?timeout=50ms`, JSON.stringify({ metadata: { name: 'never' } })),
+      call('PUT', `${maps}/late?timeout=50ms`, JSON.stringify(late)),
+      call('DELETE', `${maps}/late?timeout=50ms`),
+    ]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [504, 504, 504],
+    );
+    open.resolve();
+    gate = Promise.resolve();
+    assert.equal((await call('GET', `${maps}/never`)).status, 404);
+    assert.equal(JSON.parse((await call('GET', `${maps}/late`)).body).data.v, '1');
+  });
 
   it('refuses a patch that copies what it has copied, over and over', async () => {
     await call('POST', maps, JSON.stringify({ metadata: { name: 'a' }, data: { x: 'y' } }));

@@ -47,7 +47,7 @@ export interface ApiRequest {
   /** Set by authentication. */
   user: UserInfo;
   info: RequestInfo;
-  /** Aborted when the client goes away. */
+  /** Aborted when the client goes away, or has waited for too long. */
   signal: AbortSignal;
 }
 
@@ -94,6 +94,8 @@ export interface AdmissionAttributes {
   options: unknown;
   dryRun: boolean;
   user: UserInfo;
+  /** Who asks others on the request's behalf stops when it is over. */
+  cancellation: { readonly signal: AbortSignal; throwIfAborted(): void };
   /** Adds a Warning header to the answer. */
   warn(message: string): void;
   /** Adds an annotation to the audit event of the request. */

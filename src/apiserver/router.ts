@@ -86,6 +86,7 @@ async function admitConnection({ backend, resource, request }: Call, kind: strin
     options: undefined,
     dryRun: false,
     user: request.user,
+    cancellation: request.cancellation,
     warn: (message) => void request.warnings.add(message),
     annotate: (key, value) => void request.auditAnnotations.set(key, value),
   };

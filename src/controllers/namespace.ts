@@ -133,7 +133,7 @@ function conditionsOf(outcome: Outcome, current: NamespaceCondition[], nowMs: nu
       'NamespaceDeletionDiscoveryFailure',
       !!discoveryError,
       'DiscoveryFailed',
-      `Discovery failed for some groups: ${discoveryError}`,
+      discoveryError ?? '',
       'ResourcesDiscovered',
       'All resources successfully discovered',
     ],

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
+import type { APIGroupDiscoveryList } from '../../src/api/generated/apidiscovery-v2.ts';
 import type { APIService } from '../../src/api/generated/apiregistration-v1.ts';
 import type { KubeObject } from '../../src/api/object.ts';
-import { builtin, deployments } from '../../src/api/resource.ts';
+import { builtin, deployments, namespaces } from '../../src/api/resource.ts';
 import { Kube, type Place, refused } from '../conformance/fixture/kube.ts';
 import {
   apiServiceName,
@@ -88,12 +89,24 @@ describe('an extension API server behind an APIService', () => {
     assert.match(gone.message ?? '', /endpointslices for service\/sample-api in "aggregation-/);
     const path = `/apis/${groupVersion}/namespaces/${sample.namespace}/flunders`;
     await refused(kube.ask('GET', path), 503);
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    const { items } = await kube.json<APIGroupDiscoveryList>('GET', '/apis', { headers: { accept } });
+    const group = items.find(({ metadata }) => metadata?.name === 'wardle.example.com');
+    const [version] = group?.versions ?? [];
+    assert.deepEqual([version?.freshness, version?.resources?.[0]?.resource], ['Stale', 'flunders']);
+    const waiting = await kube.namespace('waiting');
+    await kube.of(namespaces).delete(waiting);
+    const { status } = await kube.of(namespaces).until(waiting, (one) => one?.status?.conditions?.length);
+    const held = status?.conditions?.find(({ type }) => type === 'NamespaceDeletionDiscoveryFailure');
+    assert.equal(held?.status, 'True');
+    assert.match(held?.message ?? '', /^Discovery failed for some groups, 1 failing: .*stale GroupVersion discovery/);
     await cluster.kubectl(['-n', sample.namespace, 'scale', 'deployment/sample-apiserver-deployment', '--replicas=1']);
     await kube
       .of(deployments, sample.namespace)
       .until('sample-apiserver-deployment', (one) => one?.status?.readyReplicas);
     await sample.untilAvailable();
     assert.deepEqual((await kube.of(flunders, sample.namespace).list()).items, []);
+    await kube.of(namespaces).until(waiting, (one) => one === undefined);
   });
 
   it('stands beside the APIServices of what the server serves itself', async () => {

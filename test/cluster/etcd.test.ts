@@ -118,6 +118,7 @@ describe('a cluster on etcd', hasEtcd ? {} : { skip: 'etcd is not installed' }, 
       let text = '';
       for await (const chunk of body) text += Buffer.from(chunk).toString();
       assert.equal(text, 'ok');
+      assert.match(await cluster.vitrine('status'), /control plane b +running +pid \d+/);
       const made = await Promise.all(
         Array.from({ length: 10 }, (_, n) =>
           (n % 2 ? replica.client : cluster.client).create(services, {
@@ -143,6 +144,8 @@ describe('a cluster on etcd', hasEtcd ? {} : { skip: 'etcd is not installed' }, 
       // The shared port answers at once: from now on by the one that is left.
       await space.kubectl('scale deployment/web --replicas=5');
       await untilObject(replica.client, deployments, 'on-etcd', 'web', (one) => one?.status?.readyReplicas === 5);
+      const status = await cluster.vitrine('status');
+      assert.match(status, /control plane +stopped.*control plane b +running.*Pods +\d+ running/s);
       const later = await holders();
       assert.ok(
         later.every((holder) => !before.includes(holder)),

@@ -18,6 +18,7 @@ import {
   notSupported,
   required,
 } from '../validation/field-error.ts';
+import { mandatoryLevelErrors, mandatorySchemaErrors } from './flow-control-mandatory.ts';
 
 const maxPrecedence = 10_000;
 const verbs = [
@@ -54,12 +55,13 @@ export const priorityLevelConfiguration: Kind<PriorityLevelConfiguration> = {
       spec.exempt.lendablePercent ??= 0;
     }
   },
-  validate: validateLevel,
-  validateUpdate: validateLevel,
+  validate: (level) => [...validateLevel(level), ...mandatoryLevelErrors(level)],
+  validateUpdate: (level) => [...validateLevel(level), ...mandatoryLevelErrors(level)],
   validateStatusUpdate: ({ status }) => conditionErrors(status?.conditions),
 };
 
-function validateSchema({ metadata, spec }: FlowSchema): Cause[] {
+function validateSchema(schema: FlowSchema): Cause[] {
+  const { metadata, spec } = schema;
   const errors: Cause[] = [];
   const { matchingPrecedence: precedence = 1000, distinguisherMethod, priorityLevelConfiguration: level } = spec;
   const precedenceError = (text: string) => errors.push(invalidValue('spec.matchingPrecedence', precedence, text));
@@ -73,7 +75,7 @@ function validateSchema({ metadata, spec }: FlowSchema): Cause[] {
   if (!level?.name) errors.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'));
   else errors.push(...invalidEach('spec.priorityLevelConfiguration.name', level.name, dns1123Subdomain(level.name)));
   for (const [i, rule] of (spec.rules ?? []).entries()) errors.push(...ruleErrors(at('spec.rules', i), rule));
-  return errors;
+  return [...errors, ...mandatorySchemaErrors(schema)];
 }
 
 function ruleErrors(path: string, rule: PolicyRulesWithSubjects): Cause[] {

@@ -518,3 +518,34 @@ test('trust bundles and certificates in projected volumes are refused as kube-ap
   ];
   for (const [one, expected] of rows) assert.deepEqual(createErrors('core/v1.Pod', source(one)), expected);
 });
+
+test('what priority and fairness cannot do without is as it is, but for the shares of the exempt level', () => {
+  const level = (name: string, spec: object) =>
+    createErrors('flowcontrol/v1.PriorityLevelConfiguration', { metadata: { name }, spec });
+  const limited = { nominalConcurrencyShares: 5, limitResponse: { type: 'Reject' } };
+  assert.deepEqual(level('catch-all', { type: 'Limited', limited }), []);
+  assert.deepEqual(level('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 7 } }), []);
+  assert.match(
+    level('catch-all', { type: 'Limited', limited: { ...limited, nominalConcurrencyShares: 6 } }).join(),
+    /^spec: Invalid value: \{.*\}: spec of 'catch-all' must equal the fixed value$/,
+  );
+  const group = (name: string) => ({ kind: 'Group', group: { name } });
+  const rule = {
+    resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'], clusterScope: true }],
+    nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+  };
+  const exempt = (...subjects: object[]) =>
+    createErrors('flowcontrol/v1.FlowSchema', {
+      metadata: { name: 'exempt' },
+      spec: {
+        priorityLevelConfiguration: { name: 'exempt' },
+        matchingPrecedence: 1,
+        rules: [{ subjects, ...rule }],
+      },
+    });
+  assert.deepEqual(exempt(group('system:masters')), []);
+  assert.match(
+    exempt(group('system:masters'), group('friends')).join(),
+    /spec of 'exempt' must equal the fixed value$/,
+  );
+});

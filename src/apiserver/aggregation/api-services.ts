@@ -7,7 +7,7 @@ import { formatTime } from '../../api/time.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { MetricFamily } from '../../base/metrics.ts';
-import type { DiscoverableResource } from '../discovery/served-groups.ts';
+import type { DiscoverableResource, GroupVersion } from '../discovery/served-groups.ts';
 import type { LocalTransport } from '../http/in-process.ts';
 import type { ObjectReader } from '../request.ts';
 import { type Availability, failedDiscovery, localAvailability, passed, unreachableReason } from './availability.ts';
@@ -38,10 +38,14 @@ export interface ApiServicesOptions {
   log: Logger;
 }
 
-/** What is known of an available extension server. */
+/** What is known of an extension server. */
 interface Extension {
+  serves: GroupVersion;
+  /** Whether it answered when it was last asked. */
+  available: boolean;
+  /** What it answered when it last did. */
   resources: DiscoverableResource[];
-  openApi: ExtensionOpenApi;
+  openApi: ExtensionOpenApi | undefined;
   /** When `openApi` was fetched. */
   describedMs: number;
 }
@@ -49,10 +53,11 @@ interface Extension {
 /** Keeps an eye on extension servers: whether they can be used, and what they serve; keeps the APIServices of our own. */
 export class ApiServices {
   readonly #options: ApiServicesOptions;
-  /** The available extension servers, by the name of their APIService. */
+  /** The extension servers that were asked, by the name of their APIService. */
   readonly #extensions = new Map<string, Extension>();
-  /** What resources() and openApi() answer; new arrays after every change. */
+  /** What resources(), stale() and openApi() answer; new arrays after every change. */
   #resources: readonly DiscoverableResource[] = [];
+  #stale: readonly GroupVersion[] = [];
   #openApi: readonly ExtensionOpenApi[] = [];
   /** What the local APIServices were made for. */
   #registered: readonly ResourceInfo[] | undefined;
@@ -72,12 +77,17 @@ export class ApiServices {
 
   /** Whether it answered when it was last asked: who writes its status cannot make it so. */
   isAvailable({ metadata }: APIService): boolean {
-    return this.#extensions.has(metadata.name);
+    return this.#extensions.get(metadata.name)?.available === true;
   }
 
-  /** What extension servers serve. */
+  /** What extension servers serve, or served when they last answered. */
   resources(): readonly DiscoverableResource[] {
     return this.#resources;
+  }
+
+  /** The versions of those that do not answer (KEP-3352: clients know that their lists may be old or missing). */
+  stale(): readonly GroupVersion[] {
+    return this.#stale;
   }
 
   /** What extension servers say of themselves. */
@@ -154,20 +164,28 @@ export class ApiServices {
 
   async #checkOne(service: APIService): Promise<void> {
     const { name } = service.metadata;
-    if (!service.spec.service) return this.#report(service, localAvailability);
-    const unreachable = unreachableReason(this.#options.reader, service);
-    if (unreachable) {
+    if (!service.spec.service) {
       this.#set(name, undefined);
-      return this.#report(service, unreachable);
+      return this.#report(service, localAvailability);
     }
+    const unreachable = unreachableReason(this.#options.reader, service);
+    if (unreachable) return this.#fail(service, unreachable);
     try {
       const resources = await this.#discover(service);
       this.#set(name, await this.#described(service, resources));
-      await this.#report(service, passed);
     } catch (error) {
-      this.#set(name, undefined);
-      await this.#report(service, failedDiscovery((error as Error).message));
+      return this.#fail(service, failedDiscovery((error as Error).message));
     }
+    await this.#report(service, passed);
+  }
+
+  /** What it said of itself before still holds, as far as anybody knows. */
+  #fail(service: APIService, availability: Availability): Promise<void> {
+    const { name } = service.metadata;
+    const { group = '', version = '' } = service.spec;
+    const unknown = { serves: { group, version }, resources: [], openApi: undefined, describedMs: 0 };
+    this.#set(name, { ...(this.#extensions.get(name) ?? unknown), available: false });
+    return this.#report(service, availability);
   }
 
   #set(name: string, extension: Extension | undefined): void {
@@ -177,7 +195,9 @@ export class ApiServices {
     const all = [...this.#extensions.values()];
     if (JSON.stringify(before?.resources) !== JSON.stringify(extension?.resources))
       this.#resources = all.flatMap(({ resources }) => resources);
-    if (before?.openApi !== extension?.openApi) this.#openApi = all.map(({ openApi }) => openApi);
+    if (before?.available !== extension?.available)
+      this.#stale = all.filter(({ available }) => !available).map(({ serves }) => serves);
+    if (before?.openApi !== extension?.openApi) this.#openApi = all.flatMap(({ openApi }) => openApi ?? []);
   }
 
   async #discover(service: APIService): Promise<DiscoverableResource[]> {
@@ -198,14 +218,14 @@ export class ApiServices {
   async #described(service: APIService, resources: DiscoverableResource[]): Promise<Extension> {
     const known = this.#extensions.get(service.metadata.name);
     const now = this.#options.clock.now();
-    const same = known && JSON.stringify(known.resources) === JSON.stringify(resources);
+    const same = known?.available && JSON.stringify(known.resources) === JSON.stringify(resources);
     if (same && now - known.describedMs < describeIntervalMs) return known;
     const { group = '', version = '' } = service.spec;
     const fetched = await fetchOpenApi(`apis/${group}/${version}`, (place, accept) =>
       this.#ask(service, place, accept),
     );
     const openApi = known && isDeepStrictEqual(known.openApi, fetched) ? known.openApi : fetched;
-    return { resources, openApi, describedMs: now };
+    return { serves: { group, version }, available: true, resources, openApi, describedMs: now };
   }
 
   #ask(service: APIService, place: string, accept: string): Promise<IncomingMessage> {

@@ -1,16 +1,16 @@
 import type { FlowSchema, PriorityLevelConfiguration, Subject } from '../../api/generated/flowcontrol-v1.ts';
+import { mandatoryFlowSchemas, mandatoryPriorityLevels } from '../../api/kinds/flow-control-mandatory.ts';
 import type { Draft } from '../../api/object.ts';
 import { groups } from '../authentication/groups.ts';
 
 /** apiserver pkg/apis/flowcontrol/bootstrap/default.go. Shares, lendable percent, and queues where requests wait. */
-const levels: Record<string, { shares: number; lendable?: number; queues?: [queues: number, handSize: number] }> = {
+const levels: Record<string, { shares: number; lendable: number; queues: [queues: number, handSize: number] }> = {
   system: { shares: 30, lendable: 33, queues: [64, 6] },
   'node-high': { shares: 40, lendable: 25, queues: [64, 6] },
   'leader-election': { shares: 10, lendable: 0, queues: [16, 4] },
   'workload-high': { shares: 40, lendable: 50, queues: [128, 6] },
   'workload-low': { shares: 100, lendable: 90, queues: [128, 6] },
   'global-default': { shares: 20, lendable: 50, queues: [128, 6] },
-  'catch-all': { shares: 5 },
 };
 
 const metadata = (name: string) => ({
@@ -19,24 +19,26 @@ const metadata = (name: string) => ({
 });
 
 export function defaultPriorityLevels(): Draft<PriorityLevelConfiguration>[] {
-  const limited = Object.entries(levels).map(([name, { shares, lendable = 0, queues }]) => ({
+  const limited = Object.entries(levels).map(([name, { shares, lendable, queues }]) => ({
     metadata: metadata(name),
     spec: {
       type: 'Limited',
       limited: {
         nominalConcurrencyShares: shares,
         lendablePercent: lendable,
-        limitResponse: queues
-          ? { type: 'Queue', queuing: { queues: queues[0], handSize: queues[1], queueLengthLimit: 50 } }
-          : { type: 'Reject' },
+        limitResponse: {
+          type: 'Queue',
+          queuing: { queues: queues[0], handSize: queues[1], queueLengthLimit: 50 },
+        },
       },
     },
   }));
-  const exempt = {
-    metadata: metadata('exempt'),
-    spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
-  };
-  return [exempt, ...limited] as Draft<PriorityLevelConfiguration>[];
+  return [...mandatory(mandatoryPriorityLevels), ...limited] as Draft<PriorityLevelConfiguration>[];
+}
+
+/** Copies: whoever creates objects changes them. */
+function mandatory<Spec>(specs: Record<string, Spec>): { metadata: ReturnType<typeof metadata>; spec: Spec }[] {
+  return Object.entries(specs).map(([name, spec]) => ({ metadata: metadata(name), spec: structuredClone(spec) }));
 }
 
 const user = (name: string) => ({ kind: 'User', user: { name } }) as Subject;
@@ -80,7 +82,6 @@ const probes = { nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/health
 type Row = [name: string, level: string, precedence: number, distinguisher: string, subjects: Subject[], rules: object];
 
 const schemas: Row[] = [
-  ['exempt', 'exempt', 1, '', [group(groups.masters)], everything],
   ['probes', 'exempt', 2, '', everyone, probes],
   [
     'system-leader-election',
@@ -117,11 +118,10 @@ const schemas: Row[] = [
   ['kube-system-service-accounts', 'workload-high', 900, 'ByNamespace', [account('*')], everything],
   ['service-accounts', 'workload-low', 9000, 'ByUser', [group(groups.serviceAccounts)], everything],
   ['global-default', 'global-default', 9900, 'ByUser', everyone, everything],
-  ['catch-all', 'catch-all', 10000, 'ByUser', everyone, everything],
 ];
 
 export function defaultFlowSchemas(): Draft<FlowSchema>[] {
-  return schemas.map(([name, level, matchingPrecedence, distinguisher, subjects, rules]) => ({
+  const suggested = schemas.map(([name, level, matchingPrecedence, distinguisher, subjects, rules]) => ({
     metadata: metadata(name),
     spec: {
       priorityLevelConfiguration: { name: level },
@@ -130,4 +130,5 @@ export function defaultFlowSchemas(): Draft<FlowSchema>[] {
       rules: [{ subjects, ...rules }],
     },
   }));
+  return [...mandatory(mandatoryFlowSchemas), ...suggested];
 }

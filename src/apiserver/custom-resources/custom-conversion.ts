@@ -62,7 +62,7 @@ export function customConversion(
     };
     let answer: Review;
     try {
-      answer = (await webhooks.post(config?.clientConfig ?? {}, review, timeoutMs, 'timeout=30s')) as Review;
+      answer = (await webhooks.post(config?.clientConfig ?? {}, review, { timeoutMs, query: 'timeout=30s' })) as Review;
     } catch (error) {
       throw fail((error as Error).message, error);
     }

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { ApiRequest, ApiResponse } from '../request.ts';
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './documents.ts';
-import { type DiscoverableResource, type ServedGroup, servedGroups } from './served-groups.ts';
+import { type DiscoverableResource, type GroupVersion, type ServedGroup, servedGroups } from './served-groups.ts';
 
 export interface DiscoveryOptions {
   /** What is served now; a new array after every change. */
   served(): readonly DiscoverableResource[];
+  /** Versions whose extension servers do not answer; a new array after every change. */
+  stale?(): readonly GroupVersion[];
   /** 'address:port' of this server. */
   serverAddress: string;
 }
+
+const none: readonly GroupVersion[] = [];
 
 /** A document, encoded once. */
 interface Encoded {
@@ -21,6 +25,7 @@ interface Encoded {
 export function discoveryPaths(options: DiscoveryOptions): (request: ApiRequest) => Promise<ApiResponse | undefined> {
   /** What the documents below were made from. */
   let current: readonly DiscoverableResource[] | undefined;
+  let currentStale: readonly GroupVersion[] = none;
   /** Documents by path and form, made at the first request. */
   const documents = new Map<string, Encoded | undefined>();
   let groups: ServedGroup[] = [];
@@ -30,9 +35,11 @@ export function discoveryPaths(options: DiscoveryOptions): (request: ApiRequest)
     if (!/^\/apis?(\/|$)/.test(path) || path.split('/').length > 4) return undefined;
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     const served = options.served();
-    if (served !== current) {
+    const stale = options.stale?.() ?? none;
+    if (served !== current || stale !== currentStale) {
       current = served;
-      groups = servedGroups(served);
+      currentStale = stale;
+      groups = servedGroups(served, stale);
       documents.clear();
     }
     const aggregated = path === '/api' || path === '/apis' ? aggregatedVersion(request.headers.accept) : undefined;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { builtinResources } from '../../api/resource.ts';
 import type { ApiRequest } from '../request.ts';
 import { discoveryPaths } from './discovery-paths.ts';
-import { compareVersions, type DiscoverableResource } from './served-groups.ts';
+import { compareVersions, type DiscoverableResource, type GroupVersion } from './served-groups.ts';
 
 const widgets: DiscoverableResource = {
   group: 'example.com',
@@ -26,6 +26,10 @@ function setUp() {
     return response && { ...response, json: body?.length ? JSON.parse(body.toString()) : undefined };
   };
   return { ask, serve: (more: DiscoverableResource) => (served = [...builtinResources, more]) };
+}
+
+interface AggregatedGroup {
+  versions: { version: string; freshness: string; resources: object[] }[];
 }
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
@@ -92,6 +96,26 @@ describe('discovery', () => {
     serve(widgets);
     const list = (await ask('/apis/example.com/v1beta1'))?.json;
     assert.deepEqual(list.resources[0].shortNames, ['wd']);
+  });
+
+  it('keeps versions whose servers do not answer, marked, with what they served before', async () => {
+    let stale: GroupVersion[] = [];
+    const handle = discoveryPaths({ served: () => [widgets], stale: () => stale, serverAddress: '' });
+    const ask = async (path: string, accept?: string) => {
+      const response = await handle({ method: 'GET', path, headers: { accept } } as unknown as ApiRequest);
+      return response && JSON.parse((response.body as Buffer).toString());
+    };
+    const shown = async () =>
+      (await ask('/apis', aggregated)).items.flatMap((group: AggregatedGroup) =>
+        group.versions.map(({ version, freshness, resources }) => `${version} ${freshness} ${resources.length}`),
+      );
+    assert.deepEqual(await shown(), ['v1beta1 Current 1']);
+    stale = [
+      { group: 'example.com', version: 'v1beta1' },
+      { group: 'never.example.com', version: 'v1' },
+    ];
+    assert.deepEqual(await shown(), ['v1beta1 Stale 1', 'v1 Stale 0']);
+    assert.equal((await ask('/apis/never.example.com')).preferredVersion.version, 'v1');
   });
 
   it('prefers stable versions, then new ones', () => {

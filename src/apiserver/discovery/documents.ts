@@ -75,10 +75,10 @@ export function aggregatedDiscovery(groups: ServedGroup[], apiVersion: string) {
     metadata: {},
     items: groups.map(({ group, versions }) => ({
       metadata: { ...(group ? { name: group } : {}), creationTimestamp: null },
-      versions: versions.map(({ version, resources }) => ({
+      versions: versions.map(({ version, resources, stale }) => ({
         version,
         resources: resources.map(discoveryEntry),
-        freshness: 'Current',
+        freshness: stale ? 'Stale' : 'Current',
       })),
     })),
   };

@@ -9,6 +9,13 @@ export interface DiscoverableResource extends ResourceInfo {
 export interface ServedVersion {
   version: string;
   resources: DiscoverableResource[];
+  /** Its extension server did not answer when it was last asked: these are what it served before, if anything. */
+  stale: boolean;
+}
+
+export interface GroupVersion {
+  group: string;
+  version: string;
 }
 
 export interface ServedGroup {
@@ -18,8 +25,15 @@ export interface ServedGroup {
 }
 
 /** The served resources by group and version, in the order in which clients prefer them. The core group comes first. */
-export function servedGroups(resources: readonly DiscoverableResource[]): ServedGroup[] {
+export function servedGroups(
+  resources: readonly DiscoverableResource[],
+  stale: readonly GroupVersion[] = [],
+): ServedGroup[] {
   const groups = new Map<string, Map<string, DiscoverableResource[]>>();
+  for (const { group, version } of stale) {
+    const versions = groups.get(group) ?? new Map<string, DiscoverableResource[]>();
+    groups.set(group, versions.set(version, []));
+  }
   for (const resource of resources) {
     const versions = groups.get(resource.group) ?? new Map<string, DiscoverableResource[]>();
     groups.set(resource.group, versions);
@@ -36,6 +50,7 @@ export function servedGroups(resources: readonly DiscoverableResource[]): Served
         .map(([version, list]) => ({
           version,
           resources: list.sort((a, b) => (a.resource < b.resource ? -1 : 1)),
+          stale: stale.some((one) => one.group === group && one.version === version),
         })),
     }));
 }

@@ -15,7 +15,10 @@ interface Pending {
   fail(error: StatusError): void;
 }
 
-/** Answers 504 to who would wait too long (apiserver pkg/server/filters/timeout.go, pkg/endpoints/filters/request_deadline.go). */
+/**
+ * Answers 504 to who would wait too long, and ends the work behind the request (apiserver pkg/server/filters/timeout.go,
+ * pkg/endpoints/filters/request_deadline.go).
+ */
 export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetrics): ServerHandler {
   /** A timer for each request would cost more than most requests. */
   const pending = new Set<Pending>();
@@ -50,7 +53,9 @@ export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetr
       if (entry.untilMs > now) continue;
       pending.delete(entry);
       metrics.terminated(entry.request.info, 504);
-      entry.fail(tooLate());
+      const error = tooLate();
+      entry.fail(error);
+      entry.request.cancellation.abort(error);
     }
     clock.after(lookMs, look);
   }

@@ -1,6 +1,13 @@
 import type { FlowSchema } from '../../api/generated/flowcontrol-v1.ts';
+import {
+  mandatoryFlowSchemas,
+  mandatoryLevelErrors,
+  mandatoryPriorityLevels,
+  mandatorySchemaErrors,
+} from '../../api/kinds/flow-control-mandatory.ts';
 import type { Draft, KubeObject } from '../../api/object.ts';
 import { apiVersionOf, type Resource } from '../../api/resource.ts';
+import type { Cause } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -10,9 +17,6 @@ import type { ObjectReader } from '../request.ts';
 import { flowSchemas, priorityLevels } from './flow-control.ts';
 
 const intervalMs = 2000;
-/** Without these nothing would be served: who deletes them gets them back. */
-const mandatory = new Set(['exempt', 'catch-all']);
-
 export interface KeepObjectsOptions {
   reader: ObjectReader;
   transport: LocalTransport;
@@ -50,8 +54,10 @@ export class FlowControlObjects {
     const seen = `${reader.changes?.(flowSchemas)} ${reader.changes?.(priorityLevels)}`;
     if (seen === this.#seen) return;
     try {
-      await this.#restore(priorityLevels, defaultPriorityLevels());
-      await this.#restore(flowSchemas, defaultFlowSchemas());
+      const levels = defaultPriorityLevels().filter(({ metadata }) => metadata.name! in mandatoryPriorityLevels);
+      const schemas = defaultFlowSchemas().filter(({ metadata }) => metadata.name! in mandatoryFlowSchemas);
+      await this.#restore(priorityLevels, levels, mandatoryLevelErrors);
+      await this.#restore(flowSchemas, schemas, mandatorySchemaErrors);
       for (const schema of reader.list(flowSchemas)) await this.#report(schema);
       this.#seen = seen;
     } catch (error) {
@@ -59,15 +65,19 @@ export class FlowControlObjects {
     }
   }
 
-  async #restore<T extends KubeObject>(resource: Resource<T>, defaults: Draft<T>[]): Promise<void> {
+  /** Without these nothing would be served: who deletes them gets them back, as does who could still change them. */
+  async #restore<T extends KubeObject>(
+    resource: Resource<T>,
+    defaults: Draft<T>[],
+    errorsOf: (found: T) => Cause[],
+  ): Promise<void> {
+    const kind = { apiVersion: apiVersionOf(resource), kind: resource.kind };
     for (const object of defaults) {
       const { name = '' } = object.metadata;
-      if (!mandatory.has(name) || this.#options.reader.get(resource, '', name)) continue;
-      await this.#write('POST', pathOf(resource), {
-        apiVersion: apiVersionOf(resource),
-        kind: resource.kind,
-        ...object,
-      });
+      const found = this.#options.reader.get(resource, '', name);
+      if (!found) await this.#write('POST', pathOf(resource), { ...kind, ...object });
+      else if (errorsOf(found).length > 0)
+        await this.#write('PUT', `${pathOf(resource)}/${name}`, { ...found, ...object, metadata: found.metadata });
     }
   }
 

@@ -21,6 +21,8 @@ export interface ServerRequest extends ApiRequest {
   warnings: Set<string>;
   /** What the audit log is to say of it beyond the request itself, collected on the way. */
   auditAnnotations: Map<string, string>;
+  /** Ends `signal` and all work on the request. */
+  cancellation: Cancellation;
 }
 
 /** The connection of an upgrade request, to be tunnelled. */
@@ -69,23 +71,36 @@ function tooLarge(): StatusError {
   });
 }
 
-/** A request's signal, made when somebody asks for it: most requests are over before anybody does. */
-export class LazySignal {
+/** Whether a request still wants its answer; its signal is made when somebody asks for it: most are over before anybody does. */
+export class Cancellation {
+  /** Of who asks from within the process. */
+  readonly #outer: AbortSignal | undefined;
   #controller: AbortController | undefined;
-  /** Whether the client has gone; once true, it stays so. */
-  #aborted = false;
+  /** Why the request is over; once set, it stays so. */
+  #reason: Error | undefined;
+
+  constructor(outer?: AbortSignal) {
+    this.#outer = outer;
+  }
 
   get signal(): AbortSignal {
+    if (this.#outer) return this.#outer;
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(clientGone);
+      if (this.#reason) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
 
-  abort(): void {
-    this.#aborted = true;
-    this.#controller?.abort(clientGone);
+  abort(reason: Error = clientGone): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
+  }
+
+  /** Asked before work that would be in vain, and before every write. */
+  throwIfAborted(): void {
+    if (this.#reason) throw this.#reason;
+    this.#outer?.throwIfAborted();
   }
 }
 

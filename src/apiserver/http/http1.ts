@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
 import {
-  LazySignal,
+  Cancellation,
   nobody,
   once,
   readBody,
@@ -27,7 +27,7 @@ export function serveHttp1(server: Http2SecureServer, handle: ServerHandler, pee
   server.on('upgrade' as never, (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
     const request = requestOf(message, peerOf(message.socket as TLSSocket));
-    socket.once('close', () => request.abort());
+    socket.once('close', () => request.cancellation.abort());
     request.upgrade = { socket, head, rawHeaders: message.rawHeaders };
     answerUpgrade(request, socket, handle).catch(() => socket.destroy());
   });
@@ -40,7 +40,7 @@ async function answer(
   peerOf: PeerReader,
 ): Promise<void> {
   const request = requestOf(message, peerOf(message.socket as TLSSocket));
-  response.once('close', () => request.abort());
+  response.once('close', () => request.cancellation.abort());
   const { status, headers, body } = await handle(request);
   const fixed = body instanceof Uint8Array;
   // A body that nobody reads to its end must not be taken for the next request.
@@ -70,11 +70,11 @@ function reasonPhrase(status: number): string {
   return status === 200 ? 'OK' : status === 404 ? 'Not Found' : status === 403 ? 'Forbidden' : 'Status';
 }
 
-function requestOf(message: IncomingMessage, peer: Peer): ServerRequest & { abort(): void } {
+function requestOf(message: IncomingMessage, peer: Peer): ServerRequest {
   const method = message.method ?? 'GET';
   const target = message.url ?? '/';
   const { path, query } = splitTarget(target);
-  const gone = new LazySignal();
+  const cancellation = new Cancellation();
   return {
     method,
     target,
@@ -86,10 +86,10 @@ function requestOf(message: IncomingMessage, peer: Peer): ServerRequest & { abor
     user: nobody,
     info: parseRequestInfo(method, path, query),
     get signal() {
-      return gone.signal;
+      return cancellation.signal;
     },
     warnings: new Set(),
     auditAnnotations: new Map(),
-    abort: () => gone.abort(),
+    cancellation,
   };
 }

@@ -8,7 +8,7 @@ import {
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
 import {
-  LazySignal,
+  Cancellation,
   nobody,
   once,
   readBody,
@@ -60,8 +60,8 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
   const method = headers[':method'] ?? 'GET';
   const target = headers[':path'] ?? '/';
   const { path, query } = splitTarget(target);
-  const gone = new LazySignal();
-  stream.once('close', () => gone.abort());
+  const cancellation = new Cancellation();
+  stream.once('close', () => cancellation.abort());
   return {
     method,
     target,
@@ -73,10 +73,11 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
     user: nobody,
     info: parseRequestInfo(method, path, query),
     get signal() {
-      return gone.signal;
+      return cancellation.signal;
     },
     warnings: new Set(),
     auditAnnotations: new Map(),
+    cancellation,
   };
 }
 

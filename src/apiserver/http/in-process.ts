@@ -1,6 +1,6 @@
 import type { ApiResponse, UserInfo } from '../request.ts';
 import { parseRequestInfo } from '../request-info.ts';
-import { nobody, type ServerHandler, type ServerRequest, splitTarget } from './exchange.ts';
+import { Cancellation, nobody, type ServerHandler, type ServerRequest, splitTarget } from './exchange.ts';
 import { contentTypes } from './media-type.ts';
 import { PushStream } from './push-stream.ts';
 import { sharedValue } from './shared-values.ts';
@@ -47,6 +47,7 @@ function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
   const { path, query } = splitTarget(request.path);
   const body = typeof request.body === 'string' ? Buffer.from(request.body) : (request.body ?? new Uint8Array());
   const headers: Record<string, string | undefined> = {};
+  const cancellation = new Cancellation(request.signal);
   for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = value;
   return {
     method: request.method,
@@ -60,9 +61,12 @@ function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
     user: nobody,
     trustedUser: user,
     info: parseRequestInfo(request.method, path, query),
-    signal: request.signal ?? new AbortController().signal,
+    get signal() {
+      return cancellation.signal;
+    },
     warnings: new Set(),
     auditAnnotations: new Map(),
+    cancellation,
   };
 }
 

@@ -23,6 +23,7 @@ export async function admitPart(
     options: operation === 'CREATE' ? Object.fromEntries(request.query) : undefined,
     dryRun,
     user: request.user,
+    cancellation: request.cancellation,
     warn: (message: string) => void request.warnings.add(message),
     annotate: (key: string, value: string) => void request.auditAnnotations.set(key, value),
   };

@@ -98,6 +98,7 @@ function createAttributes(call: Call, object: KubeObject, write: Write): Admissi
     options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1' },
     dryRun: write.dryRun,
     user: call.request.user,
+    cancellation: call.request.cancellation,
     warn: write.warn,
     annotate: write.annotate,
   };
@@ -121,6 +122,7 @@ async function put(
   const key = storageKey(resource.prefix, object.metadata.namespace ?? '', object.metadata.name);
   if (cacheOf(call).get(key)) return 'exists';
   const stored = await storable(object, resource);
+  call.request.cancellation.throwIfAborted();
   if (write.dryRun) return new CacheEntry(key, 0, encodeStored(stored), stored);
   return backend.writer.create(key, stored, { ttlSeconds: resource.strategy.ttlSeconds, guard });
 }

@@ -45,6 +45,7 @@ async function attemptDelete(call: Call, entry: CacheEntry, options: DeleteOptio
   const plan = planDeletion(object, options, resource.strategy, backend.clock.now());
   if (plan === 'pending') return { entry, gone: false };
   const stored = await storable(object, resource);
+  call.request.cancellation.throwIfAborted();
   if (plan === 'remove') {
     if (!dryRun && (await backend.writer.delete(entry)) === undefined) return undefined;
     return { entry, gone: true };
@@ -87,6 +88,7 @@ async function judge(call: Call, entry: CacheEntry, options: DeleteOptions): Pro
     options,
     dryRun: Boolean(options.dryRun?.length),
     user: request.user,
+    cancellation: request.cancellation,
     warn: (message: string) => void request.warnings.add(message),
     annotate: (key: string, value: string) => void request.auditAnnotations.set(key, value),
   };

@@ -114,6 +114,7 @@ function attributesOf(call: Call, rules: UpdateRules, object: KubeObject, old: K
     options: { kind: 'UpdateOptions', apiVersion: 'meta.k8s.io/v1' },
     dryRun: write.dryRun,
     user: call.request.user,
+    cancellation: call.request.cancellation,
     warn: write.warn,
     annotate: write.annotate,
   };
@@ -145,6 +146,7 @@ async function store(
   const stored = await storable(object, resource);
   // What is stored may be of an older version or schema than what was read: then writing it again migrates it.
   if (isCustom && sameObject(stored, entry.object)) return entry;
+  call.request.cancellation.throwIfAborted();
   if (write.dryRun) return new CacheEntry(entry.key, entry.revision, encodeWithVersion(stored), stored);
   return backend.writer.update(entry, stored, { ttlSeconds: resource.strategy.ttlSeconds, guard });
 }
@@ -157,6 +159,7 @@ async function vanish(
   write: Write,
 ): Promise<CacheEntry | undefined> {
   const stored = await storable(object, call.resource);
+  call.request.cancellation.throwIfAborted();
   if (!write.dryRun && (await call.backend.writer.delete(entry)) === undefined) return undefined;
   return new CacheEntry(entry.key, entry.revision, encodeWithVersion(stored), stored);
 }

@@ -33,7 +33,9 @@ export async function review(client: WebhookClient, webhook: Webhook, subject: S
   const body = { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request: requestOf(subject, uid) };
   let answer: AdmissionReview;
   try {
-    answer = (await client.post(webhook.clientConfig, body, seconds * 1000, `timeout=${seconds}s`)) as AdmissionReview;
+    const { signal } = attributes.cancellation;
+    const options = { timeoutMs: seconds * 1000, query: `timeout=${seconds}s`, signal };
+    answer = (await client.post(webhook.clientConfig, body, options)) as AdmissionReview;
   } catch (error) {
     throw new WebhookFailure(`failed to call webhook: ${(error as Error).message}`, { cause: error });
   }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
 import type { AdmissionPlugin } from '../request.ts';
 import { startTestServer, type TestServer } from '../testing/start-server.ts';
 import { mutatingWebhooks, validatingWebhooks } from './admission-webhooks.ts';
+import type { PostOptions, WebhookTarget } from './webhook-client.ts';
 
 const group = '/apis/admissionregistration.k8s.io/v1';
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -48,6 +50,8 @@ const webhook = (name: string, path: string, more: object = {}) => ({
 describe('admission webhooks', () => {
   let api: TestServer;
   const annotations = new Map<string, string>();
+  /** Settled when the slow webhook is asked. */
+  const slow = Promise.withResolvers<void>();
   before(async () => {
     api = await startTestServer({
       admission: (core) => {
@@ -56,9 +60,11 @@ describe('admission webhooks', () => {
           authorizer: { authorize: async () => ({ allowed: true, reason: '' }) },
           log: silentLogger,
           webhooks: {
-            post: async ({ service }: { service?: { path?: string } }, body: object) => ({
-              response: answer(service?.path ?? '', body as Review),
-            }),
+            post: async ({ service }: WebhookTarget, body: object, { signal }: PostOptions) => {
+              if (service?.path !== '/slow') return { response: answer(service?.path ?? '', body as Review) };
+              slow.resolve();
+              return once(signal!, 'abort').then(() => Promise.reject(new Error('aborted')));
+            },
           },
         };
         const recorder: AdmissionPlugin = {
@@ -87,6 +93,7 @@ describe('admission webhooks', () => {
       webhook('v', '/deny'),
       webhook('w', '/down', { failurePolicy: 'Ignore' }),
       webhook('x', '/down', selector),
+      webhook('y', '/slow', { failurePolicy: 'Ignore', objectSelector: { matchLabels: { slow: 'yes' } } }),
     );
   });
   after(() => api.server.stop());
@@ -122,6 +129,18 @@ describe('admission webhooks', () => {
       body.message,
       'Internal error occurred: failed calling webhook "x.example.com": failed to call webhook: Post "https://hook.default.svc:443/down": connection refused',
     );
+  });
+
+  it('stops asking when the request is over, and does not go on without the answer', async () => {
+    const gone = new AbortController();
+    const transport = api.server.transport({ name: 'admin', groups: ['system:masters'] });
+    const body = JSON.stringify({ metadata: { name: 'slow', labels: { slow: 'yes' } }, data: {} });
+    const headers = { 'content-type': 'application/json' };
+    const asked = transport.request({ method: 'POST', path: configMaps, headers, body, signal: gone.signal });
+    await slow.promise;
+    gone.abort();
+    assert.equal((await asked).status, 500);
+    assert.equal((await api.call('GET', `${configMaps}/slow`)).status, 404);
   });
 
   it('refuses configurations that Kubernetes refuses', async () => {

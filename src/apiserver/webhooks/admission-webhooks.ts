@@ -155,6 +155,7 @@ async function ask(
     }
     return { patch: await review(webhooks, webhook, subject), info };
   } catch (error) {
+    attributes.cancellation.throwIfAborted();
     if (!(error instanceof WebhookFailure))
       throw error instanceof StatusError ? error : failureOf(webhook, error as Error);
     if (webhook.failurePolicy !== 'Ignore') throw failureOf(webhook, error);

@@ -15,7 +15,14 @@ export interface WebhookTarget {
 
 export interface WebhookClient {
   /** POSTs JSON and returns the JSON answer. Errors are worded as Go's HTTP client words them. */
-  post(target: WebhookTarget, body: object, timeoutMs: number, query?: string): Promise<unknown>;
+  post(target: WebhookTarget, body: object, options: PostOptions): Promise<unknown>;
+}
+
+export interface PostOptions {
+  timeoutMs: number;
+  query?: string;
+  /** Ends the call: whoever it is for does not wait any more. */
+  signal?: AbortSignal;
 }
 
 /** Idle connections are kept, per target; but not many, and not for long. */
@@ -25,11 +32,11 @@ const maxAgents = 50;
 export function createWebhookClient(reader: ObjectReader): WebhookClient {
   const agents = new Map<string, https.Agent>();
   return {
-    async post(target, body, timeoutMs, query = '') {
+    async post(target, body, { query, ...options }) {
       const { url, connect } = resolve(reader, target);
       if (query) url.search = query;
       const agent = agentFor(target);
-      return request({ url, connect, agent, body: JSON.stringify(body), timeoutMs });
+      return request({ url, connect, agent, body: JSON.stringify(body), ...options });
     },
   };
 
@@ -91,7 +98,8 @@ function request({
   agent,
   body,
   timeoutMs,
-}: Resolved & { agent: https.Agent; body: string; timeoutMs: number }): Promise<unknown> {
+  signal,
+}: Resolved & { agent: https.Agent; body: string } & Omit<PostOptions, 'query'>): Promise<unknown> {
   const fail = (why: string, cause?: unknown) => new Error(`Post "${shown(url)}": ${why}`, { cause });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -105,6 +113,7 @@ function request({
         port: connect?.port ?? (url.port || 443),
         path: url.pathname + url.search,
         agent,
+        ...(signal && { signal }),
         ...(connect ? { servername: connect.servername } : net.isIP(url.hostname) ? {} : { servername: url.hostname }),
         headers: {
           'content-type': 'application/json',
