@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, write } from 'node:fs';
 import { constants } from 'node:os';
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
-import { openTerminal } from './terminal.ts';
+import { ConsoleSocket } from './console-socket.ts';
+import { openTerminal, setTerminalSize } from './terminal.ts';
 
 export interface Child {
   pid: number;
@@ -38,29 +39,11 @@ export function startOnTerminal(command: string[], env?: Record<string, string>)
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: [slave, slave, slave], detached: true, ...(env && { env }) });
     closeSync(slave);
-    const terminal = new ReadStream(master);
     const stdout = new PassThrough();
-    const drained = new Promise<void>((done) => {
-      const end = () => {
-        stdout.end();
-        done();
-      };
-      // EIO is how a pseudo-terminal ends when nobody has the other side open any more.
-      terminal.once('error', end);
-      terminal.once('end', end);
-      terminal.once('close', end);
-    });
-    terminal.on('data', (chunk) => {
-      if (stdout.write(chunk)) return;
-      terminal.pause();
-      stdout.once('drain', () => terminal.resume());
-    });
-    const exited = new Promise<number>((done) => child.once('exit', (code, signal) => done(exitCode(code, signal))));
-    const exit = exited.then(async (code) => {
-      const giveUp = setTimeout(() => terminal.destroy(), 500);
-      await drained;
-      clearTimeout(giveUp);
-      terminal.destroy();
+    const terminal = readTerminal(master, stdout);
+    const exit = exitOf(child).then(async (code) => {
+      await terminal.end();
+      stdout.end();
       return code;
     });
     child.once('error', (cause) => {
@@ -70,13 +53,104 @@ export function startOnTerminal(command: string[], env?: Record<string, string>)
     child.once('spawn', () =>
       resolve({
         pid: child.pid as number,
-        stdin: terminalInput(master, terminal),
+        stdin: terminal.input,
         stdout,
         stderr: undefined,
         exit,
         kill: () => void child.kill('SIGKILL'),
       }),
     );
+  });
+}
+
+/** A child whose terminal may change its size. */
+export interface TerminalChild extends Child {
+  /** Resolves false if it never got a terminal. */
+  resize(columns: number, rows: number): Promise<boolean>;
+}
+
+/**
+ * Starts an OCI runtime that sends the terminal which it makes to a socket at `socketPath`. What it says itself, when
+ * something fails, is in the output, too.
+ */
+export function startWithConsole(
+  command: string[],
+  socketPath: string,
+  env?: Record<string, string>,
+): Promise<TerminalChild> {
+  const [program = '', ...args] = command;
+  const console = new ConsoleSocket(socketPath);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...(env && { env }) });
+    const stdout = new PassThrough();
+    for (const own of [child.stdout, child.stderr]) own.on('data', (chunk) => stdout.write(chunk));
+    const closed = new Promise<void>((done) => child.once('close', () => done()));
+    const terminal = console.terminal.then((fd) =>
+      fd === undefined ? undefined : { fd, ...readTerminal(fd, stdout) },
+    );
+    const exit = exitOf(child).then(async (code) => {
+      console.finish();
+      await (await terminal)?.end();
+      await closed;
+      stdout.end();
+      return code;
+    });
+    child.once('error', (cause) => {
+      console.finish();
+      reject(new Error(`cannot start ${program}`, { cause }));
+    });
+    child.once('spawn', () =>
+      resolve({
+        pid: child.pid as number,
+        stdin: laterInput(terminal.then((one) => one?.input)),
+        stdout,
+        stderr: undefined,
+        exit,
+        kill: () => void child.kill('SIGKILL'),
+        resize: async (columns, rows) => {
+          const own = await terminal;
+          if (own && !own.ended()) setTerminalSize(own.fd, columns, rows);
+          return own !== undefined;
+        },
+      }),
+    );
+  });
+}
+
+const exitOf = (child: ChildProcess) =>
+  new Promise<number>((done) => child.once('exit', (code, signal) => done(exitCode(code, signal))));
+
+/** Copies what is written on a terminal until nobody has its other side open. */
+function readTerminal(master: number, stdout: PassThrough) {
+  const terminal = new ReadStream(master);
+  const drained = new Promise<void>((done) => {
+    // EIO is how a pseudo-terminal ends when nobody has the other side open any more.
+    for (const event of ['error', 'end', 'close']) terminal.once(event, () => done());
+  });
+  terminal.on('data', (chunk) => {
+    if (stdout.write(chunk)) return;
+    terminal.pause();
+    stdout.once('drain', () => terminal.resume());
+  });
+  return {
+    input: terminalInput(master, terminal),
+    ended: () => terminal.destroyed,
+    destroy: () => terminal.destroy(),
+    /** The process has ended; what it left behind may keep the terminal open, and is not waited for. */
+    end: async () => {
+      const giveUp = setTimeout(() => terminal.destroy(), 500);
+      await drained;
+      clearTimeout(giveUp);
+      terminal.destroy();
+    },
+  };
+}
+
+/** What is written waits until there is somewhere to write to. */
+function laterInput(target: Promise<Writable | undefined>): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) =>
+      void target.then((input) => (input ? input.write(chunk, done) : done()), done),
   });
 }
 

@@ -38,13 +38,18 @@ export function resizeTerminal(pid: number, columns: number, rows: number): void
   const path = `/proc/${pid}/fd/0`;
   const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
   try {
-    const size = Buffer.alloc(8);
-    size.writeUInt16LE(rows, 0);
-    size.writeUInt16LE(columns, 2);
-    check(calls().ioctl(fd, TIOCSWINSZ, size), `ioctl TIOCSWINSZ ${path}`);
+    setTerminalSize(fd, columns, rows);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same by a descriptor of either side. */
+export function setTerminalSize(fd: number, columns: number, rows: number): void {
+  const size = Buffer.alloc(8);
+  size.writeUInt16LE(rows, 0);
+  size.writeUInt16LE(columns, 2);
+  check(calls().ioctl(fd, TIOCSWINSZ, size), 'ioctl TIOCSWINSZ');
 }
 
 function check(result: number, syscall: string): number {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Child, startChild, startOnTerminal } from '../linux/child.ts';
+import { type Child, startChild, startOnTerminal, startWithConsole, type TerminalChild } from '../linux/child.ts';
 import type { Linux } from '../linux/linux.ts';
 import { resizeTerminal } from '../linux/terminal.ts';
 import type { Containers } from './containers.ts';
@@ -43,8 +43,9 @@ export async function exec(
   }
 }
 
-/** Runs a command inside with streams. With a tty crun copies between its own streams and the terminal inside. */
+/** Runs a command inside with streams. */
 export async function execStream(options: ExecOptions, id: string, spec: ExecSpec): Promise<StreamSession> {
+  if (spec.tty && path.basename(options.containers.program(id)) === 'crun') return execOnTerminal(options, id, spec);
   const files = prepare(options, id, spec);
   let child: Child;
   try {
@@ -59,6 +60,35 @@ export async function execStream(options: ExecOptions, id: string, spec: ExecSpe
     stdout: child.stdout,
     stderr: child.stderr,
     resize: (columns, rows) => resizeWhenStarted(files.pidFile, columns, rows),
+    exit: child.exit.finally(files.remove),
+    kill: () => {
+      killInside(options.linux, files.pidFile);
+      child.kill();
+    },
+  };
+}
+
+/**
+ * crun hands its terminal over. It could copy by itself, but what is still unread when the process ends it then takes for
+ * a message of its own, and colours it (libcrun container.c flush_fd_to_err). Other runtimes do this only for commands
+ * that they do not wait for.
+ */
+async function execOnTerminal(options: ExecOptions, id: string, spec: ExecSpec): Promise<StreamSession> {
+  const files = prepare(options, id, spec);
+  const socket = files.pidFile.replace(/pid$/, 'sock');
+  const command = [...files.command.slice(0, -1), '--console-socket', socket, id];
+  let child: TerminalChild;
+  try {
+    child = await startWithConsole(command, socket, environment());
+  } catch (error) {
+    files.remove();
+    throw error;
+  }
+  return {
+    stdin: spec.stdin ? child.stdin : undefined,
+    stdout: child.stdout,
+    stderr: undefined,
+    resize: (columns, rows) => void child.resize(columns, rows),
     exit: child.exit.finally(files.remove),
     kill: () => {
       killInside(options.linux, files.pidFile);

@@ -129,6 +129,25 @@ test('exec with a tty has a terminal whose size can be set', async () => {
   await fixture.runtime.removeContainer(spec.id);
 });
 
+test('commands on terminals that end at once lose nothing of what they say, and nothing is added', async () => {
+  const spec = shell(fixture, 'sleep 60');
+  await fixture.runtime.startContainer(spec);
+  const command = ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; done; exit 3'];
+  const expected = { stdout: Array.from({ length: 300 }, (_, i) => `${i + 1}\r\n`).join(''), stderr: '', code: 3 };
+  for (let round = 0; round < 6; round++)
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const session = await fixture.runtime.execStream(spec.id, { command, tty: true, stdin: false });
+        assert.deepEqual(await collect(session), expected);
+      }),
+    );
+  const absent = await fixture.runtime.execStream(spec.id, { command: ['/absent'], tty: true, stdin: false });
+  const { stdout, code } = await collect(absent);
+  assert.match(stdout, /\/absent/);
+  assert.notEqual(code, 0);
+  await fixture.runtime.removeContainer(spec.id);
+});
+
 test('attach reaches the streams of the first process; stdinOnce closes stdin after the first client', async () => {
   const spec = shell(fixture, 'while read line; do echo "got $line"; done; echo end', { stdin: true, stdinOnce: true });
   await fixture.runtime.startContainer(spec);
