@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/cluster/fixture/until.ts';
 import { configMaps } from '../api/resource.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
@@ -17,13 +18,6 @@ function setUp() {
   return { transport, client, factory, create };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 500) throw new Error(`never true: ${condition}`);
-    await sleep(5);
-  }
-}
-
 test('an informer lists, then follows changes, and keeps its indexes', async () => {
   const { client, factory, create } = setUp();
   const first = await create('a', { colour: 'red' });
@@ -38,10 +32,10 @@ test('an informer lists, then follows changes, and keeps its indexes', async () 
   factory.start();
   await factory.whenSynced();
   await create('b', { colour: 'red' });
-  await until(() => informer.byIndex('colour', 'red').length === 2);
+  await until('two red ones', () => informer.byIndex('colour', 'red').length === 2);
   await client.update(configMaps, { ...first, data: { colour: 'blue' } });
   await client.delete(configMaps, 'b', 'x');
-  await until(() => informer.list().length === 1);
+  await until('one', () => informer.list().length === 1);
   assert.deepEqual(log, ['added a', 'added b', 'updated red blue', 'deleted b']);
   assert.deepEqual(informer.byIndex('colour', 'red'), []);
   assert.equal(informer.get('x/a')?.data?.colour, 'blue');
@@ -55,10 +49,10 @@ test('a watch that ends is resumed from where it was, without a second list', as
   factory.start();
   await factory.whenSynced();
   await create('a');
-  await until(() => informer.list().length === 1);
+  await until('one', () => informer.list().length === 1);
   transport.endWatches();
   await create('b');
-  await until(() => informer.list().length === 2);
+  await until('two', () => informer.list().length === 2);
   assert.equal(transport.requests.filter((line) => line.startsWith('GET') && !line.includes('watch')).length, 1);
   factory.stop();
 });
@@ -89,7 +83,7 @@ test('an expired revision leads to a new list, whose differences are told', asyn
   await create('new');
   transport.compact();
   down = false;
-  await until(() => informer.get('x/new') !== undefined && informer.get('x/gone') === undefined);
+  await until('the new list', () => informer.get('x/new') !== undefined && informer.get('x/gone') === undefined);
   assert.deepEqual(log, ['added gone', 'added new', 'deleted gone']);
   factory.stop();
 });

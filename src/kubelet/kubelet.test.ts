@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { until } from '../../test/cluster/fixture/until.ts';
 import type { Pod, PodSpec } from '../api/generated/core-v1.ts';
 import { configMaps, pods } from '../api/resource.ts';
 import { systemClock } from '../base/clock.ts';
@@ -66,15 +67,6 @@ function pod(name: string, spec: Partial<PodSpec> = {}): Pod {
   };
 }
 
-async function until<T>(read: () => T | undefined | false, what: string): Promise<T> {
-  for (let tries = 0; tries < 600; tries++) {
-    const value = read();
-    if (value) return value;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`never: ${what}`);
-}
-
 const condition = (one: Pod | undefined, type: string) =>
   one?.status?.conditions?.find((found) => found.type === type)?.status;
 const mainState = (one: Pod | undefined) => one?.status?.containerStatuses?.[0];
@@ -86,13 +78,13 @@ describe('the kubelet over a fake runtime', () => {
       status?: { conditions?: { type: string; status: string }[] };
     };
     assert.equal(node.status?.conditions?.find(({ type }) => type === 'Ready')?.status, 'True');
-    await until(() => cluster.objects.has('leases/kube-node-lease/node-1'), 'a lease');
+    await until('a lease', () => cluster.objects.has('leases/kube-node-lease/node-1'));
   });
 
   it('runs a Pod and reports it with at most two writes', async () => {
     const { cluster, events } = await startNode();
     cluster.put(pods, pod('a'));
-    const ready = await until(() => condition(cluster.pod('a'), 'Ready') === 'True' && cluster.pod('a'), 'Ready');
+    const ready = await until('Ready', () => condition(cluster.pod('a'), 'Ready') === 'True' && cluster.pod('a'));
     assert.equal(ready.status?.phase, 'Running');
     assert.equal(ready.status?.podIP, '10.1.0.1');
     assert.equal(ready.status?.hostIP, '127.0.0.1');
@@ -111,18 +103,18 @@ describe('the kubelet over a fake runtime', () => {
   it('restarts a container that was killed, with its exit code as last state', async () => {
     const { cluster, runtime } = await startNode();
     cluster.put(pods, pod('b'));
-    await until(() => condition(cluster.pod('b'), 'Ready') === 'True', 'Ready');
+    await until('Ready', () => condition(cluster.pod('b'), 'Ready') === 'True');
     runtime.exit(runtime.running('main')[0]!.id, 137);
     const restarted = await until(
-      () => mainState(cluster.pod('b'))?.restartCount === 1 && mainState(cluster.pod('b')),
       'a restart',
+      () => mainState(cluster.pod('b'))?.restartCount === 1 && mainState(cluster.pod('b')),
     );
     assert.equal(restarted.lastState?.terminated?.exitCode, 137);
     assert.equal(restarted.lastState?.terminated?.reason, 'Error');
     runtime.exit(runtime.running('main')[0]!.id, 1, { oomKilled: true });
     const waiting = await until(
-      () => mainState(cluster.pod('b'))?.state?.waiting && mainState(cluster.pod('b')),
       'back-off',
+      () => mainState(cluster.pod('b'))?.state?.waiting && mainState(cluster.pod('b')),
     );
     assert.equal(waiting.state?.waiting?.reason, 'CrashLoopBackOff');
     assert.equal(waiting.state?.waiting?.message, 'back-off 10s restarting failed container=main pod=b_default(uid-b)');
@@ -143,7 +135,7 @@ describe('the kubelet over a fake runtime', () => {
         ],
       }),
     );
-    const done = await until(() => cluster.pod('c')?.status?.phase === 'Succeeded' && cluster.pod('c'), 'Succeeded');
+    const done = await until('Succeeded', () => cluster.pod('c')?.status?.phase === 'Succeeded' && cluster.pod('c'));
     assert.deepEqual(
       runtime.started.map(({ labels }) => labels['io.kubernetes.container.name']),
       ['one', 'two', 'main'],
@@ -155,8 +147,8 @@ describe('the kubelet over a fake runtime', () => {
     const { cluster, events } = await startNode();
     cluster.put(pods, pod('d', { containers: [{ name: 'main', image: 'nowhere' }] }));
     const waiting = await until(
-      () => mainState(cluster.pod('d'))?.state?.waiting?.reason === 'ErrImagePull',
       'ErrImagePull',
+      () => mainState(cluster.pod('d'))?.state?.waiting?.reason === 'ErrImagePull',
     );
     assert.ok(waiting);
     assert.ok(events.seen.includes('Failed: Failed to pull image "nowhere": nowhere: not found'));
@@ -168,7 +160,7 @@ describe('the kubelet over a fake runtime', () => {
     const volumes = [{ name: 'cfg', configMap: { name: 'settings' } }];
     const volumeMounts = [{ name: 'cfg', mountPath: '/cfg' }];
     cluster.put(pods, pod('e', { volumes, containers: [{ name: 'main', image: 'httpd', volumeMounts }] }));
-    await until(() => events.seen.some((text) => text.startsWith('FailedMount')), 'FailedMount');
+    await until('FailedMount', () => events.seen.some((text) => text.startsWith('FailedMount')));
     assert.ok(
       events.seen.includes('FailedMount: MountVolume.SetUp failed for volume "cfg" : configmap "settings" not found'),
     );
@@ -179,25 +171,25 @@ describe('the kubelet over a fake runtime', () => {
       data: { color: value },
     });
     cluster.put(configMaps, settings('red'));
-    await until(() => condition(cluster.pod('e'), 'Ready') === 'True', 'Ready');
+    await until('Ready', () => condition(cluster.pod('e'), 'Ready') === 'True');
     const mount = runtime.started[0]!.mounts.find(({ containerPath }) => containerPath === '/cfg')!;
     assert.equal(await readFile(path.join(mount.hostPath, 'color'), 'utf8'), 'red');
     cluster.put(configMaps, settings('blue'));
     let color = '';
-    await until(() => {
+    await until('the new value', () => {
       void readFile(path.join(mount.hostPath, 'color'), 'utf8').then((text) => (color = text));
       return color === 'blue';
-    }, 'the new value');
+    });
   });
 
   it('stops a deleted Pod and then deletes its object', async () => {
     const { cluster, runtime, events } = await startNode();
     cluster.put(pods, pod('f'));
-    await until(() => condition(cluster.pod('f'), 'Ready') === 'True', 'Ready');
+    await until('Ready', () => condition(cluster.pod('f'), 'Ready') === 'True');
     const running = cluster.pod('f')!;
     const metadata = { ...running.metadata, deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 5 };
     cluster.put(pods, { ...running, metadata });
-    await until(() => !cluster.pod('f'), 'gone');
+    await until('gone', () => !cluster.pod('f'));
     assert.equal(runtime.containers().length, 0);
     assert.ok(events.seen.includes('Killing: Stopping container main'));
     assert.equal(cluster.writes.filter((write) => write === 'delete pods/default/f').length, 1);
@@ -207,7 +199,7 @@ describe('the kubelet over a fake runtime', () => {
     const first = await startNode();
     first.cluster.put(pods, pod('g'));
     first.cluster.put(pods, pod('h'));
-    await until(() => ['g', 'h'].every((name) => condition(first.cluster.pod(name), 'Ready') === 'True'), 'Ready');
+    await until('Ready', () => ['g', 'h'].every((name) => condition(first.cluster.pod(name), 'Ready') === 'True'));
     const ofG = (runtime: FakeRuntime) =>
       runtime.running('main').find(({ labels }) => labels['io.kubernetes.pod.name'] === 'g');
     const before = ofG(first.runtime);
@@ -215,7 +207,7 @@ describe('the kubelet over a fake runtime', () => {
     await stop?.();
     first.cluster.remove(pods, 'h', 'default');
     const { cluster, runtime } = await startNode(first);
-    await until(() => runtime.running('main').length === 1, 'the orphan gone');
+    await until('the orphan gone', () => runtime.running('main').length === 1);
     assert.equal(ofG(runtime)?.id, before.id);
     assert.equal(mainState(cluster.pod('g'))?.restartCount, 0);
     assert.equal(condition(cluster.pod('g'), 'Ready'), 'True');
@@ -224,7 +216,7 @@ describe('the kubelet over a fake runtime', () => {
   it('sets right a readiness that someone else has changed', async () => {
     const { cluster } = await startNode();
     cluster.put(pods, pod('j'));
-    const ready = await until(() => condition(cluster.pod('j'), 'Ready') === 'True' && cluster.pod('j'), 'Ready');
+    const ready = await until('Ready', () => condition(cluster.pod('j'), 'Ready') === 'True' && cluster.pod('j'));
     // Lets the write that made it Ready come to its end.
     await new Promise((resolve) => setTimeout(resolve, 20));
     const conditions = ready.status?.conditions?.map((one) =>
@@ -232,18 +224,18 @@ describe('the kubelet over a fake runtime', () => {
     );
     cluster.put(pods, { ...ready, status: { ...ready.status, conditions } } as Pod);
     assert.notEqual(cluster.pod('j')?.metadata.resourceVersion, ready.metadata.resourceVersion);
-    await until(() => condition(cluster.pod('j'), 'Ready') === 'True', 'Ready again');
+    await until('Ready again', () => condition(cluster.pod('j'), 'Ready') === 'True');
   });
 
   it('does not wait for a pull when the Pod is deleted', async () => {
     const { cluster, runtime, events } = await startNode();
     runtime.images.pull = () => new Promise(() => {});
     cluster.put(pods, pod('i', { containers: [{ name: 'main', image: 'slow' }] }));
-    await until(() => events.seen.includes('Pulling: Pulling image "slow"'), 'the pull');
+    await until('the pull', () => events.seen.includes('Pulling: Pulling image "slow"'));
     const slow = cluster.pod('i')!;
     const metadata = { ...slow.metadata, deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 5 };
     cluster.put(pods, { ...slow, metadata });
-    await until(() => !cluster.pod('i'), 'gone');
+    await until('gone', () => !cluster.pod('i'));
   });
 
   it('brings 100 Pods to Ready', async () => {
@@ -252,7 +244,7 @@ describe('the kubelet over a fake runtime', () => {
     const cpu = process.cpuUsage();
     for (let n = 0; n < 100; n++) cluster.put(pods, pod(`p${n}`));
     const ready = () => [...Array(100).keys()].every((n) => condition(cluster.pod(`p${n}`), 'Ready') === 'True');
-    await until(ready, '100 Ready');
+    await until('100 Ready', ready);
     const used = process.cpuUsage(cpu);
     // Of our own work: the machine may have others to do.
     assert.ok(used.user + used.system < 1e6, `${used.user + used.system} us of CPU`);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { until } from '../../test/cluster/fixture/until.ts';
 import { EtcdServer, hasEtcd } from '../../test/fixture/etcd-server.ts';
 import { ensurePki } from '../apiserver/pki/pki.ts';
 import { systemClock } from '../base/clock.ts';
@@ -48,7 +49,7 @@ describe('etcd', options, () => {
     assert.equal(await other.currentRevision(), written.revision);
     assert.ok((await other.put('/a', Buffer.from('2'), written.revision)).ok);
     assert.equal((await one.put('/a', Buffer.from('3'), written.revision)).ok, false);
-    await until(() => seen.length === 2);
+    await until('two events', () => seen.length === 2);
     await Promise.all([one.close(), other.close()]);
   });
 
@@ -102,7 +103,7 @@ describe('etcd', options, () => {
     await etcd.run();
     await during;
     await write(3);
-    await until(() => seen.length >= written.length);
+    await until('all events', () => seen.length >= written.length);
     assert.deepEqual(seen, written);
     await store.close();
   });
@@ -161,11 +162,4 @@ describe('etcd over TLS', options, () => {
 
 function onError(error: Error): never {
   throw error;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 1000) throw new Error(`never true: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

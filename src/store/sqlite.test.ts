@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/cluster/fixture/until.ts';
 import { checkStore } from './check.ts';
 import { openSqliteStore } from './sqlite.ts';
 import { storeSuite } from './store.suite.ts';
@@ -35,11 +36,11 @@ test('a reopened store has its keys, revision, history and compaction', async ()
   await assert.rejects(store.range('a', 'b', { revision: revision - 6 }), CompactedError);
   const events: StoreEvent[] = [];
   store.watch('a', 'b', revision - 5, { onEvents: (batch) => events.push(...batch), onError: assert.fail });
-  await until(() => events.length === 6);
+  await until('six events', () => events.length === 6);
   assert.equal(events.at(-1)?.type, 'delete');
   // The newest row is a deletion, which compaction removes: the revision must not go back.
   await store.compact(last);
-  await until(() => checkStore(file).rows === 0);
+  await until('no rows', () => checkStore(file).rows === 0);
   await store.close();
   store = await openSqliteStore({ file });
   assert.equal(await store.currentRevision(), last);
@@ -71,7 +72,7 @@ test('compaction gives space back to the file system while writers go on', async
   const before = statSync(file).size;
   await store.compact(await store.currentRevision());
   await writer('other');
-  await until(() => checkStore(file).rows <= 1020);
+  await until('few rows', () => checkStore(file).rows <= 1020);
   await sleep(1500);
   await store.close();
   assert.ok(statSync(file).size < before / 3, `${before} -> ${statSync(file).size}`);
@@ -108,11 +109,4 @@ async function write(store: Store, key: string, expected: number): Promise<numbe
   const result = await store.put(key, value, expected);
   assert.ok(result.ok);
   return result.revision;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 400) throw new Error(`never true: ${condition}`);
-    await sleep(10);
-  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/cluster/fixture/until.ts';
 import { CompactedError, FutureRevisionError, prefixEnd, type Store, type StoreEvent } from './store.ts';
 
 const bytes = (text: string) => Buffer.from(text);
@@ -76,7 +77,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
         const stop = store.watch('w/', prefixEnd('w/'), start, { onEvents: (batch) => events.push(...batch), onError });
         for (let n = 301; n <= 600; n++) revision = await put(store, 'w/a', `${n}`, revision);
         const last = await remove(store, 'w/a', revision);
-        await until(() => events.at(-1)?.revision === last);
+        await until('the last event', () => events.at(-1)?.revision === last);
         assert.equal(events.length, 601);
         events.slice(0, 600).forEach((event, index) => {
           assert.deepEqual(
@@ -122,7 +123,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       }
       await Promise.all(writers);
       const last = first + 640;
-      await until(() => seen.every((revisions) => revisions.at(-1) === last));
+      await until('the last event everywhere', () => seen.every((revisions) => revisions.at(-1) === last));
       for (const revisions of seen) {
         assert.deepEqual(
           revisions,
@@ -172,7 +173,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       store.watch('a', 'z', a2, { onEvents: () => assert.fail('no events'), onError: (error) => errors.push(error) });
       const events: StoreEvent[] = [];
       store.watch('a', 'z', gone, { onEvents: (batch) => events.push(...batch), onError });
-      await until(() => errors.length === 1 && events.length === 1);
+      await until('an error and an event', () => errors.length === 1 && events.length === 1);
       assert.ok(errors[0] instanceof CompactedError);
       assert.deepEqual([events[0]?.revision, text(events[0]?.previous?.value)], [a3, '2']);
       await store.compact(a3);
@@ -187,7 +188,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
       await store.put('t/short', bytes('1'), 0, { ttlSeconds: 0.1 });
       const kept = await store.put('t/kept', bytes('1'), 0, { ttlSeconds: 0.1 });
       await put(store, 't/kept', '2', kept.ok ? kept.revision : 0);
-      await until(() => events.some((event) => event.type === 'delete'));
+      await until('a deletion', () => events.some((event) => event.type === 'delete'));
       await sleep(150);
       const deletes = events.filter((event) => event.type === 'delete');
       assert.deepEqual(
@@ -226,11 +227,4 @@ async function remove(store: Store, key: string, expected: number): Promise<numb
 
 function onError(error: Error): never {
   throw error;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 2000) throw new Error(`never true: ${condition}`);
-    await sleep(5);
-  }
 }

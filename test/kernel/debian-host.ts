@@ -72,7 +72,7 @@ export class DebianHost {
     const root = path.join(this.#directory, 'root');
     return new Promise((resolve, reject) => {
       const args = [...nsenter, 'chroot', root, 'bash', '-euc', text];
-      execFile('nsenter', args, { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 120_000 }, (error, stdout, stderr) =>
+      execFile('nsenter', args, { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 600_000 }, (error, stdout, stderr) =>
         error ? reject(new Error(`${text}: ${stderr}${stdout}`, { cause: error })) : resolve(stdout),
       );
     });
@@ -123,10 +123,10 @@ else
   mount -t overlay overlay -o lowerdir=/run,upperdir=$directory/upper-run,workdir=$directory/work-run $root/run
   if [ -d /run/vitrine ]; then mount --rbind /run/vitrine $root/run/vitrine; fi
 fi
-mkdir -p $root$repository
-mount --rbind $repository $root$repository
 mount -t tmpfs none $root/tmp
 chmod 1777 $root/tmp
+mkdir -p $root$repository
+mount --rbind $repository $root$repository
 printf '#!/bin/sh\\nexit 101\\n' > $root/usr/sbin/policy-rc.d
 chmod +x $root/usr/sbin/policy-rc.d
 ip link set lo up

@@ -99,7 +99,7 @@ const shell = (containerName: string, script: string, more: Partial<Container> =
   ...more,
 });
 
-async function until<T>(read: () => T | undefined | false, what: string, ms = 10_000): Promise<T> {
+async function until<T>(read: () => T | undefined | false, what: string, ms = 60_000): Promise<T> {
   for (const end = Date.now() + ms; Date.now() < end; ) {
     const value = read();
     if (value) return value;
@@ -193,7 +193,7 @@ test('40 Pods become Ready and go', async () => {
   const startMs = performance.now();
   const cpu = process.cpuUsage();
   for (const one of names) cluster.put(pods, pod(one, [shell('main', 'exec sleep 1000')]));
-  await until(() => names.every(isReady), 'all Ready', 20_000);
+  await until(() => names.every(isReady), 'all Ready');
   const used = process.cpuUsage(cpu);
   const ms = Math.round(performance.now() - startMs);
   console.log(

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StreamSession } from '../../src/runtime/runtime.ts';
+import { until } from '../cluster/fixture/until.ts';
 import { closeFixture, type Fixture, openFixture, runToEnd, shell } from './runtime-fixture.ts';
 
 let fixture: Fixture;
@@ -15,14 +16,6 @@ after(() => closeFixture(fixture));
 
 const logLines = (file: string) => readFileSync(file, 'utf8').trim().split('\n');
 const withoutTime = (line: string) => line.slice(line.indexOf(' ') + 1);
-
-async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await condition()) return;
-    await delay(10);
-  }
-  assert.fail(`timed out waiting until ${what}`);
-}
 
 async function collect(session: StreamSession): Promise<{ stdout: string; stderr: string; code: number }> {
   const read = async (stream: AsyncIterable<Buffer> | undefined) => {

@@ -264,12 +264,12 @@ async function choose(text: string): Promise<void> {
 
 /** Asked from outside: the page's policy forbids what Playwright's own waiting does in it. */
 async function until(check: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 15_000; !(await check()); await page.waitForTimeout(50))
-    assert.ok(Date.now() < end, `not within 15 s: ${check}`);
+  for (const end = Date.now() + 60_000; !(await check()); await page.waitForTimeout(50))
+    assert.ok(Date.now() < end, `not within 60 s: ${check}`);
 }
 
 const textOf = async (selector: string): Promise<string> =>
-  (await page.locator(selector).first().textContent({ timeout: 15_000 })) ?? '';
+  (await page.locator(selector).first().textContent({ timeout: 60_000 })) ?? '';
 
 const untilText = (selector: string, pattern: RegExp) => until(async () => pattern.test(await textOf(selector)));
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { until } from '../../../test/cluster/fixture/until.ts';
 import { startTestServer, type TestServer } from '../testing/start-server.ts';
 
 const schema = {
@@ -69,12 +70,12 @@ const boxes = '/apis/example.com/v1/namespaces/default/boxes';
 const box = (name: string, spec: object) => ({ apiVersion: 'example.com/v1', kind: 'Box', metadata: { name }, spec });
 
 async function eventually<T>(ask: () => Promise<T>, good: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 200; i++) {
-    const value = await ask();
-    if (good(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('it never came');
+  let last: T | undefined;
+  await until('the answer is as it should be', async () => {
+    last = await ask();
+    return good(last);
+  });
+  return last as T;
 }
 
 describe('custom resources', () => {

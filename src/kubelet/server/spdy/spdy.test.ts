@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { type Duplex, duplexPair, PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
+import { until } from '../../../../test/cluster/fixture/until.ts';
 import { connectLoopback } from '../../../linux/connect-loopback.ts';
 import { HeaderReader, HeaderWriter } from './header-block.ts';
 import { CommandStreamSet, serveSpdyCommand } from './spdy-command.ts';
@@ -52,11 +53,6 @@ class TestClient {
   }
 }
 
-async function until(what: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400 && !what(); tries++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(what());
-}
-
 describe('SPDY/3.1', () => {
   it('carries headers through one compression after the other', async () => {
     const [reader, writer] = [new HeaderReader(), new HeaderWriter()];
@@ -95,7 +91,7 @@ describe('SPDY/3.1', () => {
     client.send(3, 'hello');
     client.send(3, '', true);
     await served;
-    await until(() => client.finished.has(1));
+    await until('the first stream ends', () => client.finished.has(1));
     assert.equal(client.data.get(5), 'hello');
     assert.equal(client.data.get(7), 'oops');
     assert.equal(JSON.parse(client.data.get(1) ?? '').details.causes[0].message, '2');
@@ -111,7 +107,7 @@ describe('SPDY/3.1', () => {
     await client.open(1, { streamType: 'error', port, requestID: '0' });
     await client.open(3, { streamType: 'data', port, requestID: '0' });
     client.send(3, 'ping', true);
-    await until(() => client.finished.has(3) && client.finished.has(1));
+    await until('both streams end', () => client.finished.has(3) && client.finished.has(1));
     assert.equal(client.data.get(3), 'ping');
     assert.equal(client.data.get(1), '');
     await new Promise((resolve) => echo.close(resolve));
@@ -126,7 +122,7 @@ describe('SPDY/3.1', () => {
     new SpdyConnection(client.server, Buffer.alloc(0), (stream) => forwards.add(stream));
     await client.open(1, { streamType: 'error', port, requestID: '0' });
     await client.open(3, { streamType: 'data', port, requestID: '0' });
-    await until(() => client.finished.has(3) && client.finished.has(1));
+    await until('both streams end', () => client.finished.has(3) && client.finished.has(1));
     assert.equal(client.data.get(3), 'bye');
     await new Promise((resolve) => server.close(resolve));
   });
