@@ -109,15 +109,19 @@ async function until<T>(read: () => T | undefined | false, what: string, ms = 60
 }
 const isReady = (podName: string) =>
   cluster.pod(podName)?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
-const logOf = (podName: string, container: string) =>
-  readFileSync(
-    runtime
-      .containers()
-      .find(
-        ({ labels }) =>
-          labels['io.kubernetes.pod.name'] === podName && labels['io.kubernetes.container.name'] === container,
-      )!.logPath,
-    'utf8',
+const containerOf = (podName: string, container = 'main') =>
+  runtime
+    .containers()
+    .find(
+      ({ labels, state }) =>
+        state === 'running' &&
+        labels['io.kubernetes.pod.name'] === podName &&
+        labels['io.kubernetes.container.name'] === container,
+    )!;
+/** What it wrote: a line comes in as many parts as it was written in (KEP-1002's P and F). */
+const logOf = (podName: string) =>
+  readFileSync(containerOf(podName).logPath, 'utf8').replace(/^\S+ \S+ ([PF]) (.*)\n/gm, (_, tag, text) =>
+    tag === 'P' ? text : `${text}\n`,
   );
 
 async function remove(podName: string): Promise<void> {
@@ -154,7 +158,7 @@ test('a Pod with volumes, env and two containers runs, is probed, and goes', asy
   ];
   cluster.put(pods, pod('full', containers, { volumes }));
   await until(() => isReady('full'), 'Ready');
-  const text = logOf('full', 'main');
+  const text = logOf('full');
   assert.match(text, /from-configa-token/);
   assert.match(text, /I am full/);
   assert.match(text, /search default\.svc\.cluster\.local/);
@@ -168,7 +172,7 @@ test('a Pod with volumes, env and two containers runs, is probed, and goes', asy
 test('a container killed with SIGKILL is restarted with its exit code as last state', async () => {
   cluster.put(pods, pod('crash', [shell('main', 'exec sleep 1000')]));
   await until(() => isReady('crash'), 'Ready');
-  process.kill(runtime.containers().find(({ state }) => state === 'running')!.pid, 'SIGKILL');
+  process.kill(containerOf('crash').pid, 'SIGKILL');
   const status = await until(() => {
     const one = cluster.pod('crash')?.status?.containerStatuses?.[0];
     return one?.restartCount === 1 && one.state?.running ? one : undefined;

@@ -36,7 +36,7 @@ test('every folder imports only what the layer table allows', () => {
   for (const file of sourceFiles('src')) {
     const [folder, ...rest] = path.relative(path.join(root, 'src'), file).split(path.sep);
     const layers = allowed[folder ?? ''];
-    if (!layers || rest.length === 0 || file.endsWith('.test.ts')) continue;
+    if (!layers || rest.length === 0 || /\.(test|suite)\.ts$/.test(file)) continue;
     for (const [, specifier = ''] of fs.readFileSync(file, 'utf8').matchAll(importPattern)) {
       if (!specifier.startsWith('.')) continue;
       const target = path.relative(path.join(root, 'src'), path.resolve(path.dirname(file), specifier));
