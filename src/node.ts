@@ -52,6 +52,7 @@ export async function startNode(
     runtimes: readRuntimes(paths),
     stateDir: path.join(paths.state, 'runtime'),
     runDir: path.join(runDir, 'runtime'),
+    logDir: paths.podLogs,
     log: log.child('runtime'),
     clock,
   });

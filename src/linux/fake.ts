@@ -212,6 +212,13 @@ export class FakeLinux implements Linux {
     startTime: (pid) => (this.running.has(pid) ? pid : undefined),
   };
 
+  readonly launches: Linux['launches'] = {
+    start: async (launch) => {
+      this.#record('launches.start', launch);
+      return this.start();
+    },
+  };
+
   readonly nft: Linux['nft'] = {
     apply: async (script) => this.#record('nft.apply', script),
     list: async (command) => {

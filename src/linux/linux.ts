@@ -9,6 +9,7 @@ export interface Linux {
   net: NetDevices;
   cgroups: Cgroups;
   processes: Processes;
+  launches: Launches;
   nft: Nftables;
   sockets: Sockets;
   sysctl: Sysctls;
@@ -244,6 +245,28 @@ export interface SpawnOptions {
   stdio?: (string | number | 'ignore')[];
   /** Cgroup that the process is put in before it runs (a shell moves itself and becomes the program); free if we are in it already. */
   cgroup?: string;
+}
+
+// ---- programs in mount namespaces of their own
+
+export interface Launches {
+  /** Starts a program that goes into the background, in a new mount namespace that has few mounts; resolves with its pid. */
+  start(launch: Launch): Promise<number>;
+}
+
+export interface Launch {
+  command: import('./posix-spawn.ts').DaemonCommand;
+  /** Paths that the program needs: the mounts that they lie on are there, but none below them. The same for all launches. */
+  visible: string[];
+  trees: MountTree[];
+}
+
+/** What is at `source`, with the mounts below it, as a mount on `target` (which is there and of the same kind). */
+export interface MountTree {
+  source: string;
+  target: string;
+  /** Whether mounts made below one appear below the other later on, where the source's are shared. */
+  propagates?: boolean;
 }
 
 // ---- nftables

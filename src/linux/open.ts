@@ -31,6 +31,7 @@ export async function openLinux({ log }: { log: Logger }): Promise<Linux> {
     net: createNetDevices(thread),
     cgroups,
     processes: createProcesses((pid, fn) => watchExit(thread, exits, pid, fn), cgroups),
+    launches: { start: (launch) => thread.call('launches.start', launch) },
     nft: createNftables(thread),
     sockets: {
       connectSeqpacket: (file) => streams.connect(file),

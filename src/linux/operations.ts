@@ -4,6 +4,7 @@ import * as cgroups from './cgroups.ts';
 import { forgetFlows } from './conntrack.ts';
 import { ExitWatches } from './exit-watch.ts';
 import { type ErrorMessage, packError } from './kernel-messages.ts';
+import { launch } from './launch-namespace.ts';
 import type { BandwidthLimit, CgroupLimits, PodAttachment, Route } from './linux.ts';
 import { attachLoop, detachLoop, listLoops } from './loop-devices.ts';
 import * as mounts from './mounts.ts';
@@ -52,6 +53,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'mounts.list': mounts.listMounts,
     'namespaces.create': namespaces.createNamespaces,
     'namespaces.remove': namespaces.removeNamespaces,
+    'launches.start': launch,
     'net.attachPod': (pod: PodAttachment) => net.attachPod(pod),
     'net.limitBandwidth': (limit: BandwidthLimit) => net.limitBandwidth(limit),
     'net.deleteLink': net.deleteLink,

@@ -22,7 +22,7 @@ interface SpawnCalls {
   setFlags(attributes: Uint8Array, flags: number): number;
   setDefault(attributes: Uint8Array, signals: Uint8Array): number;
   setMask(attributes: Uint8Array, signals: Uint8Array): number;
-  spawn: { async(...args: unknown[]): void };
+  spawn: { (...args: unknown[]): number; async(...args: unknown[]): void };
   waitpid(pid: number, status: Uint8Array, options: number): number;
   errorName(number: number): string;
 }
@@ -35,37 +35,53 @@ let loaded: SpawnCalls | undefined;
  * the child until it executes, where Node's fork copies page tables and holds the event loop up meanwhile; it runs on a
  * thread of the pool. The process that is started must be reaped with `reap`, as Node does not know it.
  */
-export async function spawnDaemon({ command, env, cwd, files }: DaemonCommand): Promise<number> {
+export async function spawnDaemon(daemon: DaemonCommand): Promise<number> {
+  const prepared = prepare(daemon);
+  try {
+    const result = await new Promise<number>((resolve, reject) =>
+      calls().spawn.async(...prepared.args, (error: unknown, code: number) => (error ? reject(error) : resolve(code))),
+    );
+    return prepared.pid(result);
+  } finally {
+    prepared.free();
+  }
+}
+
+/** The same at once: the program begins in the namespaces that this thread is in. */
+export function spawnDaemonNow(daemon: DaemonCommand): number {
+  const prepared = prepare(daemon);
+  try {
+    return prepared.pid(calls().spawn(...prepared.args));
+  } finally {
+    prepared.free();
+  }
+}
+
+/** The arguments of posix_spawn(3), how to read its answer, and how to free what it was given. */
+function prepare({ command, env, cwd, files }: DaemonCommand) {
   const lib = calls();
   const actions = Buffer.alloc(256);
   const attributes = Buffer.alloc(512);
   lib.init('actions', actions);
   lib.init('attributes', attributes);
-  try {
-    for (const [fd, file] of files.entries()) lib.addOpen(actions, fd, file.path, file.flags, 0o600);
-    lib.addChdir(actions, cwd);
-    lib.setFlags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    lib.setDefault(attributes, Buffer.alloc(128, 0xff)); // Node ignores SIGPIPE, which must not be handed on
-    lib.setMask(attributes, Buffer.alloc(128));
-    const pid = Buffer.alloc(4);
-    const environment = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), null];
-    const result = await new Promise<number>((resolve, reject) =>
-      lib.spawn.async(
-        pid,
-        command[0],
-        actions,
-        attributes,
-        [...command, null],
-        environment,
-        (error: unknown, code: number) => (error ? reject(error) : resolve(code)),
-      ),
-    );
-    if (result !== 0) throw new SyscallError('posix_spawn', lib.errorName(result), command[0]);
-    return pid.readInt32LE(0);
-  } finally {
-    lib.destroy('actions', actions);
-    lib.destroy('attributes', attributes);
-  }
+  for (const [fd, file] of files.entries()) lib.addOpen(actions, fd, file.path, file.flags, 0o600);
+  lib.addChdir(actions, cwd);
+  lib.setFlags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  lib.setDefault(attributes, Buffer.alloc(128, 0xff)); // Node ignores SIGPIPE, which must not be handed on
+  lib.setMask(attributes, Buffer.alloc(128));
+  const pid = Buffer.alloc(4);
+  const environment = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), null];
+  return {
+    args: [pid, command[0], actions, attributes, [...command, null], environment] as unknown[],
+    pid: (result: number): number => {
+      if (result !== 0) throw new SyscallError('posix_spawn', lib.errorName(result), command[0]);
+      return pid.readInt32LE(0);
+    },
+    free: () => {
+      lib.destroy('actions', actions);
+      lib.destroy('attributes', attributes);
+    },
+  };
 }
 
 /** Collects a child that `spawnDaemon` started and that has ended; tells whether it had. */

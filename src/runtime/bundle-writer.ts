@@ -1,10 +1,11 @@
-import { closeSync, existsSync, openSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, type Stats, statfsSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Linux } from '../linux/linux.ts';
+import type { Linux, MountTree } from '../linux/linux.ts';
 import { type OwnLimits, ownLimits } from '../linux/own-limits.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { type ProcessUser, readUserFiles, resolveUser, type UserFiles } from './container-user.ts';
 import { deviceAt, hostDevices } from './devices.ts';
+import { launchTrees, sourcesDir } from './launch-trees.ts';
 import type { OciRuntimes } from './oci-runtimes.ts';
 import { ociSpec } from './oci-spec.ts';
 import { ensureDirectory } from './rootfs.ts';
@@ -13,6 +14,14 @@ import type { RuntimePaths } from './runtime-paths.ts';
 import type { Sandboxes, SandboxRecord } from './sandboxes.ts';
 import { SeccompFilters } from './seccomp.ts';
 import { defaultSeccompRules, ociSeccomp } from './seccomp-profile.ts';
+
+/** A bundle that is ready to be started. */
+export interface Bundle {
+  /** As whom the container runs. */
+  user: ProcessUser;
+  /** What crun must find mounted; undefined where it is to see the host as it is. */
+  trees: MountTree[] | undefined;
+}
 
 /** Gathers from image, sandbox and host what a container's OCI spec depends on, and writes it. */
 export class BundleWriter {
@@ -28,7 +37,7 @@ export class BundleWriter {
     this.#seccomp = new SeccompFilters(options.paths.seccomp);
   }
 
-  /** Writes config.json into the bundle `dir`, whose root is mounted; returns as whom the container runs. */
+  /** Writes config.json into the bundle `dir`, whose root is mounted. */
   async write(
     dir: string,
     cgroup: string,
@@ -36,8 +45,13 @@ export class BundleWriter {
     image: ImageInfo,
     sandbox: SandboxRecord,
     pidNamespace?: string,
-  ): Promise<ProcessUser> {
+  ): Promise<Bundle> {
     const { security } = spec;
+    const { namespaces } = sandbox;
+    const shm = this.#options.sandboxes.shm(sandbox);
+    const isCrun = this.#options.runtimes.isCrun(sandbox.spec.handler);
+    // Other OCI runtimes may need who knows what of the host.
+    const launch = isCrun ? launchTrees(dir, spec, [shm, ...pins(namespaces)]) : undefined;
     this.#limits ??= ownLimits();
     const limits = this.#limits;
     const capabilities = capabilitiesOf(security, limits.capabilities);
@@ -46,17 +60,18 @@ export class BundleWriter {
       image: image.config,
       user: this.#user(spec, image),
       hostname: sandbox.spec.hostname,
-      namespaces: { ...sandbox.namespaces, ...(pidNamespace !== undefined && { pid: pidNamespace }) },
+      namespaces: { ...namespaces, ...(pidNamespace !== undefined && { pid: pidNamespace }) },
       host: sandbox.spec.host ?? {},
       ...(sandbox.spec.userNamespace && {
         userNamespace: sandbox.spec.userNamespace,
         unmappable: new Set(spec.mounts.map(({ hostPath }) => hostPath).filter(isOverlay)),
       }),
-      shm: this.#options.sandboxes.shm(sandbox),
+      shm,
+      ...(launch && { sources: launch.sources }),
       cgroup,
       cgroupVersion: this.#options.linux.cgroups.layout.version,
       ...(filtered &&
-        (this.#options.runtimes.isCrun(sandbox.spec.handler)
+        (isCrun
           ? { seccompFilter: await this.#seccomp.runtimeDefault(capabilities) }
           : { seccompProfile: ociSeccomp(defaultSeccompRules(capabilities)) })),
       ...(security.seccomp.type === 'Localhost' && { seccompProfile: readProfile(security.seccomp.path) }),
@@ -70,15 +85,12 @@ export class BundleWriter {
         return device;
       }),
     });
-    for (const mount of spec.mounts) {
-      if (!existsSync(mount.hostPath)) {
-        throw new ContainerError('CreateContainerError', `mount source "${mount.hostPath}" does not exist`);
-      }
-    }
     if (spec.terminationMessage) closeSync(openSync(spec.terminationMessage.hostPath, 'a', 0o666));
+    for (const { hostPath } of spec.mounts) requireSource(hostPath);
+    if (launch) makePlaces(dir, launch.sources);
     ensureDirectory(path.join(dir, 'rootfs'), config.process.cwd);
     writeFileSync(path.join(dir, 'config.json'), JSON.stringify(config));
-    return config.process.user;
+    return { user: config.process.user, trees: launch?.trees };
   }
 
   #user(spec: ContainerSpec, image: ImageInfo): ProcessUser {
@@ -94,6 +106,24 @@ export class BundleWriter {
       throw new ContainerError('CreateContainerError', (error as Error).message, error);
     }
   }
+}
+
+/** Files that namespaces are pinned at; one that a process holds is found by its pid. */
+const pins = ({ net, ipc, uts, user }: SandboxRecord['namespaces']): string[] =>
+  [net, ipc, uts, user].filter((pin) => pin !== undefined);
+
+function requireSource(hostPath: string): Stats {
+  const stats = statSync(hostPath, { throwIfNoEntry: false });
+  if (!stats) throw new ContainerError('CreateContainerError', `mount source "${hostPath}" does not exist`);
+  return stats;
+}
+
+/** Empty files and directories, each for a mount of its kind. */
+function makePlaces(bundle: string, sources: ReadonlyMap<string, string>): void {
+  mkdirSync(sourcesDir(bundle));
+  for (const [source, place] of sources)
+    if (requireSource(source).isDirectory()) mkdirSync(place);
+    else closeSync(openSync(place, 'w'));
 }
 
 /** statfs(2) f_type of an overlay. */

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import path from 'node:path';
 import { makeFifo } from '../linux/files.ts';
-import { reap, spawnDaemon } from '../linux/posix-spawn.ts';
+import { reap, type spawnDaemon } from '../linux/posix-spawn.ts';
 
 export interface MonitorOptions {
   id: string;
@@ -51,6 +51,7 @@ export function monitorArguments(options: MonitorOptions, runtime: string): stri
 export async function startMonitor(
   options: MonitorOptions,
   programs: { runtime: string; conmon: string },
+  spawn: typeof spawnDaemon,
 ): Promise<number> {
   const fifo = path.join(options.bundle, 'sync');
   rmSync(fifo, { force: true });
@@ -59,7 +60,7 @@ export async function startMonitor(
   const answer = readAnswer(fd);
   let starter: number;
   try {
-    starter = await spawnDaemon({
+    starter = await spawn({
       command: [programs.conmon, ...monitorArguments(options, programs.runtime)],
       cwd: options.bundle,
       env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3' },

@@ -1,21 +1,9 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Linux } from '../linux/linux.ts';
 import { namespaceFile } from '../linux/proc.ts';
-import { BundleWriter } from './bundle-writer.ts';
-import { monitorFiles, startMonitor } from './conmon.ts';
+import { type Bundle, BundleWriter } from './bundle-writer.ts';
+import { monitorFiles } from './conmon.ts';
 import {
   ContainerState,
   type CreatedState,
@@ -24,13 +12,12 @@ import {
   type StartedState,
   toContainer,
 } from './container-state.ts';
-import type { ProcessUser } from './container-user.ts';
+import { Launcher, type LauncherOptions } from './launcher.ts';
 import type { OciRuntimes } from './oci-runtimes.ts';
 import type { OciProcess, OciSpec } from './oci-spec.ts';
 import { endUnclaimedProcesses, removeUnclaimedState } from './orphans.ts';
 import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { type Container, ContainerError, type ContainerSpec, type Images } from './runtime.ts';
-import type { RuntimePaths } from './runtime-paths.ts';
 import type { Sandboxes } from './sandboxes.ts';
 
 /** A container that this process knows: its states so far, and what waits for its end. */
@@ -46,26 +33,21 @@ interface Entry {
   unwatch?: () => void;
 }
 
-export interface ContainersOptions {
-  linux: Linux;
+export interface ContainersOptions extends LauncherOptions {
   images: Images;
   sandboxes: Sandboxes;
-  paths: RuntimePaths;
-  conmon: string;
   runtimes: OciRuntimes;
   monitorCgroup: string | undefined;
-  clock: Clock;
   log: Logger;
 }
 
 const finishRetryMs = 1000;
-/** A first process that was made waits within this for its start, unless it has died. */
-const releaseMs = 10_000;
 
 /** The life of containers: create, start, notice the end, clean up, remove; and finding them again after our own death. */
 export class Containers {
   readonly #options: ContainersOptions;
   readonly #bundles: BundleWriter;
+  readonly #launcher: Launcher;
   /** All containers that have state on disk. */
   readonly #entries = new Map<string, Entry>();
   /** Nothing is tried again any more. */
@@ -75,6 +57,7 @@ export class Containers {
   constructor(options: ContainersOptions) {
     this.#options = options;
     this.#bundles = new BundleWriter(options);
+    this.#launcher = new Launcher(options);
   }
 
   list(): Container[] {
@@ -151,8 +134,8 @@ export class Containers {
       const writable = path.join(paths.writable, spec.id);
       await mountRootfs(linux, { rootfs, layers, writable, ...(owner !== undefined && { owner }) });
       const pids = spec.pidsOf === undefined ? undefined : this.#pidNamespace(spec.pidsOf);
-      const user = await this.#bundles.write(files.dir, created.cgroup, spec, image, sandbox, pids);
-      await this.#run(entry, user);
+      const bundle = await this.#bundles.write(files.dir, created.cgroup, spec, image, sandbox, pids);
+      await this.#run(entry, bundle);
     } catch (error) {
       await this.#discard(spec.id);
       throw asContainerError(error);
@@ -220,8 +203,7 @@ export class Containers {
         continue;
       }
       this.#watch(entry);
-      // We died before it was let go, or right after: then it runs, and nobody will ever read from the FIFO.
-      if (existsSync(path.join(paths.crun, id, 'exec.fifo'))) void this.#release(id).catch(() => {});
+      if (this.#launcher.waits(id)) void this.#launcher.release(id, this.program(id)).catch(() => {});
     }
     await removeUnclaimedState(linux, paths, { ...claims, container: (id) => this.#entries.has(id) });
   }
@@ -239,63 +221,16 @@ export class Containers {
     return namespaceFile(entry.started.pid, 'pid');
   }
 
-  async #run(entry: Entry, user: ProcessUser): Promise<void> {
-    const { linux, paths, clock, monitorCgroup } = this.#options;
-    const { spec } = entry.created;
-    const { dir } = entry.files;
-    const monitor = {
-      id: spec.id,
-      bundle: dir,
-      crunRoot: paths.crun,
-      exitDir: paths.exits,
-      logPath: spec.logPath,
-      tty: spec.tty,
-      stdin: spec.stdin,
-      keepStdinOpen: !spec.stdinOnce,
-    };
-    const programs = { runtime: this.program(spec.id), conmon: this.#options.conmon };
-    const pid = await startMonitor(monitor, programs).catch((error) => {
-      throw new ContainerError('RunContainerError', `OCI runtime create failed: ${(error as Error).message}`, error);
-    });
-    const monitorPid = Number(readFileSync(path.join(dir, monitorFiles.monitorPid), 'utf8'));
-    entry.started = {
-      pid,
-      pidStart: linux.processes.startTime(pid),
-      monitorPid,
-      monitorStart: linux.processes.startTime(monitorPid),
-      startedAtMs: clock.now(),
-      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
-    };
-    entry.files.writeStarted(entry.started);
+  async #run(entry: Entry, bundle: Bundle): Promise<void> {
+    const { linux, monitorCgroup } = this.#options;
+    const { files, created } = entry;
+    const { id } = created.spec;
+    entry.started = await this.#launcher.create(created.spec, files.dir, this.program(id), bundle);
+    files.writeStarted(entry.started);
     this.#watch(entry);
-    await this.#release(spec.id);
+    await this.#launcher.release(id, this.program(id));
     // Not waited for: it takes time, and all that matters is that the monitor leaves our cgroup before we might be killed.
-    if (monitorCgroup !== undefined) linux.cgroups.enter(monitorCgroup, monitorPid).catch(() => {});
-  }
-
-  /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on, once it does. */
-  async #release(id: string): Promise<void> {
-    const { clock, paths } = this.#options;
-    if (path.basename(this.program(id)) !== 'crun') return this.#start(id);
-    const fifo = path.join(paths.crun, id, 'exec.fifo');
-    const deadlineMs = clock.steady() + releaseMs;
-    while (!sendByte(fifo)) {
-      if (clock.steady() > deadlineMs)
-        throw new ContainerError(
-          'RunContainerError',
-          'OCI runtime start failed: its first process does not wait for it',
-        );
-      await new Promise<void>((resolve) => void clock.after(5, resolve));
-    }
-    rmSync(fifo, { force: true });
-  }
-
-  /** Other OCI runtimes have their own ways to let it go. */
-  async #start(id: string): Promise<void> {
-    const { linux, paths } = this.#options;
-    const command = [this.program(id), '--root', paths.crun, 'start', id];
-    const { code, stderr } = await linux.processes.run(command, { timeoutMs: releaseMs });
-    if (code !== 0) throw new ContainerError('RunContainerError', `OCI runtime start failed: ${stderr.trim()}`);
+    if (monitorCgroup !== undefined) linux.cgroups.enter(monitorCgroup, entry.started.monitorPid).catch(() => {});
   }
 
   /** The monitor ends after it wrote the exit file, so its end is the signal. */
@@ -384,23 +319,6 @@ export class Containers {
     this.#entries.delete(id);
     entry?.end();
   }
-}
-
-/** Whether somebody reads from the FIFO; `crun start` would wait for that, for ever if the container runs already. */
-function sendByte(fifo: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return false;
-    throw new ContainerError('RunContainerError', `OCI runtime start failed: ${(error as Error).message}`, error);
-  }
-  try {
-    writeSync(fd, '0');
-  } finally {
-    closeSync(fd);
-  }
-  return true;
 }
 
 function newEntry(files: ContainerState, created: CreatedState): Entry {

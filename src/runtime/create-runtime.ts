@@ -33,6 +33,8 @@ export interface RuntimeOptions {
   stateDir: string;
   /** tmpfs: namespaces, sockets, pids and the monitors' state. */
   runDir: string;
+  /** Where the logs of containers are written. @default runDir */
+  logDir?: string;
   log: Logger;
   clock?: Clock;
   /** Cgroup for the monitors (made if absent), so that they do not share this process's fate. @default this process's */
@@ -74,6 +76,7 @@ class ContainerRuntime implements Runtime {
       runtimes: this.#runtimes,
       monitorCgroup,
       paths: this.#paths,
+      logDir: options.logDir ?? options.runDir,
       sandboxes: this.#sandboxes,
     };
     this.#containers = new Containers(parts);

@@ -19,6 +19,8 @@ export interface SpecContext {
   userNamespace?: UserNamespace;
   /** Mount sources that the kernel cannot map into it: overlays. */
   unmappable?: ReadonlySet<string>;
+  /** Where the OCI runtime finds the sources of mounts; absent ones where they are. */
+  sources?: ReadonlyMap<string, string>;
   host: { net?: boolean; ipc?: boolean; pid?: boolean };
   /** Directory that becomes /dev/shm. */
   shm: string;
@@ -168,7 +170,8 @@ function specMounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
       if (!context.unmappable?.has(mount.source)) mount.options.push(idmapOption(context.userNamespace));
   // Parents before children, else in the given order (containerd sorts its mounts so).
   const depth = (mount: OciMount) => clean(mount.destination).split('/').length;
-  return [...defaults, ...own.sort((a, b) => depth(a) - depth(b))];
+  const placed = own.map((mount) => ({ ...mount, source: context.sources?.get(mount.source) ?? mount.source }));
+  return [...defaults, ...placed.sort((a, b) => depth(a) - depth(b))];
 }
 
 /** Volumes belong inside to whom they belong outside (crun(1), IDMAP MOUNT OPTIONS). */
