@@ -1,15 +1,9 @@
 import type { PutOptions } from './store.ts';
 
 /**
- * What the store and its thread say to each other: one message per batch and direction, values packed end to end into
- * one buffer that is transferred, so that neither side copies more than once or clones many small buffers.
+ * What the store and its thread say to each other: one message per batch and direction, whose bytes are all values end to
+ * end. The requests of a batch come with the values of all puts, in order.
  */
-
-export interface RequestBatch {
-  requests: Request[];
-  /** The values of all puts, in order. */
-  bytes: ArrayBuffer;
-}
 
 export type Request =
   | { op: 'put'; key: string; length: number; expected: number; ttlMs: number; guard: PutOptions['guard'] }
@@ -21,6 +15,7 @@ export type Request =
   | { op: 'compact'; revision: number }
   | { op: 'close' };
 
+/** Its bytes are the values of all replies, then of `expired`, in order. */
 export interface ReplyBatch {
   /** In the order of the requests, over all batches. */
   replies: Reply[];
@@ -28,8 +23,6 @@ export interface ReplyBatch {
   expired: PackedChange[];
   /** The newest durable revision. */
   revision: number;
-  /** The values of all replies, then of `expired`, in order. */
-  bytes: ArrayBuffer;
 }
 
 export type Reply =
@@ -47,7 +40,7 @@ export interface PackedVersion {
   key: string;
   createRevision: number;
   modRevision: number;
-  /** Of its value in `bytes`. */
+  /** Of its value in the bytes. */
   length: number;
 }
 
@@ -56,7 +49,7 @@ export interface PackedChange {
   revision: number;
   createRevision: number;
   deleted: boolean;
-  /** Of its value in `bytes`, followed by that of `previous`; 0 for a reply to a put, whose caller has the value. */
+  /** Of its value in the bytes, followed by that of `previous`; 0 for a reply to a put, whose caller has the value. */
   length: number;
   previous: PackedVersion | undefined;
 }
@@ -68,14 +61,18 @@ export interface PackedError {
   revisions?: [asked: number, other: number | undefined];
 }
 
+/** What the thread is started with. */
+export interface StoreThreadData {
+  file: string;
+  /** Memory of the two mailboxes. */
+  requests: SharedArrayBuffer;
+  replies: SharedArrayBuffer;
+}
+
 /** Collects bytes end to end. */
 export class Packer {
-  #buffer: Uint8Array<ArrayBuffer>;
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array();
   #length = 0;
-
-  constructor(capacity = 16 * 1024) {
-    this.#buffer = new Uint8Array(capacity);
-  }
 
   add(bytes: Uint8Array): number {
     const end = this.#length + bytes.length;
@@ -87,8 +84,8 @@ export class Packer {
   }
 
   /** What was added, in a buffer of just that size; nothing can be added any more. */
-  finish(): ArrayBuffer {
-    return this.#resized(this.#length).buffer;
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#length < this.#buffer.length ? this.#resized(this.#length) : this.#buffer;
   }
 
   #resized(length: number): Uint8Array<ArrayBuffer> {
@@ -98,16 +95,17 @@ export class Packer {
 
 /** Reads back in the same order. */
 export class Unpacker {
-  readonly #buffer: ArrayBuffer;
+  readonly #bytes: Uint8Array;
   #offset = 0;
 
-  constructor(buffer: ArrayBuffer) {
-    this.#buffer = buffer;
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
 
   /** The next bytes, as a view: it keeps the whole batch alive as long as it lives. */
   take(length: number): Uint8Array {
-    const view = new Uint8Array(this.#buffer, this.#offset, length);
+    const { buffer, byteOffset } = this.#bytes;
+    const view = new Uint8Array(buffer, byteOffset + this.#offset, length);
     this.#offset += length;
     return view;
   }

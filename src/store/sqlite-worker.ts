@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type Change, SqliteEngine, type Version } from './sqlite-engine.ts';
+import { type Mail, Mailbox } from './sqlite-mailbox.ts';
 import {
   type PackedChange,
   type PackedError,
@@ -8,46 +9,56 @@ import {
   type Reply,
   type ReplyBatch,
   type Request,
-  type RequestBatch,
+  type StoreThreadData,
   Unpacker,
 } from './sqlite-protocol.ts';
 import { CompactedError, FutureRevisionError } from './store.ts';
 
 /**
  * The store's thread: everything that has arrived becomes one transaction, hence one fsync, and is answered after it.
- * While that runs the next requests gather: the more writers, the larger the batches.
+ * While that runs the next requests gather: the more writers, the larger the batches. It has no event loop: it waits for
+ * requests, or until something is due.
  */
 const port = parentPort!;
-const engine = new SqliteEngine((workerData as { file: string }).file);
+const data = workerData as StoreThreadData;
+const inbox = new Mailbox<Request[]>(data.requests);
+const outbox = new Mailbox<ReplyBatch>(data.replies);
+const engine = new SqliteEngine(data.file);
 const replayPage = 500;
 const expirePage = 500;
-/** setTimeout's own limit, about. */
-const longestTimerMs = 1 << 30;
-/** Cancels the planned expiry. */
-let expiryTimer: NodeJS.Timeout | undefined;
-/** Unix time that expiryTimer is set for. */
-let expiryAtMs = Number.POSITIVE_INFINITY;
-let sweeping = false;
+/** So long a sweep leaves the disk to the writers. */
+const sweepPauseMs = 5;
+const retryMs = 10_000;
+/** Unix time at which the next key goes. */
+let expiryAtMs = engine.nextExpiry() ?? Number.POSITIVE_INFINITY;
+/** Unix time at which compaction goes on. */
+let sweepAtMs = 0;
+let closed = false;
 
-port.on('message', (first: RequestBatch) => {
-  const batches = [first];
-  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) batches.push(next.message);
-  serve(batches);
-});
-planExpiry(engine.nextExpiry());
-planSweep();
+while (!closed) {
+  const batches: Mail<Request[]>[] = [];
+  for (let batch = inbox.take(takeLong); batch; batch = inbox.take(takeLong)) batches.push(batch);
+  if (batches.length > 0) serve(batches);
+  if (closed) break;
+  const now = Date.now();
+  if (expiryAtMs <= now) expire();
+  if (sweepAtMs <= now) sweep();
+  inbox.wait(Math.max(0, Math.min(expiryAtMs, sweepAtMs) - now));
+}
 
-function serve(batches: RequestBatch[]): void {
+function takeLong(): Mail<Request[]> {
+  return receiveMessageOnPort(port)!.message as Mail<Request[]>;
+}
+
+function serve(batches: Mail<Request[]>[]): void {
   const packer = new Packer();
   const replies: Reply[] = [];
-  const writes = batches.some(({ requests }) =>
-    requests.some(({ op }) => op === 'put' || op === 'delete' || op === 'compact'),
-  );
+  const writes = batches.some(({ head }) => head.some(({ op }) => op === 'put' || op === 'delete' || op === 'compact'));
   try {
     if (writes) engine.begin();
-    for (const { requests, bytes } of batches) {
+    for (const { head, bytes } of batches) {
       const values = new Unpacker(bytes);
-      for (const request of requests) replies.push(answer(request, values, packer));
+      for (const request of head) replies.push(answer(request, values, packer));
     }
     if (writes) engine.commit();
     send(replies, [], packer);
@@ -56,12 +67,14 @@ function serve(batches: RequestBatch[]): void {
     engine.rollback();
     const reply: Reply = { kind: 'failed', error: pack(error) };
     send(
-      batches.flatMap(({ requests }) => requests.map(() => reply)),
+      batches.flatMap(({ head }) => head.map(() => reply)),
       [],
       new Packer(),
     );
   }
-  if (batches.at(-1)?.requests.at(-1)?.op === 'close') finish();
+  if (batches.at(-1)?.head.at(-1)?.op !== 'close') return;
+  closed = true;
+  engine.close();
 }
 
 function answer(request: Request, values: Unpacker, packer: Packer): Reply {
@@ -71,7 +84,7 @@ function answer(request: Request, values: Unpacker, packer: Packer): Reply {
       const { key, length, expected, guard } = request;
       const { change, current } = engine.put(key, values.take(length), { expected, expiresMs, guard });
       if (!change) return { kind: 'conflict', current: current && packVersion(current, packer) };
-      if (expiresMs !== null) planExpiry(expiresMs);
+      if (expiresMs !== null) expiryAtMs = Math.min(expiryAtMs, expiresMs);
       if (!change.previous) return { kind: 'created', revision: change.revision };
       return { kind: 'written', change: packChange({ ...change, value: undefined }, false, packer) };
     }
@@ -104,7 +117,7 @@ function answer(request: Request, values: Unpacker, packer: Packer): Reply {
     case 'compact':
       return refusable(request.revision, () => {
         engine.compact(request.revision);
-        planSweep();
+        sweepAtMs = 0;
         return { kind: 'done' };
       });
     case 'revision':
@@ -125,15 +138,10 @@ function refusable(asked: number, attempt: () => Reply): Reply {
 
 function send(replies: Reply[], expired: PackedChange[], packer: Packer): void {
   const bytes = packer.finish();
-  port.postMessage({ replies, expired, revision: engine.revision, bytes } satisfies ReplyBatch, [bytes]);
-}
-
-/** Makes sure that keys which end at `atMs` are deleted then, or as soon as the thread is free. */
-function planExpiry(atMs: number | undefined): void {
-  if (atMs === undefined || atMs >= expiryAtMs) return;
-  clearTimeout(expiryTimer);
-  expiryAtMs = atMs;
-  expiryTimer = setTimeout(expire, Math.min(Math.max(0, atMs - Date.now()), longestTimerMs)).unref();
+  const head: ReplyBatch = { replies, expired, revision: engine.revision };
+  outbox.send(head, [bytes], () => port.postMessage({ head, bytes } satisfies Mail<ReplyBatch>, [bytes.buffer]));
+  // The store's callers are told by an event of their loop; what it says lies in the outbox.
+  port.postMessage(null);
 }
 
 function expire(): void {
@@ -149,35 +157,21 @@ function expire(): void {
         changes.map((change) => packChange(change, true, packer)),
         packer,
       );
-    planExpiry(engine.nextExpiry());
+    expiryAtMs = engine.nextExpiry() ?? expiryAtMs;
   } catch {
     // The disk is full: they stay for now.
     engine.rollback();
-    planExpiry(Date.now() + 10_000);
+    expiryAtMs = Date.now() + retryMs;
   }
 }
 
 /** Compacts bit by bit between the batches. */
-function planSweep(): void {
-  if (sweeping) return;
-  sweeping = true;
-  setImmediate(sweep);
-}
-
 function sweep(): void {
-  sweeping = false;
   try {
-    // A short pause leaves the disk to the writers.
-    if (engine.sweep()) setTimeout(planSweep, 5).unref();
+    sweepAtMs = engine.sweep() ? Date.now() + sweepPauseMs : Number.POSITIVE_INFINITY;
   } catch {
-    setTimeout(planSweep, 10_000).unref();
+    sweepAtMs = Date.now() + retryMs;
   }
-}
-
-function finish(): void {
-  engine.close();
-  // Nothing else keeps the thread alive.
-  port.close();
 }
 
 function packVersion({ key, value, createRevision, modRevision }: Version, packer: Packer): PackedVersion {

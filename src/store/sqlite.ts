@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type Logger, silentLogger } from '../base/log.ts';
+import { type Mail, Mailbox } from './sqlite-mailbox.ts';
 import {
   type PackedChange,
   type PackedError,
@@ -8,7 +9,7 @@ import {
   type Reply,
   type ReplyBatch,
   type Request,
-  type RequestBatch,
+  type StoreThreadData,
   Unpacker,
 } from './sqlite-protocol.ts';
 import {
@@ -36,11 +37,11 @@ export async function openSqliteStore(options: { file: string; log?: Logger }): 
 }
 
 /** The bundle holds sqlite-worker.js beside the file that this code ends up in. */
-function startWorker(file: string): Worker {
+function startWorker(workerData: StoreThreadData): Worker {
   const url = import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js';
   return new Worker(new URL(url, import.meta.url), {
     name: 'store',
-    workerData: { file },
+    workerData,
     execArgv: [],
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
@@ -74,6 +75,10 @@ class SqliteStore implements Store {
   readonly shared = false;
   readonly #worker: Worker;
   readonly #file: string;
+  readonly #outbox: Mailbox<Request[]>;
+  readonly #inbox: Mailbox<ReplyBatch>;
+  /** A reply that is too long for the inbox comes before the news of it. */
+  #longReply: Mail<ReplyBatch> | undefined;
   /** Requests of this turn of the event loop, or since the thread has enough to do, sent together. */
   #unsent: Pending[] = [];
   /** Sent and not answered, oldest first: the thread answers in order. */
@@ -89,8 +94,14 @@ class SqliteStore implements Store {
 
   constructor(file: string, log: Logger) {
     this.#file = file;
-    this.#worker = startWorker(file);
-    this.#worker.on('message', (batch: ReplyBatch) => this.#receive(batch));
+    const memory = { requests: Mailbox.memory(), replies: Mailbox.memory() };
+    this.#outbox = new Mailbox(memory.requests);
+    this.#inbox = new Mailbox(memory.replies);
+    this.#worker = startWorker({ file, ...memory });
+    this.#worker.on('message', (long: Mail<ReplyBatch> | null) => {
+      if (long) this.#longReply = long;
+      else this.#receive(this.#inbox.take(() => this.#takeLong())!);
+    });
     this.#worker.on('error', (error) => {
       log.error('store thread failed', { file, error });
       this.#break(new Error(`store ${file} failed`, { cause: error }));
@@ -170,21 +181,34 @@ class SqliteStore implements Store {
     const batch = this.#unsent;
     this.#underWay.push(batch.length);
     this.#unsent = [];
-    const packer = new Packer(batch.reduce((sum, { value }) => sum + (value?.length ?? 0), 0));
-    for (const { value } of batch) if (value) packer.add(value);
-    const bytes = packer.finish();
     // The thread keeps the process alive only while there is something to wait for.
     if (this.#sent.length === 0) this.#worker.ref();
-    for (const pending of batch) this.#sent.push(pending);
-    const message: RequestBatch = { requests: batch.map(({ request }) => request), bytes };
-    this.#worker.postMessage(message, [bytes]);
+    const head: Request[] = [];
+    const values: Uint8Array[] = [];
+    for (const pending of batch) {
+      this.#sent.push(pending);
+      head.push(pending.request);
+      if (pending.value) values.push(pending.value);
+    }
+    this.#outbox.send(head, values, () => {
+      const packer = new Packer();
+      for (const value of values) packer.add(value);
+      const bytes = packer.finish();
+      this.#worker.postMessage({ head, bytes } satisfies Mail<Request[]>, [bytes.buffer]);
+    });
+  }
+
+  #takeLong(): Mail<ReplyBatch> {
+    const mail = this.#longReply!;
+    this.#longReply = undefined;
+    return mail;
   }
 
   /**
    * One batch that is on disk. Order matters: replays first, so that a watch that has caught up gets this batch's own
    * events; then the events, so that a writer whose put resolves finds watchers informed; then the writers.
    */
-  #receive({ replies, expired, revision, bytes }: ReplyBatch): void {
+  #receive({ head: { replies, expired, revision }, bytes }: Mail<ReplyBatch>): void {
     const values = new Unpacker(bytes);
     const answered = this.#sent.splice(0, replies.length);
     this.#countAnswered(replies.length);
