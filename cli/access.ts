@@ -1,5 +1,4 @@
-import fs from 'node:fs';
-import path from 'node:path';
+import { adminAccess } from '../src/admin-access.ts';
 import { UserError } from '../src/base/errors.ts';
 import type { Client } from '../src/client/client.ts';
 import { httpsTransport } from '../src/client/https-transport.ts';
@@ -15,14 +14,7 @@ export function contextName(name: string): string {
 
 /** What an administrator of the cluster needs to reach it. */
 export function adminKubeconfig(paths: ClusterPaths, config: ClusterConfig) {
-  const pem = (file: string) => fs.readFileSync(path.join(paths.state, 'pki', file), 'utf8');
-  return {
-    name: contextName(config.name),
-    server: `https://127.0.0.1:${config.apiPort}`,
-    ca: pem('ca.crt'),
-    cert: pem('admin.crt'),
-    key: pem('admin.key'),
-  };
+  return { name: contextName(config.name), ...adminAccess(paths, config) };
 }
 
 /** The running cluster's API, as its administrator. The command line has no other way in. */

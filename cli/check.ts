@@ -1,7 +1,7 @@
 import { UserError } from '../src/base/errors.ts';
 import { type CheckReport, checkCluster } from '../src/check/check-cluster.ts';
 import { withNode } from '../src/cluster.ts';
-import { clusterState, restartNode } from '../src/launch.ts';
+import { clusterState, restartNodes } from '../src/launch.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Output, UsageError } from './command.ts';
 import { formatTable } from './output.ts';
@@ -32,7 +32,7 @@ examples:
     let repaired = false;
     if (values.repair && agent && report.findings.some(({ area }) => area !== 'store' && area !== 'images')) {
       out.progress('starting the node process anew …');
-      await restartNode(name);
+      await restartNodes(name);
       repaired = true;
       report = await look();
     }

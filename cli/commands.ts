@@ -12,6 +12,7 @@ export const commands: Record<string, CommandEntry> = {
   down: { usage: 'down', summary: 'stop it, Pods included; its data stays', load: () => import('./down.ts') },
   delete: { usage: 'delete [--images]', summary: 'stop it and remove its data', load: () => import('./delete.ts') },
   status: { usage: 'status', summary: 'components, addresses, resource use', load: () => import('./status.ts') },
+  node: { usage: 'node COMMAND', summary: 'add, ls, rm: further nodes of a cluster', load: () => import('./node.ts') },
   check: {
     usage: 'check [--repair]',
     summary: 'whether disk, kernel, store and API agree',

@@ -46,11 +46,21 @@ export const defaultApiPort = 6443;
 
 export function readClusterConfig(paths: ClusterPaths): ClusterConfig | undefined {
   try {
-    return JSON.parse(fs.readFileSync(configFile(paths), 'utf8')) as ClusterConfig;
+    const config = JSON.parse(fs.readFileSync(configFile(paths), 'utf8')) as ClusterConfig;
+    return { ...config, plan: withRanges(config.plan) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new UserError(`cannot read ${configFile(paths)}`, { cause: error, hint: 'vitrine delete starts afresh' });
   }
+}
+
+/** Clusters that were made before there could be several nodes have one that has all addresses of Pods. */
+function withRanges(plan: AddressPlan): AddressPlan {
+  return {
+    ...plan,
+    nodePodCidr: plan.nodePodCidr ?? plan.podCidr,
+    nodeCidr: plan.nodeCidr ?? `${plan.nodeAddress}/18`,
+  };
 }
 
 /** The configuration for one more server of a cluster that is there. */

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { systemClock } from './base/clock.ts';
 import { silentLogger } from './base/log.ts';
 import type { ClusterConfig } from './cluster-config.ts';
-import { clusterState, stopProcesses } from './launch.ts';
+import { type FurtherNode, furtherNodes, isPinned, switchPin } from './further-nodes.ts';
+import { type ClusterState, clusterState, stopAgent, stopProcesses } from './launch.ts';
 import type { Linux } from './linux/linux.ts';
 import { openLinux } from './linux/open.ts';
 import { checkLinux } from './linux/preflight.ts';
+import { NodeSwitch } from './network/node-switch.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
@@ -17,36 +19,28 @@ import { readRuntimes } from './runtimes-config.ts';
 /** Containers get this long to end by themselves when the cluster is stopped, in milliseconds. */
 const stopGraceMs = 10_000;
 
+export interface StopOptions {
+  /** Containers get no time to end. */
+  force?: boolean;
+  onProgress?(text: string): void;
+}
+
 /**
- * Stops a cluster so that nothing of it is left in the kernel. It works without the help of the two processes, so also
- * after they were killed. With `force`, containers get no time to end.
+ * Stops a cluster so that nothing of it is left in the kernel. It works without the help of its processes, so also after they
+ * were killed.
  */
-export async function stopCluster(
-  name: string,
-  options: { force?: boolean; onProgress?(text: string): void } = {},
-): Promise<{ sandboxes: number }> {
+export async function stopCluster(name: string, options: StopOptions = {}): Promise<{ sandboxes: number }> {
   const { paths, config } = clusterState(name);
   await stopProcesses(name, { graceful: !options.force });
   if (!config) return { sandboxes: 0 };
   return withLinux(async (linux) => {
     const log = silentLogger;
     const images = await openImages({ dir: paths.images, linux, log });
-    const runtime = createRuntime({
-      linux,
-      images,
-      runtimes: readRuntimes(paths),
-      stateDir: path.join(paths.state, 'runtime'),
-      runDir: path.join(paths.run, 'node', 'runtime'),
-      log,
-      clock: systemClock,
-    });
-    await runtime.open();
-    const sandboxes = runtime.sandboxes();
-    options.onProgress?.(`stopping ${sandboxes.length} Pods …`);
-    const graceMs = options.force ? 0 : stopGraceMs;
-    await Promise.all(runtime.containers().map((container) => runtime.stopContainer(container.id, { graceMs })));
-    await Promise.all(sandboxes.map((sandbox) => runtime.removeSandbox(sandbox.spec.id)));
-    await runtime.close();
+    const further = furtherNodes(paths);
+    const stopped = [paths, ...further.map((node) => node.paths)].map((node) => stopPods(linux, images, node, options));
+    const sandboxes = (await Promise.all(stopped)).reduce((sum, count) => sum + count, 0);
+    for (const { pins } of further) await linux.namespaces.remove({ net: pins.net, uts: pins.uts });
+    if (isPinned(switchPin(paths))) await new NodeSwitch(linux, config.plan, switchPin(paths)).remove();
     const network = createPodNetwork({
       linux,
       plan: config.plan,
@@ -55,14 +49,53 @@ export async function stopCluster(
       log,
     });
     await network.removeAll();
-    await unmountBelow(linux, [paths.run, paths.state]);
-    for (const { file } of await linux.loops.list())
-      if (file.startsWith(`${paths.state}/`)) await linux.loops.detach(file);
-    await linux.cgroups.remove(`/vitrine-${name}`);
+    await removeFromKernel(linux, paths);
     await linux.cgroups.release();
-    fs.rmSync(paths.run, { recursive: true, force: true });
-    return { sandboxes: sandboxes.length };
+    return { sandboxes };
   });
+}
+
+/** Stops one further node of a cluster, whose others go on, so that nothing of it is left in the kernel. */
+export async function stopNode(cluster: ClusterState, node: FurtherNode, options: StopOptions = {}): Promise<void> {
+  await stopAgent(node.paths, { graceful: !options.force });
+  await withLinux(async (linux) => {
+    const images = await openImages({ dir: node.paths.images, linux, log: silentLogger });
+    await stopPods(linux, images, node.paths, options);
+    const { config, paths } = cluster;
+    if (config && isPinned(switchPin(paths)))
+      await new NodeSwitch(linux, config.plan, switchPin(paths)).disconnect(node.address, node.pins);
+    await removeFromKernel(linux, node.paths);
+  });
+}
+
+/** How many Pods there were. */
+async function stopPods(linux: Linux, images: Images, paths: ClusterPaths, options: StopOptions): Promise<number> {
+  const runtime = createRuntime({
+    linux,
+    images,
+    runtimes: readRuntimes(paths),
+    stateDir: path.join(paths.state, 'runtime'),
+    runDir: path.join(paths.run, 'node', 'runtime'),
+    log: silentLogger,
+    clock: systemClock,
+  });
+  await runtime.open();
+  const sandboxes = runtime.sandboxes();
+  options.onProgress?.(`stopping ${sandboxes.length} Pods …`);
+  const graceMs = options.force ? 0 : stopGraceMs;
+  await Promise.all(runtime.containers().map((container) => runtime.stopContainer(container.id, { graceMs })));
+  await Promise.all(sandboxes.map((sandbox) => runtime.removeSandbox(sandbox.spec.id)));
+  await runtime.close();
+  return sandboxes.length;
+}
+
+/** What a node, or a cluster with all its nodes, has beside its network. */
+async function removeFromKernel(linux: Linux, paths: ClusterPaths): Promise<void> {
+  await unmountBelow(linux, [paths.run, paths.state]);
+  for (const { file } of await linux.loops.list())
+    if (file.startsWith(`${paths.state}/`)) await linux.loops.detach(file);
+  await linux.cgroups.remove(paths.cgroup);
+  fs.rmSync(paths.run, { recursive: true, force: true });
 }
 
 /** Volumes of Pods and whatever else is still mounted in the cluster's folders. */

@@ -14,6 +14,7 @@ import { runControllers } from './client/run-controller.ts';
 import { allControllers } from './controllers/all.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
 import { serviceIpAddressesController } from './controllers/service-ip-addresses.ts';
+import { nodePodPrefixLength } from './network/choose-addresses.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 
 /** What controllers and scheduler are started with: the API as whoever they are, and what only the cluster knows. */
@@ -21,6 +22,7 @@ export interface ControlPlaneClients {
   clientOf(user: UserInfo, userAgent: string): Client;
   ca: KeyPair;
   loadBalancerCidr: string;
+  podCidr: string;
   /** The node of this machine. */
   nodeName: string;
   /** Where the volumes of local-path claims are made. */
@@ -72,7 +74,7 @@ function whileLeading(
 }
 
 function startManager(options: ControlPlaneClients): Stop {
-  const { clock, ca, loadBalancerCidr } = options;
+  const { clock, ca, loadBalancerCidr, podCidr } = options;
   const log = options.log.child('controllers');
   const accountClient = (account: string) =>
     options.clientOf(withAuthenticatedGroup(serviceAccountUser('kube-system', account)), 'kube-controller-manager');
@@ -96,6 +98,7 @@ function startManager(options: ControlPlaneClients): Stop {
     signer: ca,
     ca: ca.certificate,
     loadBalancerCidr,
+    nodeIpam: { clusterCidr: podCidr, prefixLength: nodePodPrefixLength },
     localDirectories,
     controlPlaneNode: options.nodeName,
   });

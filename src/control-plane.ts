@@ -18,6 +18,7 @@ import { startClients } from './control-plane-clients.ts';
 import { storageClasses } from './controllers/volumes/binder.ts';
 import { localPathClass } from './controllers/volumes/local-path.ts';
 import { openDatastore } from './datastore.ts';
+import { joinObjects } from './join-objects.ts';
 import type { RunningProcess } from './main.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { addressToNumber, numberToAddress } from './network/cidr.ts';
@@ -99,7 +100,11 @@ export async function startControlPlane(
     {
       reader: api.reader,
       writes: admin,
-      extra: [...dns(plan), { resource: storageClasses, object: localPathClass, reconcile: 'keep' }],
+      extra: [
+        ...dns(plan),
+        ...joinObjects(plan),
+        { resource: storageClasses, object: localPathClass, reconcile: 'keep' },
+      ],
     },
   );
 
@@ -109,6 +114,7 @@ export async function startControlPlane(
     clientOf,
     ca: pki.ca,
     loadBalancerCidr: plan.loadBalancerCidr,
+    podCidr: plan.podCidr,
     nodeName: config.nodeName,
     volumes: path.join(paths.state, 'volumes'),
     clock,

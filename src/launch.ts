@@ -1,25 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { UserError } from './base/errors.ts';
 import { type ClusterConfig, readClusterConfig, type ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { keepFlags, readKubeletConfig } from './kubelet-config.ts';
-import {
-  type Daemon,
-  type DaemonReport,
-  ownProgram,
-  readPidFile,
-  settled,
-  shutdownSignal,
-  startDaemon,
-  startTimeOf,
-  stopDaemon,
-} from './linux/daemon.ts';
+import { type Daemon, readPidFile, settled, shutdownSignal, startTimeOf, stopDaemon } from './linux/daemon.ts';
 import { checkLinux } from './linux/preflight.ts';
-import { type ClusterPaths, clusterPaths } from './paths.ts';
-
-/** The two long-lived processes of a cluster, by the name of their command. */
-export type ComponentName = 'server' | 'agent';
+import { type ClusterPaths, clusterPaths, nodeNames, nodePaths } from './paths.ts';
+import { isOutdated, keepUnless, pidFile, requireReady, startProcess } from './processes.ts';
 
 export interface ClusterState {
   paths: ClusterPaths;
@@ -36,8 +23,16 @@ export interface StartResult {
   upgraded: boolean;
   /** Milliseconds from the call until the API answered. */
   apiMs: number;
-  /** Milliseconds from the call until the node was Ready. */
+  /** Milliseconds from the call until all nodes were Ready. */
   nodeMs: number;
+  /** How many there are. */
+  nodes: number;
+}
+
+export interface StartOptions extends ServerOptions {
+  kubelet?: KubeletConfigurationFile;
+  /** How many nodes there are to be; none is removed. @default those that there are, or one */
+  nodes?: number | undefined;
 }
 
 /** What is known of a cluster without asking its API. */
@@ -52,19 +47,16 @@ export function clusterState(name: string): ClusterState {
 }
 
 /**
- * Starts whichever of the two processes is not running, or runs another build than ours, and waits until the API answers
- * and the node is Ready. Containers go on meanwhile.
+ * Starts whichever of the cluster's processes is not running, or runs another build than ours, and waits until the API
+ * answers and the nodes are Ready. Containers go on meanwhile.
  */
-export async function startCluster(
-  name: string,
-  options: ServerOptions & { kubelet?: KubeletConfigurationFile } = {},
-): Promise<StartResult> {
+export async function startCluster(name: string, options: StartOptions = {}): Promise<StartResult> {
   const began = performance.now();
   const { paths, ...state } = clusterState(name);
   const found = { server: await settled(state.server), agent: await settled(state.agent) };
   const elapsed = () => performance.now() - began;
   const { kubelet = {} } = options;
-  keepFlags(paths, kubelet);
+  for (const node of [paths, ...nodeNames(paths).map((one) => nodePaths(paths, one))]) keepFlags(node, kubelet);
   const upgraded = isOutdated(found.server) || isOutdated(found.agent);
   // A node that runs takes a new configuration only when it starts.
   const configured = Object.keys(kubelet).length > 0;
@@ -77,8 +69,8 @@ export async function startCluster(
   // The node process looks, too; a host that cannot run it should not get a cluster's files first.
   if (!agent) await checkLinux();
   const starting = {
-    server: server ? undefined : start(paths, 'server', serverFlags(options)),
-    agent: agent ? undefined : start(paths, 'agent', []),
+    server: server ? undefined : startProcess(paths, 'server', serverFlags(options)),
+    agent: agent ? undefined : startProcess(paths, 'agent'),
   };
   try {
     const api = Promise.resolve(starting.server?.report).then((report) => ({ report, ms: elapsed() }));
@@ -86,11 +78,20 @@ export async function startCluster(
     const failedNode = node.then(({ report }) => (report?.error ? requireReady('agent', report, paths) : undefined));
     const apiResult = await Promise.race([api, failedNode.then(() => api)]);
     requireReady('server', apiResult.report, paths);
+    const config = readClusterConfig(paths) as ClusterConfig;
+    const further = startFurther(config, paths, { count: options.nodes ?? 1, configured });
+    further.catch(() => {});
     const nodeResult = await node;
     requireReady('agent', nodeResult.report, paths);
-    const config = readClusterConfig(paths) as ClusterConfig;
-    const alreadyRunning = !starting.server && !starting.agent;
-    return { config, alreadyRunning, upgraded, apiMs: apiResult.ms, nodeMs: nodeResult.ms };
+    const started = await further;
+    return {
+      config,
+      alreadyRunning: !starting.server && !starting.agent && started === 0,
+      upgraded,
+      apiMs: apiResult.ms,
+      nodeMs: started > 0 ? elapsed() : nodeResult.ms,
+      nodes: nodeNames(paths).length + 1,
+    };
   } catch (error) {
     // What we started does not stay behind half-way.
     for (const component of ['agent', 'server'] as const) {
@@ -104,32 +105,45 @@ export async function startCluster(
   }
 }
 
-/** Whether a process runs another build than this one. */
-function isOutdated(daemon: Daemon | undefined): boolean {
-  return daemon?.program !== undefined && daemon.program !== ownProgram();
+/** How many were started. */
+async function startFurther(
+  config: ClusterConfig,
+  paths: ClusterPaths,
+  { count, configured }: { count: number; configured: boolean },
+): Promise<number> {
+  if (count === 1 && nodeNames(paths).length === 0) return 0;
+  const { addNodes, startFurtherNodes } = await import('./further-nodes.ts');
+  await addNodes(paths, count);
+  return startFurtherNodes(paths, config, { anew: configured });
 }
 
-async function keepUnless(condition: boolean, daemon: Daemon | undefined): Promise<Daemon | undefined> {
-  if (!daemon || !condition) return daemon;
-  await stopDaemon(daemon, 5000);
-  return undefined;
-}
-
-/** Starts the node process anew; containers go on, and what belongs to nobody is removed. */
-export async function restartNode(name: string): Promise<void> {
-  await keepUnless(true, clusterState(name).agent);
+/** Starts the node processes anew; containers go on, and what belongs to nobody is removed. */
+export async function restartNodes(name: string): Promise<void> {
+  const paths = clusterPaths(name);
+  for (const node of [paths, ...nodeNames(paths).map((one) => nodePaths(paths, one))]) await stopAgent(node);
   await startCluster(name);
 }
 
-/** Ends both processes; containers are not touched, unless the node is to shut down gracefully and has time for it. */
+/** Ends all processes; containers are not touched, unless the nodes are to shut down gracefully and have time for it. */
 export async function stopProcesses(name: string, { graceful = false } = {}): Promise<void> {
-  const { paths, agent } = clusterState(name);
+  const paths = clusterPaths(name);
+  const nodes = [paths, ...nodeNames(paths).map((node) => nodePaths(paths, node))];
+  await Promise.all(nodes.map((node) => stopAgent(node, { graceful })));
+  for (const file of serverPidFiles(paths)) await stopByPidFile(file);
+}
+
+/** Ends the process of one node. */
+export async function stopAgent(paths: ClusterPaths, { graceful = false } = {}): Promise<void> {
+  const file = pidFile(paths, 'agent');
+  const agent = readPidFile(file);
   if (graceful && agent) await shutDownNode(paths, agent);
-  for (const file of [pidFile(paths, 'agent'), ...serverPidFiles(paths)]) {
-    const daemon = readPidFile(file);
-    if (daemon) await stopDaemon(daemon, 5000);
-    fs.rmSync(file, { force: true });
-  }
+  await stopByPidFile(file);
+}
+
+async function stopByPidFile(file: string): Promise<void> {
+  const daemon = readPidFile(file);
+  if (daemon) await stopDaemon(daemon, 5000);
+  fs.rmSync(file, { force: true });
 }
 
 async function shutDownNode(paths: ClusterPaths, agent: Daemon): Promise<void> {
@@ -145,11 +159,6 @@ export function replicaServers(name: string): { replica: string; daemon: Daemon 
     const daemon = replica ? readPidFile(file) : undefined;
     return replica && daemon ? [{ replica, daemon }] : [];
   });
-}
-
-/** `replica`: which of several servers of the cluster. */
-export function pidFile(paths: ClusterPaths, component: ComponentName, replica?: string): string {
-  return path.join(paths.run, replica ? `${component}-${replica}.pid` : `${component}.pid`);
 }
 
 /** Of all servers of the cluster. */
@@ -172,43 +181,4 @@ function serverFlags({ apiPort, datastore, apiServerFlags = {} }: ServerOptions)
     ...Object.entries(flags).flatMap(([name, value]) => (value ? [`--${name}`, value] : [])),
     ...Object.entries(apiServerFlags).flatMap(([name, values]) => values.map((value) => `--${name}=${value}`)),
   ];
-}
-
-function start(paths: ClusterPaths, component: ComponentName, extra: string[]): ReturnType<typeof startDaemon> {
-  return startDaemon({
-    command: [
-      process.execPath,
-      ...process.execArgv,
-      ...heapFlags[component],
-      ...profilingFlags(),
-      process.argv[1] as string,
-      component,
-      '--name',
-      paths.name,
-      ...extra,
-    ],
-    logFile: path.join(paths.logs, `${component}.log`),
-  });
-}
-
-/**
- * A small young generation keeps resident memory low. The control plane makes garbage faster, and what it still holds
- * when the young generation is collected is copied: with 4 MiB that takes a tenth of its time while Pods start. So small a
- * one is collected by one thread with less effort than by several (a twentieth of the CPU of creates).
- */
-const heapFlags: Record<ComponentName, string[]> = {
-  server: ['--max-semi-space-size=8', '--no-parallel-scavenge'],
-  agent: ['--max-semi-space-size=4'],
-};
-
-/** For profiles of the two processes: VITRINE_NODE_FLAGS='--cpu-prof --cpu-prof-dir=/tmp/profiles' vitrine up. */
-function profilingFlags(): string[] {
-  return process.env.VITRINE_NODE_FLAGS?.split(' ').filter(Boolean) ?? [];
-}
-
-function requireReady(component: ComponentName, report: DaemonReport | undefined, paths: ClusterPaths): void {
-  if (!report || report.ready) return;
-  throw new UserError(report.error ?? `${component} did not start`, {
-    hint: report.hint ?? `see ${path.join(paths.logs, `${component}.log`)}`,
-  });
 }

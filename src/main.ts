@@ -8,9 +8,9 @@ import type { Logger } from './base/log.ts';
 import { createLogger, errorChain } from './base/log.ts';
 import type { ServerOptions } from './cluster-config.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
-import { type ComponentName, pidFile } from './launch.ts';
 import { readPidFile, reportToParent, settled, shutdownSignal, writePidFile } from './linux/daemon.ts';
-import { type ClusterPaths, clusterPaths } from './paths.ts';
+import { type ClusterPaths, clusterPaths, nodePaths } from './paths.ts';
+import { type ComponentName, pidFile } from './processes.ts';
 
 /** A started process of the cluster. */
 export interface RunningProcess {
@@ -21,25 +21,30 @@ export interface RunningProcess {
   stop(): Promise<void>;
 }
 
+export type ProcessOptions = ServerOptions & {
+  kubelet?: KubeletConfigurationFile;
+  /** Which further node of the cluster this is. @default the first one */
+  node?: string | undefined;
+};
+
 /** The first seconds belong to whoever waits for Pods. */
 const compileCacheDelayMs = 10_000;
 
 const titles: Record<ComponentName, string> = { server: 'control plane', agent: 'node' };
 
 /** Entry of the two processes: starts one, reports to whoever started us, and runs until a signal. The exit code. */
-export async function runProcess(
-  component: ComponentName,
-  name: string,
-  options: ServerOptions & { kubelet?: KubeletConfigurationFile },
-): Promise<number> {
-  const { replica } = options;
-  process.title = `vitrine: ${titles[component]} ${name}${replica ? ` (${replica})` : ''}`;
+export async function runProcess(component: ComponentName, name: string, options: ProcessOptions): Promise<number> {
+  const { replica, node } = options;
+  process.title = `vitrine: ${titles[component]} ${name}${node ? `/${node}` : ''}${replica ? ` (${replica})` : ''}`;
   const level = process.env.VITRINE_LOG === 'debug' ? 'debug' : 'info';
   const log = createLogger(component, { level });
-  const paths = clusterPaths(name);
+  const paths = node ? nodePaths(clusterPaths(name), node) : clusterPaths(name);
   const file = pidFile(paths, component, replica);
   const other = await settled(readPidFile(file));
-  if (other) throw new UserError(`${titles[component]} of cluster "${name}" is already running: pid ${other.pid}`);
+  if (other)
+    throw new UserError(
+      `${titles[component]} of cluster "${name}"${node ? ` (${node})` : ''} is already running: pid ${other.pid}`,
+    );
   writePidFile(file);
   holdProgramFolder();
   logStrayErrors(log);
@@ -67,12 +72,7 @@ export async function runProcess(
   }
 }
 
-async function start(
-  component: ComponentName,
-  paths: ClusterPaths,
-  log: Logger,
-  options: ServerOptions & { kubelet?: KubeletConfigurationFile },
-) {
+async function start(component: ComponentName, paths: ClusterPaths, log: Logger, options: ProcessOptions) {
   if (component === 'server') {
     const { startControlPlane } = await import('./control-plane.ts');
     return startControlPlane(paths, log, options);

@@ -8,7 +8,8 @@ import { httpsTransport } from './client/https-transport.ts';
 import { createInformerFactory } from './client/informers.ts';
 import { createEventRecorder } from './client/recorder.ts';
 import { createClient } from './client/rest.ts';
-import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import { readClusterConfig } from './cluster-config.ts';
+import { join } from './join.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { createKubelet } from './kubelet/kubelet.ts';
 import { readKubeletConfig } from './kubelet-config.ts';
@@ -17,9 +18,11 @@ import { openLinux } from './linux/open.ts';
 import { checkLinux } from './linux/preflight.ts';
 import type { RunningProcess } from './main.ts';
 import { createDnsServer } from './network/dns.ts';
+import { NodeRoutes } from './network/node-routes.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { NetworkPolicies } from './network/policy/network-policies.ts';
 import { createServiceProxy } from './network/service-proxy.ts';
+import { firstNode, type NodeConfig, readJoinRequest } from './node-config.ts';
 import type { ClusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
@@ -29,7 +32,7 @@ const clock = systemClock;
 
 /**
  * The node process:
- * 1. the kernel; 2. configuration and keys, which the control plane writes at the first start; 3. images, what still
+ * 1. the kernel; 2. configuration and keys, which the control plane has written, or gives when we join; 3. images, what still
  * runs, the network; 4. service proxy and DNS; 5. the kubelet.
  */
 export async function startNode(
@@ -39,12 +42,12 @@ export async function startNode(
 ): Promise<RunningProcess> {
   await checkLinux();
   const configuration = readKubeletConfig(paths, flags);
-  const [linux, access] = await Promise.all([openLinux({ log: log.child('linux') }), untilAccess(paths)]);
-  const { config } = access;
+  const [linux, config] = await Promise.all([openLinux({ log: log.child('linux') }), untilAccess(paths, log)]);
   const { plan } = config;
+  const ca = fs.readFileSync(path.join(paths.state, 'pki', 'ca.crt'), 'utf8');
   const runDir = path.join(paths.run, 'node');
   await ensureTmpfs(linux, runDir);
-  await enterOwnCgroup(linux, paths.name);
+  await enterOwnCgroup(linux, paths.cgroup);
   const images = await openImages({ dir: paths.images, linux, log: log.child('images') });
   const runtime = createRuntime({
     linux,
@@ -66,8 +69,8 @@ export async function startNode(
   await Promise.all([runtime.open(), network.open()]);
   await network.retain(runtime.sandboxes().map((sandbox) => sandbox.spec.id));
 
-  await untilListening(config.apiPort);
-  const transport = (file: string) => httpsTransport({ server: access.server, ca: access.ca, ...keyPair(paths, file) });
+  await untilListening(config.server);
+  const transport = (file: string) => httpsTransport({ server: config.server, ca, ...keyPair(paths, file) });
   const kubeletClient = createClient(transport('kubelet-client'), { userAgent: 'kubelet' });
   const proxyClient = createClient(transport('kube-proxy'), { userAgent: 'kube-proxy' });
   const proxyInformers = createInformerFactory(proxyClient, { log: log.child('proxy'), clock });
@@ -80,7 +83,14 @@ export async function startNode(
     log: log.child('proxy'),
   });
   const policies = new NetworkPolicies({ informers: proxyInformers, linux, plan, log: log.child('policies') });
-  const dns = createDnsServer({ informers: proxyInformers, plan, log: log.child('dns') });
+  const routes = new NodeRoutes({
+    ...{ informers: proxyInformers, linux, plan, nodeName: config.nodeName },
+    log: log.child('routes'),
+  });
+  const dns = createDnsServer({
+    ...{ informers: proxyInformers, plan, log: log.child('dns') },
+    ...(config.resolvers && { upstreams: config.resolvers }),
+  });
   const kubelet = createKubelet({
     client: kubeletClient,
     informers: kubeletInformers,
@@ -96,12 +106,13 @@ export async function startNode(
     plan,
     // What the kubelet keeps for as long as a Pod lives is in memory, too: secrets and tokens are never on disk.
     paths: { ...paths, run: runDir },
-    tls: { ...keyPair(paths, 'kubelet'), clientCa: access.ca },
+    tls: { ...keyPair(paths, 'kubelet'), clientCa: ca },
     port: config.kubeletPort,
     configuration,
   });
   const started = Promise.all([proxy.start(), dns.start(), kubelet.start()]);
   policies.start();
+  routes.start();
   proxyInformers.start();
   await started;
   return {
@@ -111,6 +122,7 @@ export async function startNode(
       await kubelet.stop();
       await Promise.all([proxy.stop(), dns.stop()]);
       policies.stop();
+      routes.stop();
       proxyInformers.stop();
       kubeletInformers.stop();
       await runtime.close();
@@ -141,30 +153,27 @@ async function ensureTmpfs(linux: Linux, dir: string): Promise<void> {
  * Our own use is counted apart from the Pods'. Monitors are born in this cgroup and stay, which `down` alone ends: to move
  * one costs 6 ms, as each write to cgroup.procs waits for every processor (kernel/cgroup/cgroup.c, threadgroup_rwsem).
  */
-async function enterOwnCgroup(linux: Linux, name: string): Promise<void> {
-  const own = `/vitrine-${name}/node`;
+async function enterOwnCgroup(linux: Linux, nodeCgroup: string): Promise<void> {
+  const own = `${nodeCgroup}/node`;
   await linux.cgroups.create(own);
   await linux.cgroups.enter(own, process.pid);
 }
 
-interface Access {
-  config: ClusterConfig;
-  server: string;
-  ca: string;
-}
-
-/** At the first start the control plane is a few milliseconds ahead of us: wait for what it writes. */
-async function untilAccess(paths: ClusterPaths): Promise<Access> {
+/**
+ * What the node is. Beside the control plane it waits for what that writes, which at the first start is a few milliseconds
+ * ahead; elsewhere it joins.
+ */
+async function untilAccess(paths: ClusterPaths, log: Logger): Promise<NodeConfig> {
+  const request = readJoinRequest(paths);
+  if (request) {
+    await untilListening(request.server);
+    return join(paths, request, { clock, log: log.child('join') });
+  }
   const deadline = clock.now() + 30_000;
   const last = path.join(paths.state, 'pki', 'kube-proxy.crt');
   for (;;) {
     const config = readClusterConfig(paths);
-    if (config && fs.existsSync(last))
-      return {
-        config,
-        server: `https://127.0.0.1:${config.apiPort}`,
-        ca: fs.readFileSync(path.join(paths.state, 'pki', 'ca.crt'), 'utf8'),
-      };
+    if (config && fs.existsSync(last)) return firstNode(config);
     if (clock.now() > deadline)
       throw new UserError(`no control plane has set up cluster "${paths.name}" (${last} is missing)`, {
         hint: `start it with: vitrine server --name ${paths.name}`,
@@ -174,19 +183,22 @@ async function untilAccess(paths: ClusterPaths): Promise<Access> {
 }
 
 /** A server that starts together with us is there in a moment; without one the node goes on alone, and tries again. */
-async function untilListening(port: number): Promise<void> {
+async function untilListening(server: string): Promise<void> {
+  const { hostname, port } = new URL(server);
   const deadline = clock.now() + 3000;
-  while (clock.now() < deadline && !(await accepts(port))) await new Promise((resolve) => setTimeout(resolve, 4));
+  while (clock.now() < deadline && !(await accepts(hostname, Number(port))))
+    await new Promise((resolve) => setTimeout(resolve, 4));
 }
 
-function accepts(port: number): Promise<boolean> {
+function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
+    const socket = net.connect(port, host);
     const end = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
     };
     socket.once('connect', () => end(true)).once('error', () => end(false));
+    socket.setTimeout(500, () => end(false));
   });
 }
 

@@ -1,9 +1,12 @@
+import fs from 'node:fs';
 import path from 'node:path';
 
-/** Where one cluster keeps its things. */
+/** Where one cluster, or one further node of it, keeps its things. */
 export interface ClusterPaths {
   /** Cluster name. @default 'default' */
   name: string;
+  /** Which of the cluster's further nodes this is about. @default the cluster itself, and its first node */
+  node?: string;
   /** Durable state: database, PKI, cluster.json, kubelet directory. */
   state: string;
   /** tmpfs: sockets, pids, namespaces, monitor state. */
@@ -14,6 +17,8 @@ export interface ClusterPaths {
   images: string;
   /** Pod logs in the kubelet's layout. */
   podLogs: string;
+  /** The cgroup of the node and all that it runs; those of further nodes are in it. */
+  cgroup: string;
 }
 
 /** The contract of the paths; VITRINE_ROOT moves them all, for tests. */
@@ -25,5 +30,28 @@ export function clusterPaths(name: string, root = process.env.VITRINE_ROOT ?? '/
     logs: path.join(root, 'var/log/vitrine', name),
     images: path.join(root, 'var/lib/vitrine/images'),
     podLogs: name === 'default' ? path.join(root, 'var/log/pods') : path.join(root, 'var/log/vitrine', name, 'pods'),
+    cgroup: `/vitrine-${name}`,
   };
+}
+
+/** Those of a further node: in the cluster's own, so that what removes the cluster removes it. */
+export function nodePaths(cluster: ClusterPaths, node: string): ClusterPaths {
+  const below = (dir: string) => path.join(dir, 'nodes', node);
+  const logs = below(cluster.logs);
+  return {
+    ...cluster,
+    node,
+    state: below(cluster.state),
+    run: below(cluster.run),
+    logs,
+    podLogs: path.join(logs, 'pods'),
+    cgroup: below(cluster.cgroup),
+  };
+}
+
+/** Names of the cluster's further nodes on this machine, in the order in which they were added. */
+export function nodeNames({ state }: ClusterPaths): string[] {
+  const dir = path.join(state, 'nodes');
+  if (!fs.existsSync(dir)) return [];
+  return fs.readdirSync(dir).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }

@@ -33,7 +33,7 @@ export async function readNodeFacts({ linux, paths, config, client }: Sources): 
     Promise.all([place.containers, place.sandboxes, ...kubelet].map((dir) => linux.mounts.list(dir))),
     linux.net.links(),
     linux.net.routes(),
-    readPodCgroups(linux, paths.name),
+    readPodCgroups(linux, paths.cgroup),
   ]);
   const targets = new Set(mounts.flat().map(({ target }) => target));
   const monitors = readMonitors(linux, place);
@@ -145,8 +145,8 @@ function readMonitors(linux: Linux, place: RuntimePaths): NodeFacts['monitors'] 
   }));
 }
 
-async function readPodCgroups(linux: Linux, cluster: string): Promise<NodeFacts['podCgroups']> {
-  const root = kubepods(cluster);
+async function readPodCgroups(linux: Linux, nodeCgroup: string): Promise<NodeFacts['podCgroups']> {
+  const root = kubepods(nodeCgroup);
   const found = [root, `${root}/burstable`, `${root}/besteffort`].map(async (parent) =>
     (await linux.cgroups.children(parent)).flatMap((name) => {
       const uid = /^pod(.+)$/.exec(name)?.[1];

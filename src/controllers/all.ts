@@ -2,6 +2,7 @@ import type { ControllerFactory } from '../client/controller.ts';
 import { admissionPolicyStatusController } from './admission-policy-status.ts';
 import { certificateApprovalController } from './certificates/approval.ts';
 import { certificateCleaningController } from './certificates/cleaning.ts';
+import { nodeCertificateApprovalController } from './certificates/node-approval.ts';
 import { certificateSigningController } from './certificates/signing.ts';
 import { clusterRoleAggregationController } from './clusterrole-aggregation.ts';
 import { controlPlaneNodeController } from './control-plane-node.ts';
@@ -15,6 +16,7 @@ import { endpointSliceMirroringController } from './endpoints/mirroring.ts';
 import { horizontalPodAutoscalerController } from './hpa/hpa.ts';
 import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace.ts';
+import { type NodeIpamOptions, nodeIpamController } from './node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGcController } from './pod-gc.ts';
 import { replicaSetController } from './replicaset.ts';
@@ -44,6 +46,8 @@ export interface ControllerOptions {
   ca: string;
   /** Signs certificates; no signing when absent. */
   signer?: { certificate: string; key: string };
+  /** Addresses of Pods; nodes bring their own range when absent. */
+  nodeIpam?: NodeIpamOptions;
   /** Pool of addresses for Services of type LoadBalancer. */
   loadBalancerCidr: string;
   /** Where the provisioner of class local-path makes volumes; no provisioner when absent. */
@@ -67,6 +71,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
       : []),
     { account: 'certificate-controller', make: certificateApprovalController },
     { account: 'certificate-controller', make: certificateCleaningController },
+    { account: 'node-certificate-approver', make: nodeCertificateApprovalController },
     { account: 'deployment-controller', make: deploymentController },
     { account: 'replicaset-controller', make: replicaSetController },
     { account: 'replication-controller', make: replicationControllerController },
@@ -92,6 +97,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'endpoint-controller', make: endpointsController },
     { account: 'service-controller', make: serviceLoadBalancerController(options.loadBalancerCidr) },
     { account: 'node-controller', make: nodeLifecycleController },
+    ...(options.nodeIpam ? [{ account: 'node-controller', make: nodeIpamController(options.nodeIpam) }] : []),
     ...(options.controlPlaneNode
       ? [{ account: 'node-controller', make: controlPlaneNodeController(options.controlPlaneNode) }]
       : []),

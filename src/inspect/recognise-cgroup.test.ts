@@ -19,6 +19,11 @@ const rows: [what: string, cgroup: string, expected: ReturnType<typeof recognise
     `/vitrine-demo/kubepods/pod${uid}/${id}`,
     { container: { id, runtime: 'vitrine', cluster: 'demo', podUid: uid } },
   ],
+  [
+    "Vitrine's Pod on a further node",
+    `/vitrine-demo/nodes/vm-2/kubepods/besteffort/pod${uid}/${id}`,
+    { container: { id, runtime: 'vitrine', cluster: 'demo', podUid: uid } },
+  ],
   ['docker, cgroupfs', `/docker/${id}`, { container: { id, runtime: 'docker' } }],
   [
     'docker, systemd',

@@ -39,7 +39,7 @@ const id = '(?<id>[0-9a-f]{64})';
  */
 const rules: Rule[] = [
   [
-    /^\/vitrine-(?<cluster>[^/]+)\/kubepods\/(?:[^/]+\/)?pod(?<uid>[^/]+)\/(?<id>[^/]+)(?:\/|$)/,
+    /^\/vitrine-(?<cluster>[^/]+)(?:\/nodes\/[^/]+)?\/kubepods\/(?:[^/]+\/)?pod(?<uid>[^/]+)\/(?<id>[^/]+)(?:\/|$)/,
     ({ cluster, uid, id }) => ({ container: { id: id!, runtime: 'vitrine', cluster: cluster!, podUid: uid! } }),
   ],
   [

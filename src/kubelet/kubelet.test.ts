@@ -39,7 +39,7 @@ async function startNode(parts: { runtime?: FakeRuntime; cluster?: FakeCluster; 
     log: silentLogger,
     nodeName: 'node-1',
     nodeAddress: '127.0.0.1',
-    plan: { dnsServiceIp: '10.96.0.10', podCidr: '10.1.0.0/16' },
+    plan: { dnsServiceIp: '10.96.0.10', nodePodCidr: '10.1.0.0/16' },
     paths: clusterPaths('test', root),
     port: 0,
   });

@@ -120,7 +120,7 @@ class NodeAgent implements Kubelet {
     const { informers, paths, linux } = this.#options;
     informers.start();
     const machine = await readMachine(paths.state);
-    await makeCgroups(linux, paths.name, podsMemory(machine, this.#configuration));
+    await makeCgroups(linux, paths.cgroup, podsMemory(machine, this.#configuration));
     let events: PodEvents | undefined;
     let workers: PodWorkers | undefined;
     let mirrors: MirrorPods | undefined;
@@ -231,7 +231,7 @@ class NodeAgent implements Kubelet {
           resolver = { atMs: clock.steady(), value: hostResolver() };
         return resolver.value;
       },
-      machine: canLimitSwap(paths.name) ? { ...machine, swapBytes: machine.info.swap?.capacity ?? 0 } : machine,
+      machine: canLimitSwap(paths.cgroup) ? { ...machine, swapBytes: machine.info.swap?.capacity ?? 0 } : machine,
       allocatable: allocatable(machine, this.#configuration),
       ...{ status, probes, objects },
       volumes: createVolumeManager({ ...this.#options, objects, changed: on.changed }),
@@ -293,7 +293,7 @@ class NodeAgent implements Kubelet {
       images: runtime.images,
       log: log.child('node'),
       identity: {
-        ...{ name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.podCidr },
+        ...{ name: nodeName, address: nodeAddress, port, maxPods, podCidr: plan.nodePodCidr },
         allocatable: allocatable(machine, this.#configuration),
         runtimeHandlers: runtimeHandlers(runtime.handlers),
       },

@@ -16,16 +16,16 @@ const coalesceMs = 500;
  * The tree that Pods' cgroups hang in: Guaranteed Pods in its root, the others in a cgroup for their class (kubelet
  * cm/qos_container_manager_linux.go).
  */
-export async function makeCgroups(linux: Linux, cluster: string, memoryBytes: number): Promise<void> {
-  const root = kubepods(cluster);
+export async function makeCgroups(linux: Linux, nodeCgroup: string, memoryBytes: number): Promise<void> {
+  const root = kubepods(nodeCgroup);
   await linux.cgroups.create(root, { memoryBytes });
   await linux.cgroups.create(`${root}/burstable`, { cpuShares: 2 });
   await linux.cgroups.create(`${root}/besteffort`, { cpuShares: 2 });
 }
 
 /** Only with cgroup v2, and only where the kernel accounts for swap. */
-export const canLimitSwap = (cluster: string): boolean =>
-  fs.existsSync(`/sys/fs/cgroup${kubepods(cluster)}/memory.swap.max`);
+export const canLimitSwap = (nodeCgroup: string): boolean =>
+  fs.existsSync(`/sys/fs/cgroup${kubepods(nodeCgroup)}/memory.swap.max`);
 
 /** Limits of a Pod's cgroup on this node. */
 export function podCgroupLimits({ podPidsLimit, memoryQos }: KubeletConfiguration, spec: PodSpec): CgroupLimits {
@@ -68,7 +68,7 @@ export class BurstableWeight {
     const shares = cpuShares(records.reduce((sum, record) => sum + burstableCpu(record), 0));
     const specs = records.flatMap(({ finished, allocatedPod }) => (finished ? [] : [allocatedPod.spec]));
     const memory = configuration.memoryQos && classMemoryQos(specs, configuration.memoryQos);
-    const root = kubepods(paths.name);
+    const root = kubepods(paths.cgroup);
     await this.#write(root, { ...memory?.all });
     await this.#write(`${root}/burstable`, { cpuShares: shares, ...memory?.burstable });
   }

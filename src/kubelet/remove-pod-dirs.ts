@@ -35,7 +35,7 @@ export async function removeRemains(
     if (ours.has(uid) && !isKnown(uid)) await rm(path.join(paths.podLogs, name), { recursive: true, force: true });
   }
   await removePodDirs(linux, paths, isKnown);
-  const root = kubepods(paths.name);
+  const root = kubepods(paths.cgroup);
   for (const parent of [root, `${root}/burstable`, `${root}/besteffort`]) {
     for (const name of await linux.cgroups.children(parent)) {
       const uid = /^pod(.+)$/.exec(name)?.[1];

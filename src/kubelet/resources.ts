@@ -6,14 +6,14 @@ import { systemCriticalPriority } from './critical-pod.ts';
 import { milliValue, wholeValue } from './quantity.ts';
 import { isSidecar } from './restart-policy.ts';
 
-/** '/vitrine-<cluster>/kubepods/burstable/pod<uid>': the tree by QoS (kubelet cm/qos_container_manager). */
-export function podCgroup(cluster: string, pod: Pod): string {
+/** '<cgroup of the node>/kubepods/burstable/pod<uid>': the tree by QoS (kubelet cm/qos_container_manager). */
+export function podCgroup(nodeCgroup: string, pod: Pod): string {
   const qos = qosClassOf(pod.spec);
   const middle = qos === 'Guaranteed' ? '' : `/${qos.toLowerCase()}`;
-  return `${kubepods(cluster)}${middle}/pod${pod.metadata.uid}`;
+  return `${kubepods(nodeCgroup)}${middle}/pod${pod.metadata.uid}`;
 }
 
-export const kubepods = (cluster: string): string => `/vitrine-${cluster}/kubepods`;
+export const kubepods = (nodeCgroup: string): string => `${nodeCgroup}/kubepods`;
 
 const cpuPeriod = 100_000;
 /** cpu.shares of so many thousandths of a CPU; the kernel's least is 2 (cm/helpers_linux.go MilliCPUToShares). */

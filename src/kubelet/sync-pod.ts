@@ -163,7 +163,7 @@ async function makeSandbox(node: NodeContext, record: PodRecord): Promise<boolea
 async function createSandbox(node: NodeContext, record: PodRecord, handler: string | undefined): Promise<void> {
   const { pod } = record;
   const { spec } = pod;
-  const cgroup = podCgroup(node.paths.name, pod);
+  const cgroup = podCgroup(node.paths.cgroup, pod);
   const { hostname, domain } = podHostname(pod, node.clusterDomain);
   const id = randomBytes(32).toString('hex');
   const [, sandbox] = await Promise.all([

@@ -44,7 +44,7 @@ async function cleanUp(node: NodeContext, record: PodRecord): Promise<void> {
   const dirs = podDirs(node.paths, pod);
   await node.volumes.tearDown(record.uid, dirs, pod.spec.containers.length ? pod.spec : undefined);
   await Promise.all([
-    node.linux.cgroups.remove(sandbox?.spec.cgroup ?? podCgroup(node.paths.name, pod)),
+    node.linux.cgroups.remove(sandbox?.spec.cgroup ?? podCgroup(node.paths.cgroup, pod)),
     rm(dirs.logs, { recursive: true, force: true }),
   ]);
 }

@@ -18,11 +18,17 @@ export interface DaemonReport {
   [detail: string]: unknown;
 }
 
+export interface DaemonStart {
+  command: string[];
+  logFile: string;
+  env?: NodeJS.ProcessEnv;
+}
+
 /**
  * Starts a program in a session of its own, its output appended to `logFile`. Descriptor 3 is a pipe on which it
  * reports one line of JSON; `report` resolves with it, or with an error when the program ends without one.
  */
-export function startDaemon(options: { command: string[]; logFile: string; env?: NodeJS.ProcessEnv }): {
+export function startDaemon(options: DaemonStart): {
   pid: number;
   report: Promise<DaemonReport>;
 } {

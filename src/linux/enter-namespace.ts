@@ -7,21 +7,31 @@ export const cloneFlags: Record<NamespaceKind, number> = { net: 0x40000000, ipc:
 
 /** Runs `fn`, which must be synchronous, with this thread in the network namespace pinned at `pin`. */
 export function insideNetworkNamespace<T>(pin: string, fn: () => T): T {
-  const home = fs.openSync('/proc/thread-self/ns/net', 'r');
+  return insideNamespace('net', pin, fn);
+}
+
+/** The same for a namespace of any kind. */
+export function insideNamespace<T>(kind: NamespaceKind, pin: string, fn: () => T): T {
+  const home = fs.openSync(`/proc/thread-self/ns/${kind}`, 'r');
   try {
-    const there = fs.openSync(pin, 'r');
-    try {
-      call('setns', pin, there, cloneFlags.net);
-    } finally {
-      fs.closeSync(there);
-    }
+    enterNamespace(kind, pin);
     try {
       return fn();
     } finally {
-      returnTo(home, cloneFlags.net);
+      returnTo(home, cloneFlags[kind]);
     }
   } finally {
     fs.closeSync(home);
+  }
+}
+
+/** Takes this thread into a namespace for good; threads and processes that it starts later are in it, too. */
+export function enterNamespace(kind: NamespaceKind, pin: string): void {
+  const there = fs.openSync(pin, 'r');
+  try {
+    call('setns', pin, there, cloneFlags[kind]);
+  } finally {
+    fs.closeSync(there);
   }
 }
 

@@ -121,6 +121,12 @@ export class FakeLinux implements Linux {
       const link = this.#addLink(name, 'dummy');
       link.addresses = [...new Set([...link.addresses, ...addresses])];
     },
+    makeSwitch: async (netns) => this.#record('net.makeSwitch', netns),
+    plugIn: async (plug) => {
+      this.#record('net.plugIn', plug);
+      if (plug.netns === undefined) this.#addLink(plug.link, 'veth').addresses.push(plug.address);
+    },
+    unplug: async (switchNetns, port) => this.#record('net.unplug', switchNetns, port),
     addAddress: async (name, address) => {
       this.#record('net.addAddress', name, address);
       const link = this.linksByName.get(name);

@@ -24,14 +24,14 @@ export class KernelThread {
   /** Becomes 1 once the thread polls nothing any more. */
   readonly #quiet = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(options: { log: Logger; onEvent: (event: KernelEvent) => void }) {
+  constructor(options: { log: Logger; onEvent: (event: KernelEvent) => void; netns?: string }) {
     this.#onEvent = options.onEvent;
     this.#worker = new Worker(workerUrl(), {
       name: 'vitrine:kernel',
       trackUnmanagedFds: false,
       // Its objects are few and short-lived: a small nursery costs nothing and keeps the thread's memory down.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
-      workerData: { quiet: this.#quiet },
+      workerData: { quiet: this.#quiet, netns: options.netns },
     });
     this.#worker.on('message', (messages: (ReplyMessage | KernelEvent)[]) => {
       for (const message of messages) this.#receive(message);

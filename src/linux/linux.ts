@@ -79,6 +79,12 @@ export interface NetDevices {
    * through `shaper`, a link of its own that must be deleted with the Pod's.
    */
   limitBandwidth(limit: BandwidthLimit): Promise<void>;
+  /** Makes a switch for `plugIn`: a bridge in a network namespace, pinned at this file, that has nothing else. */
+  makeSwitch(netns: string): Promise<void>;
+  /** Joins a network namespace to a switch by a veth pair, as a machine is joined by a cable. */
+  plugIn(plug: SwitchPlug): Promise<void>;
+  /** Takes both ends of that pair away; absent is no error. */
+  unplug(switchNetns: string, port: string): Promise<void>;
   /** Removes a link by name; absent is no error. */
   deleteLink(name: string): Promise<void>;
   /** A dummy link that is up, with these addresses ('10.1.2.3/32'). Idempotent. */
@@ -110,6 +116,23 @@ export interface PodAttachment {
   hostAddress?: string;
 }
 
+export interface SwitchPlug {
+  /** File that pins the namespace of the switch. */
+  switchNetns: string;
+  /** Name of the switch's end. */
+  port: string;
+  /** File that pins the namespace that is joined. @default that of the caller */
+  netns?: string;
+  /** Name of its end, at most 15 characters. */
+  link: string;
+  mac: string;
+  /** '10.1.2.3/24'. */
+  address: string;
+  /** Of its default route. @default none */
+  gateway?: string;
+  mtu: number;
+}
+
 export interface BandwidthLimit {
   hostLink: string;
   shaper: string;
@@ -121,13 +144,13 @@ export interface Route {
   /** '10.1.0.0/16'. */
   destination: string;
   link?: string;
+  /** Address of the next hop, on a link of ours. */
+  gateway?: string;
   type?: 'unicast' | 'unreachable' | 'blackhole' | 'local';
   source?: string;
 }
 
-export interface RouteInfo extends Route {
-  gateway?: string;
-}
+export type RouteInfo = Route;
 
 export interface LinkInfo {
   name: string;

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { SyscallError } from '../base/errors.ts';
 import { insideNetworkNamespace } from './enter-namespace.ts';
 import { linkIndex } from './libc.ts';
-import type { BandwidthLimit, LinkInfo, PodAttachment, Route, RouteInfo } from './linux.ts';
+import type { BandwidthLimit, LinkInfo, PodAttachment, Route, RouteInfo, SwitchPlug } from './linux.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
 import * as rt from './rtnetlink.ts';
 import * as tc from './traffic-control.ts';
@@ -97,6 +97,60 @@ export function limitBandwidth({ hostLink, shaper, ingress, egress }: BandwidthL
     deleteLink(shaper);
     throw error;
   }
+}
+
+/** A bridge alone in its namespace: no rule of the host, nor br_netfilter, sees what passes through it. */
+export function makeSwitch(netns: string): void {
+  insideNetworkNamespace(netns, () =>
+    withSocket((socket) => {
+      socket.request([`add bridge link ${switchLink}`], (writer) => rt.addPlainLink(writer, switchLink, 'bridge'));
+      const index = requireIndex(switchLink);
+      socket.request([`set ${switchLink} up`], (writer) => rt.setLinkUp(writer, index));
+    }),
+  );
+}
+
+const switchLink = 'switch';
+
+export function plugIn({ switchNetns, port, netns, link, mac, address, gateway, mtu }: SwitchPlug): void {
+  const switchFd = fs.openSync(switchNetns, 'r');
+  const netnsFd = netns === undefined ? undefined : fs.openSync(netns, 'r');
+  try {
+    const end = { name: link, mac, mtu, ...(netnsFd !== undefined && { netnsFd }) };
+    host().request([`add link ${link}`], (writer) =>
+      rt.addVeth(writer, { ...end, peer: { name: port, netnsFd: switchFd } }),
+    );
+  } finally {
+    fs.closeSync(switchFd);
+    if (netnsFd !== undefined) fs.closeSync(netnsFd);
+  }
+  insideNetworkNamespace(switchNetns, () =>
+    withSocket((socket) => {
+      const [index, master] = [requireIndex(port), requireIndex(switchLink)];
+      socket.request([`put ${port} into ${switchLink}`], (writer) => rt.setMaster(writer, index, master));
+    }),
+  );
+  const configure = () =>
+    withSocket((socket) => {
+      const index = requireIndex(link);
+      socket.request([`set ${link} up`, `add address ${address}`, 'add default route'], (writer) => {
+        rt.setLinkUp(writer, index);
+        rt.addAddress(writer, index, address);
+        if (gateway) rt.replaceRoute(writer, { destination: '0.0.0.0/0', index, gateway });
+      });
+    });
+  if (netns === undefined) configure();
+  else insideNetworkNamespace(netns, configure);
+}
+
+/** Takes a plug out: both of its ends go. */
+export function unplug(switchNetns: string, port: string): void {
+  insideNetworkNamespace(switchNetns, () =>
+    withSocket((socket) => {
+      const index = linkIndex(port);
+      if (index) socket.request([`delete link ${port}`], (writer) => rt.deleteLink(writer, index));
+    }),
+  );
 }
 
 export function deleteLink(name: string): void {

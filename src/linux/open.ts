@@ -11,14 +11,17 @@ import { PacketStreams } from './packet-stream.ts';
 import { createProcesses } from './processes.ts';
 import { readSysctl, writeSysctl } from './sysctl.ts';
 
-/** Opens the door: starts the kernel thread and prepares the cgroup layout. Call `checkLinux` first. */
-export async function openLinux({ log }: { log: Logger }): Promise<Linux> {
+/**
+ * Opens the door: starts the kernel thread and prepares the cgroup layout. Call `checkLinux` first. With `netns`, the file
+ * of a network namespace, `net` and `nft` are about that one instead of the caller's.
+ */
+export async function openLinux({ log, netns }: { log: Logger; netns?: string }): Promise<Linux> {
   const exits = new Map<number, () => void>();
   const onEvent = (message: KernelEvent) => {
     if (message.event === 'exit') takeExit(exits, message.watch)?.();
     else streams.onEvent(message);
   };
-  const thread = new KernelThread({ log, onEvent });
+  const thread = new KernelThread({ log, onEvent, ...(netns !== undefined && { netns }) });
   const streams = new PacketStreams(thread);
   const tree = await thread.call('cgroups.open').catch(async (error) => {
     await thread.close();
@@ -73,6 +76,9 @@ function createNetDevices(thread: KernelThread): NetDevices {
   return {
     attachPod: (pod) => thread.call('net.attachPod', pod),
     limitBandwidth: (limit) => thread.call('net.limitBandwidth', limit),
+    makeSwitch: (netns) => thread.call('net.makeSwitch', netns),
+    plugIn: (plug) => thread.call('net.plugIn', plug),
+    unplug: (switchNetns, port) => thread.call('net.unplug', switchNetns, port),
     deleteLink: (name) => thread.call('net.deleteLink', name),
     ensureDummy: (name, addresses) => thread.call('net.ensureDummy', name, addresses),
     addAddress: (link, address) => thread.call('net.addAddress', link, address),

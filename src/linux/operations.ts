@@ -5,7 +5,7 @@ import { forgetFlows } from './conntrack.ts';
 import { ExitWatches } from './exit-watch.ts';
 import { type ErrorMessage, packError } from './kernel-messages.ts';
 import { launch } from './launch-namespace.ts';
-import type { BandwidthLimit, CgroupLimits, PodAttachment, Route } from './linux.ts';
+import type { BandwidthLimit, CgroupLimits, PodAttachment, Route, SwitchPlug } from './linux.ts';
 import { attachLoop, detachLoop, listLoops } from './loop-devices.ts';
 import * as mounts from './mounts.ts';
 import * as namespaces from './namespaces.ts';
@@ -56,6 +56,9 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'launches.start': launch,
     'net.attachPod': (pod: PodAttachment) => net.attachPod(pod),
     'net.limitBandwidth': (limit: BandwidthLimit) => net.limitBandwidth(limit),
+    'net.makeSwitch': net.makeSwitch,
+    'net.plugIn': (plug: SwitchPlug) => net.plugIn(plug),
+    'net.unplug': net.unplug,
     'net.deleteLink': net.deleteLink,
     'net.ensureDummy': net.ensureDummy,
     'net.addAddress': net.addAddress,

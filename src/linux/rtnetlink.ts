@@ -24,7 +24,7 @@ const RTM_GETROUTE = 26;
 const RTM_NEWNEIGH = 28;
 const AF_INET = 2;
 const IFF_UP = 1;
-const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, LINKINFO: 18, NET_NS_FD: 28 };
+const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, MASTER: 10, LINKINFO: 18, NET_NS_FD: 28 };
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, TABLE: 15 };
 const mainTable = 254;
 const localTable = 255;
@@ -34,18 +34,24 @@ const RTPROT_BOOT = 3;
 
 export interface VethSpec {
   name: string;
-  mac: string;
+  /** @default the kernel chooses */
+  mac?: string;
   mtu: number;
-  peer: { name: string; mac: string; netnsFd: number };
+  /** Where this end is. @default the namespace of the socket */
+  netnsFd?: number;
+  peer: { name: string; mac?: string; netnsFd: number };
 }
 
 export function addVeth(writer: NetlinkWriter, spec: VethSpec): void {
   writer.message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, linkHeader(0, IFF_UP), (link) => {
-    link.string(IFLA.IFNAME, spec.name).attribute(IFLA.ADDRESS, macBytes(spec.mac)).u32(IFLA.MTU, spec.mtu);
+    link.string(IFLA.IFNAME, spec.name).u32(IFLA.MTU, spec.mtu);
+    if (spec.mac) link.attribute(IFLA.ADDRESS, macBytes(spec.mac));
+    if (spec.netnsFd !== undefined) link.u32(IFLA.NET_NS_FD, spec.netnsFd);
     link.nest(IFLA.LINKINFO, (info) => {
       info.string(1, 'veth').nest(2, (data) => {
         const peer = (attributes: NetlinkWriter) => {
-          attributes.string(IFLA.IFNAME, spec.peer.name).attribute(IFLA.ADDRESS, macBytes(spec.peer.mac));
+          attributes.string(IFLA.IFNAME, spec.peer.name);
+          if (spec.peer.mac) attributes.attribute(IFLA.ADDRESS, macBytes(spec.peer.mac));
           attributes.u32(IFLA.MTU, spec.mtu).u32(IFLA.NET_NS_FD, spec.peer.netnsFd);
         };
         data.nest(1, peer, linkHeader(0, 0));
@@ -63,6 +69,11 @@ export function addPlainLink(writer: NetlinkWriter, name: string, kind: string):
 
 export function setLinkUp(writer: NetlinkWriter, index: number): void {
   writer.message(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP));
+}
+
+/** Makes a link a port of a bridge. */
+export function setMaster(writer: NetlinkWriter, index: number, bridge: number): void {
+  writer.message(RTM_NEWLINK, NLM_F_ACK, linkHeader(index, IFF_UP), (link) => link.u32(IFLA.MASTER, bridge));
 }
 
 export function deleteLink(writer: NetlinkWriter, index: number): void {

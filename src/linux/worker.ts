@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { enterNamespace } from './enter-namespace.ts';
 import { type CallMessage, packError, type ReplyMessage } from './kernel-messages.ts';
 import { createOperations, type KernelEvent } from './operations.ts';
 
@@ -7,6 +8,8 @@ import { createOperations, type KernelEvent } from './operations.ts';
  * the middle of a call, never between two.
  */
 const port = parentPort!;
+const { netns, quiet } = workerData as { netns?: string; quiet: Int32Array };
+if (netns !== undefined) enterNamespace('net', netns);
 const operations = createOperations(post) as unknown as Record<string, (...args: unknown[]) => unknown>;
 
 /** Answers and events not yet sent, in order. */
@@ -51,7 +54,6 @@ port.on('message', (calls: CallMessage[] | 'stop polling') => {
 function stopPolling(): void {
   stopped = true;
   operations.close!();
-  const { quiet } = workerData as { quiet: Int32Array };
   setTimeout(() => {
     Atomics.store(quiet, 0, 1);
     Atomics.notify(quiet, 0);

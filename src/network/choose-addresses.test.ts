@@ -7,6 +7,8 @@ const route = (destination: string) => ({ destination });
 test('a host with only a default route gives the first pair', () => {
   assert.deepEqual(chooseAddresses('demo', [route('0.0.0.0/0'), route('192.168.1.0/24')], []), {
     podCidr: '10.64.0.0/16',
+    nodePodCidr: '10.64.0.0/22',
+    nodeCidr: '10.65.192.0/18',
     serviceCidr: '10.65.0.0/17',
     loadBalancerCidr: '10.65.128.0/18',
     nodeAddress: '10.65.192.1',

@@ -4,17 +4,23 @@ import type { AddressPlan } from './address-plan.ts';
 import { overlaps } from './cidr.ts';
 
 /**
+ * Prefix length of each node's range of Pod addresses (kube-controller-manager's --node-cidr-mask-size): 64 nodes of
+ * 1,022 Pods.
+ */
+export const nodePodPrefixLength = 22;
+
+/**
  * Two /16 of 10.64.0.0–10.255.255.255 for one cluster, the first pair that no route of the host and no other cluster
  * reaches into. 10.N: Pods. 10.N+1: Services in the lower half, load balancers in the third quarter, nodes in the fourth.
  */
 export function chooseAddresses(
   name: string,
   routes: { destination: string }[],
-  existing: Pick<AddressPlan, 'podCidr' | 'serviceCidr' | 'loadBalancerCidr' | 'nodeAddress'>[],
+  existing: Pick<AddressPlan, 'podCidr' | 'serviceCidr' | 'loadBalancerCidr' | 'nodeCidr'>[],
 ): AddressPlan {
   const taken = [
     ...routes.map((route) => route.destination).filter((destination) => !destination.endsWith('/0')),
-    ...existing.flatMap((plan) => [plan.podCidr, plan.serviceCidr, plan.loadBalancerCidr, `${plan.nodeAddress}/32`]),
+    ...existing.flatMap((plan) => [plan.podCidr, plan.serviceCidr, plan.loadBalancerCidr, plan.nodeCidr]),
   ];
   for (let n = 64; n < 256; n += 2) {
     const pair = `10.${n}.0.0/15`;
@@ -29,14 +35,19 @@ function planOf(name: string, n: number): AddressPlan {
   const services = `10.${n + 1}`;
   return {
     podCidr: `10.${n}.0.0/16`,
+    // The first of the ranges that the node IPAM controller gives to nodes.
+    nodePodCidr: `10.${n}.0.0/${nodePodPrefixLength}`,
+    nodeCidr: `${services}.192.0/18`,
     serviceCidr: `${services}.0.0/17`,
     loadBalancerCidr: `${services}.128.0/18`,
     nodeAddress: `${services}.192.1`,
     dnsServiceIp: `${services}.0.10`,
     hostLink: hostLinkName(name),
-    nftTable: `vitrine-${name}`,
+    nftTable: nftTableName(name),
   };
 }
+
+export const nftTableName = (cluster: string): string => `vitrine-${cluster}`;
 
 /** Link names have at most 15 characters: a long cluster name is cut and told apart by a hash. */
 export function hostLinkName(cluster: string): string {

@@ -13,7 +13,7 @@ import { frame } from './dns-forward.ts';
 import { dnsObjects } from './dns-objects.ts';
 import type { DnsServer } from './network.ts';
 
-const plan = { ...chooseAddresses('demo', [], []), nodeAddress: '127.0.0.1' };
+const plan = { ...chooseAddresses('demo', [], []), nodeAddress: '127.0.0.1', dnsServiceIp: '127.0.0.2' };
 const objects = dnsObjects(plan);
 const many = {
   ...objects.slice,
@@ -76,7 +76,7 @@ before(async () => {
     plan,
     port,
     log: silentLogger,
-    upstreams: ['10.65.0.10', `127.0.0.1#${upstream.address().port}`],
+    upstreams: ['127.0.0.2', `127.0.0.1#${upstream.address().port}`],
   });
   await server.start();
 });

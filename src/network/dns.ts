@@ -35,12 +35,16 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
   return new ClusterDns(options);
 }
 
-/** Listens on the node's own address only; Pods come by way of the Service kube-dns. */
+/**
+ * Listens on the node's own address, and on that of the Service kube-dns: each node answers its own Pods, without address
+ * translation on the way (service-table.ts).
+ */
 class ClusterDns implements DnsServer {
   readonly #options: DnsServerOptions;
   readonly #forwarder: DnsForwarder;
-  readonly #udp = dgram.createSocket('udp4');
-  readonly #tcp = net.createServer((socket) => this.#serveTcp(socket));
+  /** Of each address, while started. */
+  readonly #udp: dgram.Socket[] = [];
+  readonly #tcp: net.Server[] = [];
   /** Connections that are open, to be ended by stop. */
   readonly #connections = new Set<net.Socket>();
   /** Set while started. */
@@ -66,35 +70,42 @@ class ClusterDns implements DnsServer {
       ownsAddress: (ip) =>
         [plan.podCidr, plan.serviceCidr, plan.loadBalancerCidr].some((cidr) => containsAddress(cidr, ip)),
     };
-    this.#udp.on('message', (message, from) => {
+    for (const address of [plan.nodeAddress, plan.dnsServiceIp])
+      await this.#listen(address, port).catch((cause) => {
+        throw new UserError(`cannot listen for DNS on ${address}:${port}`, {
+          hint: 'another program listens on port 53 of all addresses; bind it to its own',
+          cause,
+        });
+      });
+    for (const udp of this.#udp) udp.on('error', (error) => log.warn('DNS over UDP', { error }));
+  }
+
+  async #listen(address: string, port: number): Promise<void> {
+    const udp = dgram.createSocket('udp4');
+    const tcp = net.createServer((socket) => this.#serveTcp(socket));
+    udp.on('message', (message, from) => {
       void this.#answer(message, 'udp').then((answer) => {
-        if (answer) this.#udp.send(answer, from.port, from.address, () => {}); // a client that left is no failure
+        if (answer) udp.send(answer, from.port, from.address, () => {}); // a client that left is no failure
       });
     });
-    try {
-      await new Promise<void>((done, reject) => {
-        this.#udp.once('error', reject);
-        this.#udp.bind({ address: plan.nodeAddress, port }, done);
-      });
-      await new Promise<void>((done, reject) => {
-        this.#tcp.once('error', reject);
-        this.#tcp.listen({ host: plan.nodeAddress, port }, done);
-      });
-    } catch (cause) {
-      throw new UserError(`cannot listen for DNS on ${plan.nodeAddress}:${port}`, {
-        hint: 'another program listens on port 53 of all addresses; bind it to its own',
-        cause,
-      });
-    }
-    this.#udp.on('error', (error) => log.warn('DNS over UDP', { error }));
+    await new Promise<void>((done, reject) => {
+      udp.once('error', reject);
+      udp.bind({ address, port }, done);
+    });
+    this.#udp.push(udp);
+    await new Promise<void>((done, reject) => {
+      tcp.once('error', reject);
+      tcp.listen({ host: address, port }, done);
+    });
+    this.#tcp.push(tcp);
   }
 
   async stop(): Promise<void> {
     this.#slices?.close();
     for (const socket of this.#connections) socket.destroy();
     await Promise.all([
-      new Promise<void>((done) => this.#udp.close(() => done())),
-      new Promise<void>((done) => this.#tcp.close(() => done())),
+      ...this.#udp.map((udp) => new Promise<void>((done) => udp.close(() => done()))),
+      ...this.#tcp.map((tcp) => new Promise<void>((done) => tcp.close(() => done()))),
     ]);
   }
 

@@ -57,7 +57,7 @@ function planPort(
     if (protocol === 'udp' || protocol === 'sctp') {
       rules.flows.set(`${protocol} ${ip} ${targetPort}`, { protocol, address: ip, port: targetPort });
     }
-    if (!containsAddress(node.plan.podCidr, ip)) {
+    if (![node.plan.podCidr, node.plan.nodeCidr].some((cidr) => containsAddress(cidr, ip))) {
       rules.elements.push({ set: 'external-endpoints', key: `${ip} . ${protocol} . ${targetPort}` });
     }
   }

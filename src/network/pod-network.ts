@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { SyscallError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Linux } from '../linux/linux.ts';
+import type { Linux, NetDevices } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
 import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
@@ -51,19 +51,19 @@ class NodePodNetwork implements PodNetwork {
     this.#log = log;
     this.#stateDir = stateDir;
     this.#linkPrefix = linkPrefix(clusterName);
-    this.#pool = new AddressPool(plan.podCidr, path.join(stateDir, 'addresses'));
+    this.#pool = new AddressPool(plan.nodePodCidr, path.join(stateDir, 'addresses'));
     this.#hostPorts = new HostPortTable(path.join(stateDir, 'host-ports'));
   }
 
   /**
-   * 1. Forwarding on. 2. The cluster's own link with the node's address. 3. Routes: the Service ranges end at that link
+   * 1. Forwarding on. 2. The cluster's own link with the node's address, and that of cluster DNS. 3. Routes: the Service ranges end at that link
    * and unused Pod addresses nowhere, so that neither ever leaves by the default route. 4. Masquerade and guards, and a way through other firewalls.
    */
   async open(): Promise<void> {
     const { net, nft } = this.#linux;
-    const { hostLink, nodeAddress, podCidr, serviceCidr, loadBalancerCidr } = this.#plan;
+    const { hostLink, podCidr, serviceCidr, loadBalancerCidr, nodeAddress, dnsServiceIp } = this.#plan;
     this.#enableForwarding();
-    await net.ensureDummy(hostLink, [`${nodeAddress}/32`]);
+    await net.ensureDummy(hostLink, [`${nodeAddress}/32`, `${dnsServiceIp}/32`]);
     const routes = [serviceCidr, loadBalancerCidr].map((destination) => ({
       destination,
       link: hostLink,
@@ -74,7 +74,9 @@ class NodePodNetwork implements PodNetwork {
       net.replaceRoute({ destination: podCidr, type: 'unreachable' }),
       nft.apply(podRules(this.#plan, this.#linkPrefix) + this.#hostPortScript()),
       allowForwarding(nft, this.#linkPrefix),
-      this.#readMtu(),
+      outwardMtu(net).then((mtu) => {
+        this.#mtu = mtu;
+      }),
     ]);
   }
 
@@ -188,12 +190,6 @@ class NodePodNetwork implements PodNetwork {
     }
   }
 
-  async #readMtu(): Promise<void> {
-    const [routes, links] = await Promise.all([this.#linux.net.routes(), this.#linux.net.links()]);
-    const way = routes.find((route) => route.destination === '0.0.0.0/0');
-    this.#mtu = links.find((link) => link.name === way?.link)?.mtu ?? 1500;
-  }
-
   #enableForwarding(): void {
     if (this.#linux.sysctl.get('net.ipv4.ip_forward') === '1') return;
     fs.writeFileSync(this.#forwardingMark, '');
@@ -213,7 +209,7 @@ class NodePodNetwork implements PodNetwork {
   }
 
   #describe(sandboxId: string, ip: string): PodAddress {
-    return { ip, mac: podMac(ip), hostLink: this.#linkName(sandboxId) };
+    return { ip, mac: macOf(ip), hostLink: this.#linkName(sandboxId) };
   }
 
   #shaperName(sandboxId: string): string {
@@ -223,6 +219,13 @@ class NodePodNetwork implements PodNetwork {
   #linkName(sandboxId: string): string {
     return `${this.#linkPrefix}${hash(sandboxId, 8)}`;
   }
+}
+
+/** What the host's own way out takes at once. */
+export async function outwardMtu(net: Pick<NetDevices, 'routes' | 'links'>): Promise<number> {
+  const [routes, links] = await Promise.all([net.routes(), net.links()]);
+  const way = routes.find((route) => route.destination === '0.0.0.0/0');
+  return links.find((link) => link.name === way?.link)?.mtu ?? 1500;
 }
 
 /** How the links of a cluster's Pods begin on the host: 'vt1a2b-'. */
@@ -239,7 +242,7 @@ export function linkName(clusterName: string, sandboxId: string): string {
 }
 
 /** 0a:58 and the address: locally administered, and legible. */
-function podMac(ip: string): string {
+export function macOf(ip: string): string {
   const bytes = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
   return `0a:58:${bytes.join(':')}`;
 }

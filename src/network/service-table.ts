@@ -1,6 +1,11 @@
 import type { AddressPlan } from './address-plan.ts';
 
-/** The table with everything but the Services. The lookups are maps, so their cost does not grow with the Services. */
+/**
+ * The table with everything but the Services. The lookups are maps, so their cost does not grow with the Services.
+ * - What comes from elsewhere and goes on to another node is masqueraded: the answer has to come back through here.
+ * - Cluster DNS answers on its own address on each node (pod-network.ts) and needs neither address translation nor
+ *   connection tracking, whose entries would race for parallel questions (as NodeLocal DNSCache, KEP-1024).
+ */
 export function tableSkeleton(plan: AddressPlan): string {
   const table = plan.nftTable;
   return `add table ip ${table}
@@ -22,8 +27,15 @@ table ip ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random
+    ct status dnat ip saddr != ${plan.nodePodCidr} ip daddr != ${plan.nodePodCidr} fib saddr type != local masquerade fully-random
     ct status dnat ip daddr . meta l4proto . th dport @external-endpoints fib daddr type != local masquerade fully-random
   }
+  chain dns {
+    ip daddr ${plan.dnsServiceIp} meta l4proto { tcp, udp } th dport 53 notrack
+    ip saddr ${plan.dnsServiceIp} meta l4proto { tcp, udp } th sport 53 notrack
+  }
+  chain raw-prerouting { type filter hook prerouting priority raw; policy accept; jump dns; }
+  chain raw-output { type filter hook output priority raw; policy accept; jump dns; }
   chain refuse {
     meta l4proto tcp reject with tcp reset
     reject

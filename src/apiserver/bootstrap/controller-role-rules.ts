@@ -26,6 +26,18 @@ export const controllerRules: Record<string, PolicyRule[]> = {
     allow('create', 'authorization.k8s.io', 'subjectaccessreviews'),
     recordEvents,
   ],
+  // Not Kubernetes's: it leaves the approval of serving certificates to others, and starts kube-proxy with an account.
+  'node-certificate-approver': [
+    allow('get list watch', 'certificates.k8s.io', 'certificatesigningrequests'),
+    allow('update', 'certificates.k8s.io', 'certificatesigningrequests/approval'),
+    allow(
+      'approve',
+      'certificates.k8s.io',
+      'signers',
+      'kubernetes.io/kube-apiserver-client kubernetes.io/kubelet-serving',
+    ),
+    allow('get list watch', 'core', 'nodes'),
+  ],
   'clusterrole-aggregation-controller': [
     allow('escalate get list patch update watch', 'rbac.authorization.k8s.io', 'clusterroles'),
   ],

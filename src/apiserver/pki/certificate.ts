@@ -32,7 +32,7 @@ export interface CertificateRequest {
   notAfter: number;
 }
 
-const oids = {
+export const oids = {
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
@@ -44,6 +44,7 @@ const oids = {
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  extensionRequest: '1.2.840.113549.1.9.14',
 };
 
 /** A new P-256 key as PEM (PKCS #8). */
@@ -90,7 +91,7 @@ function serialNumber(): Buffer {
   return bytes;
 }
 
-function distinguishedName(commonName: string, organizations: string[] = []): Buffer {
+export function distinguishedName(commonName: string, organizations: string[] = []): Buffer {
   const attribute = (type: string, value: string) => set(sequence(oid(type), utf8String(value)));
   return sequence(
     ...organizations.map((organization) => attribute(oids.organization, organization)),
@@ -99,8 +100,6 @@ function distinguishedName(commonName: string, organizations: string[] = []): Bu
 }
 
 function extensions(request: CertificateRequest, own: KeyObject, issuer: KeyObject): Buffer[] {
-  const extension = (id: string, value: Buffer, critical = false) =>
-    sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
   const isCa = request.usage === 'ca';
   // Key usage bits: digitalSignature 0, keyEncipherment 2, keyCertSign 5.
   const keyUsage = isCa ? bitString(Buffer.from([0b10100100]), 2) : bitString(Buffer.from([0b10100000]), 5);
@@ -118,8 +117,17 @@ function extensions(request: CertificateRequest, own: KeyObject, issuer: KeyObje
     extension(oids.basicConstraints, isCa ? sequence(boolean(true)) : sequence(), true),
     extension(oids.subjectKeyIdentifier, octetString(keyIdentifier(own))),
     extension(oids.authorityKeyIdentifier, sequence(implicit(0, keyIdentifier(issuer)))),
-    ...(names.length > 0 ? [extension(oids.subjectAltName, sequence(...names.map(generalName)))] : []),
+    ...(names.length > 0 ? [extension(oids.subjectAltName, alternativeNames(names))] : []),
   ];
+}
+
+export function extension(id: string, value: Buffer, critical = false): Buffer {
+  return sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
+}
+
+/** DNS names and IP addresses, as the subjectAltName extension has them. */
+export function alternativeNames(names: string[]): Buffer {
+  return sequence(...names.map(generalName));
 }
 
 /** SHA-1 of the public key's bits (RFC 5280 section 4.2.1.2): a name, not a protection. */

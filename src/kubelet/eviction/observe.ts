@@ -17,7 +17,7 @@ export async function observeSignals({ linux, paths }: Pick<NodeContext, 'linux'
     ...ofFileSystem('nodefs', paths.state),
     ...ofFileSystem('imagefs', paths.images),
   };
-  const { memoryLimitBytes, workingSetBytes } = await linux.cgroups.usage(kubepods(paths.name));
+  const { memoryLimitBytes, workingSetBytes } = await linux.cgroups.usage(kubepods(paths.cgroup));
   if (memoryLimitBytes !== undefined)
     observations['allocatableMemory.available'] = {
       available: memoryLimitBytes - workingSetBytes,

@@ -17,7 +17,7 @@ export function configz(node: NodeContext, port: number): object {
       authorization: { mode: 'Webhook', webhook: { cacheAuthorizedTTL: '5m0s', cacheUnauthorizedTTL: '30s' } },
       clusterDomain: node.clusterDomain,
       clusterDNS: [node.dnsServiceIp],
-      cgroupRoot: `/vitrine-${node.paths.name}`,
+      cgroupRoot: node.paths.cgroup,
       ...node.configuration.settings,
       enableDebuggingHandlers: true,
       enableSystemLogHandler: true,

@@ -166,7 +166,7 @@ export class NetworkPolicies implements PodIsolation {
       policies: this.#policies.list(),
       pods: [...known, ...[...this.#attached.values()].map(({ pod }) => pod)],
       namespaces: new Map(spaces.list().map(({ metadata }) => [metadata.name, metadata.labels])),
-      dnsAddress: this.#options.plan.nodeAddress,
+      dnsAddresses: [this.#options.plan.nodeAddress, this.#options.plan.dnsServiceIp],
     });
   }
 }

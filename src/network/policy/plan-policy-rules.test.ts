@@ -85,7 +85,7 @@ const rows: [sentence: string, spec: NetworkPolicySpec, ingress: string[] | unde
       'who may reach kube-dns may reach cluster DNS, at its port only',
       { policyTypes: ['Egress'], egress: [{ to: [{ namespaceSelector: { matchLabels: { name: 'kube-system' } } }] }] },
       undefined,
-      ['ip daddr  accept', 'ip daddr 10.1.0.1 meta l4proto { tcp, udp } th dport 53 accept'],
+      ['ip daddr  accept', 'ip daddr { 10.1.0.1, 10.1.0.10 } meta l4proto { tcp, udp } th dport 53 accept'],
     ],
   ];
 
@@ -113,7 +113,12 @@ describe('a NetworkPolicy', () => {
 
 function plan(...policies: NetworkPolicy[]) {
   const namespaces = new Map(['a', 'b', 'kube-system'].map((name) => [name, { name }]));
-  return planPolicyRules({ policies, pods: [server, client, stranger], namespaces, dnsAddress: '10.1.0.1' });
+  return planPolicyRules({
+    policies,
+    pods: [server, client, stranger],
+    namespaces,
+    dnsAddresses: ['10.1.0.1', '10.1.0.10'],
+  });
 }
 
 function legible({ chains, elements }: ReturnType<typeof plan>, direction: string): string[] | undefined {

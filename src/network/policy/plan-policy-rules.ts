@@ -18,7 +18,7 @@ export interface PolicyWorld {
   /** Labels by name of the namespace. */
   namespaces: Map<string, Labels | undefined>;
   /** Where cluster DNS answers: a policy that lets Pods reach kube-system's `k8s-app: kube-dns` lets them reach it. */
-  dnsAddress: string;
+  dnsAddresses: string[];
 }
 
 type Direction = 'ingress' | 'egress';
@@ -94,7 +94,7 @@ function planPolicyChain(
     for (const port of ports) lines.push(`${from}${port}accept`);
     if (direction === 'egress' && peers?.dns)
       for (const port of ports)
-        lines.push(`ip daddr ${world.dnsAddress} meta l4proto { tcp, udp } th dport 53 ${port}accept`);
+        lines.push(`ip daddr { ${world.dnsAddresses.join(', ')} } meta l4proto { tcp, udp } th dport 53 ${port}accept`);
   }
   rules.chains.set(chain, lines);
   return chain;

@@ -1,0 +1,120 @@
+import fs from 'node:fs';
+import type { Node } from '../src/api/generated/core-v1.ts';
+import { nodes } from '../src/api/resource.ts';
+import { hasReason } from '../src/api/status-error.ts';
+import { UserError } from '../src/base/errors.ts';
+import { stopNode } from '../src/cluster.ts';
+import { addNodes, type FurtherNode, furtherNodes } from '../src/further-nodes.ts';
+import { type ClusterState, clusterState, startCluster } from '../src/launch.ts';
+import { nodeNames } from '../src/paths.ts';
+import { clusterClient } from './access.ts';
+import { type Command, type Invocation, UsageError, wantsJson } from './command.ts';
+import { formatDuration, formatTable } from './output.ts';
+
+export const command: Command = {
+  options: { output: { type: 'string', short: 'o' } },
+  help: `
+Further nodes of a cluster, on this machine. Each is a process of its own, with a network namespace and a host name of its
+own: to the cluster it is another machine, with its own address, Pods, ports, firewall rules and identity. They share the
+kernel, the processors, the memory, the disk and the image store, which each of them reports as a whole.
+
+  add [N]      one more node, or N more; returns when all are Ready
+  ls           the nodes with their address, range of Pod addresses and process
+  rm NODE…     stops a node with its Pods and removes it; 'kubectl drain' moves its Pods away before
+
+  -o, --output json    for programs (ls)
+
+examples:
+  vitrine up --nodes 3
+  vitrine node add
+  vitrine node ls
+  kubectl drain vm-3 --ignore-daemonsets && vitrine node rm vm-3`,
+  run: async (invocation) => {
+    const [word = 'ls', ...args] = invocation.args;
+    const state = clusterState(invocation.name);
+    if (!state.config) throw new UserError(`there is no cluster "${invocation.name}"`, { hint: 'vitrine up makes it' });
+    if (word === 'add') return add(invocation, state, args);
+    if (word === 'rm') return remove(invocation, state, args);
+    if (word !== 'ls' || args.length > 0) throw new UsageError(`"${[word, ...args].join(' ')}": must be add, ls or rm`);
+    return list(invocation, state);
+  },
+};
+
+async function add({ name, out }: Invocation, { paths }: ClusterState, args: string[]): Promise<number> {
+  const [text = '1'] = args;
+  if (args.length > 1 || !/^[1-9]\d*$/.test(text)) throw new UsageError(`add "${args.join(' ')}": must be one number`);
+  const began = performance.now();
+  const added = await addNodes(paths, nodeNames(paths).length + 1 + Number(text));
+  out.progress(`starting ${added.join(', ')} …`);
+  await startCluster(name);
+  for (const node of added) out.line(`node "${node}" is ready`);
+  out.note(`in ${formatDuration(performance.now() - began)}`);
+  return 0;
+}
+
+async function remove({ name, out }: Invocation, state: ClusterState, names: string[]): Promise<number> {
+  if (names.length === 0) throw new UsageError('rm: which node?');
+  const all = furtherNodes(state.paths);
+  const condemned = names.map((one) => all.find((node) => node.name === one) ?? refuse(one, state));
+  const client = state.server ? clusterClient(name) : undefined;
+  if (!client)
+    throw new UserError(`cluster "${name}" is stopped, so it cannot forget a node`, { hint: 'vitrine up starts it' });
+  try {
+    for (const node of condemned) {
+      await stopNode(state, node, { onProgress: out.progress });
+      await client.delete(nodes, node.name).catch(ignoreNotFound);
+      for (const dir of [node.paths.state, node.paths.logs]) fs.rmSync(dir, { recursive: true, force: true });
+      out.line(`node "${node.name}" is removed`);
+    }
+  } finally {
+    client.close();
+  }
+  return 0;
+}
+
+function refuse(node: string, { config }: ClusterState): FurtherNode {
+  if (node === config?.nodeName)
+    throw new UserError(`node "${node}" is the control plane's own`, { hint: 'vitrine delete removes the cluster' });
+  throw new UserError(`there is no node "${node}" that 'vitrine node add' has made`);
+}
+
+function ignoreNotFound(error: unknown): undefined {
+  if (!hasReason(error, 'NotFound')) throw error;
+}
+
+async function list(invocation: Invocation, state: ClusterState): Promise<number> {
+  const { config, paths, agent } = state;
+  const known = new Map(
+    (state.server ? await listNodes(invocation.name) : []).map((node) => [node.metadata.name, node]),
+  );
+  const own = [
+    { name: config?.nodeName ?? '', address: config?.plan.nodeAddress ?? '', daemon: agent },
+    ...furtherNodes(paths),
+  ];
+  const rows = own.map(({ name, address, daemon }) => ({
+    name,
+    address,
+    podCidr: known.get(name)?.spec.podCIDR,
+    ready: known.get(name)?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True',
+    pid: daemon?.pid,
+  }));
+  if (wantsJson(invocation)) invocation.out.line(JSON.stringify(rows, null, 2));
+  else {
+    const lines = rows.map(({ name, address, podCidr = '-', ready, pid }) => [
+      ...[name, address, podCidr],
+      pid ? (ready ? 'Ready' : 'NotReady') : 'stopped',
+      pid ? `pid ${pid}` : '',
+    ]);
+    for (const line of formatTable([['NODE', 'ADDRESS', 'PODS', 'STATUS', ''], ...lines])) invocation.out.line(line);
+  }
+  return 0;
+}
+
+async function listNodes(name: string): Promise<Node[]> {
+  const client = clusterClient(name);
+  try {
+    return (await client.list(nodes)).items;
+  } finally {
+    client.close();
+  }
+}

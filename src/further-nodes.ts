@@ -1,0 +1,156 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { withAdmin } from './admin-access.ts';
+import { UserError } from './base/errors.ts';
+import { silentLogger } from './base/log.ts';
+import { createBootstrapToken, deleteBootstrapToken } from './bootstrap-token.ts';
+import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
+import { type Daemon, type DaemonReport, readPidFile, settled } from './linux/daemon.ts';
+import { openLinux } from './linux/open.ts';
+import { withMachineLock } from './machine-lock.ts';
+import { addressToNumber, cidrRange, containsAddress, numberToAddress } from './network/cidr.ts';
+import { type NodePins, NodeSwitch } from './network/node-switch.ts';
+import { type JoinRequest, readJoinRequest, readNodeConfig, writeJoinRequest } from './node-config.ts';
+import { type ClusterPaths, nodeNames, nodePaths } from './paths.ts';
+import { agentCommand, isOutdated, keepUnless, pidFile, requireReady } from './processes.ts';
+
+/**
+ * A further node of a cluster on this machine: to itself it is a machine of its own, with a name, an address, links, rules
+ * and ports, as its process is born in network and UTS namespaces that are its own.
+ */
+export interface FurtherNode {
+  name: string;
+  address: string;
+  paths: ClusterPaths;
+  pins: NodePins;
+  daemon: Daemon | undefined;
+}
+
+/** Long enough for a node to start on a busy machine. */
+const tokenLifeMs = 10 * 60_000;
+
+/** In the order in which they were added. */
+export function furtherNodes(cluster: ClusterPaths): FurtherNode[] {
+  return nodeNames(cluster).flatMap((name) => {
+    const paths = nodePaths(cluster, name);
+    const address = readJoinRequest(paths)?.nodeAddress;
+    if (!address) return [];
+    const pins = { net: path.join(paths.run, 'net'), uts: path.join(paths.run, 'uts') };
+    return [{ name, address, paths, pins, daemon: readPidFile(pidFile(paths, 'agent')) }];
+  });
+}
+
+/** Decides on further nodes until the cluster has `count` in all; those that are there stay. Their names. */
+export async function addNodes(cluster: ClusterPaths, count: number): Promise<string[]> {
+  return withMachineLock('choose addresses', async () => {
+    const config = readClusterConfig(cluster) as ClusterConfig;
+    requireRoom(config);
+    const added: string[] = [];
+    while (furtherNodes(cluster).length + 1 < count) added.push(addNode(cluster, config));
+    return added;
+  });
+}
+
+/** A cluster of an older version has given all its addresses to the one node that there could be. */
+function requireRoom({ name, plan }: ClusterConfig): void {
+  if (plan.nodePodCidr !== plan.podCidr) return;
+  throw new UserError(`cluster "${name}" was made by a version of Vitrine that knew one node only`, {
+    hint: `vitrine delete --name ${name} makes room for one with several`,
+  });
+}
+
+function addNode(cluster: ClusterPaths, { nodeName, plan, internalApiPort }: ClusterConfig): string {
+  const taken = furtherNodes(cluster);
+  const first = addressToNumber(plan.nodeAddress);
+  let number = 2;
+  let [name, address] = ['', ''];
+  do {
+    [name, address] = [`${nodeName}-${number}`, numberToAddress(first + number - 1)];
+    number++;
+  } while (taken.some((node) => node.name === name || node.address === address));
+  if (!containsAddress(plan.nodeCidr, address) || address === numberToAddress(cidrRange(plan.nodeCidr).last))
+    throw new UserError(`no address of ${plan.nodeCidr} is left for a node`);
+  const paths = nodePaths(cluster, name);
+  fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  // It begins as the first node is configured, and may be configured otherwise from then on.
+  for (const file of ['kubelet.yaml', 'runtimes.yaml'])
+    if (fs.existsSync(path.join(cluster.state, file)))
+      fs.copyFileSync(path.join(cluster.state, file), path.join(paths.state, file));
+  writeJoinRequest(paths, {
+    ...{ nodeName: name, nodeAddress: address, server: `https://${plan.nodeAddress}:${internalApiPort}` },
+    ca: fs.readFileSync(path.join(cluster.state, 'pki', 'ca.crt'), 'utf8'),
+    // The host's resolver may be on its loopback, which is not ours.
+    resolvers: [plan.nodeAddress],
+  });
+  return name;
+}
+
+/**
+ * Starts those of the nodes that do not run, or run another build than ours, or all of them (`anew`). How many, once all are
+ * Ready.
+ */
+export async function startFurtherNodes(
+  cluster: ClusterPaths,
+  config: ClusterConfig,
+  { anew = false } = {},
+): Promise<number> {
+  const found = furtherNodes(cluster).map(async (node) => {
+    const daemon = await settled(node.daemon);
+    return { ...node, daemon: await keepUnless(anew || isOutdated(daemon), daemon) };
+  });
+  const waiting = (await Promise.all(found)).filter(({ daemon }) => !daemon);
+  if (waiting.length === 0) return 0;
+  await connect(cluster, waiting, config);
+  const joining = waiting.some(({ paths }) => !readNodeConfig(paths));
+  if (joining) await joinAll(cluster, config, waiting);
+  else await startAll(waiting);
+  return waiting.length;
+}
+
+async function joinAll(cluster: ClusterPaths, config: ClusterConfig, waiting: FurtherNode[]): Promise<void> {
+  await withAdmin(cluster, config, async (client) => {
+    const token = await createBootstrapToken(client, { lifeMs: tokenLifeMs });
+    try {
+      await startAll(waiting, token);
+    } finally {
+      await deleteBootstrapToken(client, token);
+    }
+  });
+}
+
+/** Gives each its namespaces, unless they are there: what it has left running may be in them. */
+async function connect(cluster: ClusterPaths, nodes: FurtherNode[], config: ClusterConfig): Promise<void> {
+  const missing = nodes.filter(({ pins }) => !isPinned(pins.net) || !isPinned(pins.uts));
+  if (missing.length === 0) return;
+  const linux = await openLinux({ log: silentLogger });
+  try {
+    const own = new NodeSwitch(linux, config.plan, switchPin(cluster));
+    if (!isPinned(switchPin(cluster))) await own.create();
+    for (const { name, address, pins } of missing) await own.connect(name, address, pins);
+  } finally {
+    await linux.close();
+  }
+}
+
+/** The file that pins the namespace of the switch between the nodes. */
+export const switchPin = ({ run }: ClusterPaths): string => path.join(run, 'switch');
+
+/** statfs(2) f_type of nsfs. */
+const nsfsMagic = 0x6e736673;
+
+export const isPinned = (file: string): boolean => fs.existsSync(file) && fs.statfsSync(file).type === nsfsMagic;
+
+async function startAll(nodes: FurtherNode[], token?: string): Promise<void> {
+  const { startDaemonInside } = await import('./linux/daemon-inside.ts');
+  const reports = nodes.map(async ({ paths, pins }) => {
+    if (token && !readNodeConfig(paths)) writeJoinRequest(paths, { ...(readJoinRequest(paths) as JoinRequest), token });
+    const logFile = path.join(paths.logs, 'agent.log');
+    const { report } = startDaemonInside(pins, { command: agentCommand(paths), logFile });
+    return { paths, report: await report };
+  });
+  for (const { paths, report } of await Promise.all(reports)) requireNode(paths, report);
+}
+
+function requireNode(paths: ClusterPaths, report: DaemonReport): void {
+  requireReady('agent', report.error ? { ...report, error: `node "${paths.node}": ${report.error}` } : report, paths);
+}

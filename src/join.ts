@@ -1,0 +1,103 @@
+import path from 'node:path';
+import { configMaps, nodes } from './api/resource.ts';
+import { hasReason } from './api/status-error.ts';
+import { readIfPresent, writeSecret } from './apiserver/pki/secret-file.ts';
+import type { Clock } from './base/clock.ts';
+import { UserError } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import type { Client } from './client/client.ts';
+import { httpsTransport } from './client/https-transport.ts';
+import { createClient } from './client/rest.ts';
+import { configName, type SharedPlan } from './join-objects.ts';
+import { hostLinkName, nftTableName } from './network/choose-addresses.ts';
+import { hasCertificate, type NodeCertificate, nodeCertificates, requestCertificate } from './node-certificates.ts';
+import { type JoinRequest, type NodeConfig, readNodeConfig, writeJoinRequest, writeNodeConfig } from './node-config.ts';
+import type { ClusterPaths } from './paths.ts';
+
+const pollMs = 25;
+const patienceMs = 30_000;
+
+/**
+ * Makes a machine a node of a cluster whose control plane is elsewhere, or renews what of that runs out:
+ * 1. its identity, by the bootstrap token; 2. the Node, as itself; 3. its range of Pod addresses, which the cluster gives;
+ * 4. certificates of its kubelet's API and of its service proxy. Each step is skipped that was made before, so that a node
+ * that has joined starts without an API.
+ */
+export async function join(
+  paths: ClusterPaths,
+  request: JoinRequest,
+  { clock, log }: { clock: Clock; log: Logger },
+): Promise<NodeConfig> {
+  const dir = path.join(paths.state, 'pki');
+  const { nodeName, nodeAddress, server, ca, token } = request;
+  const certificates = nodeCertificates(nodeName, nodeAddress);
+  const has = (file: NodeCertificate) => hasCertificate(dir, file, ca, clock);
+  await writeSecret(path.join(dir, 'ca.crt'), ca);
+  const known = readNodeConfig(paths);
+  if (known && (await Promise.all([has('kubelet-client'), has('kubelet'), has('kube-proxy')])).every(Boolean))
+    return known;
+  const keyPair = async (file: NodeCertificate) => ({
+    cert: await readIfPresent(path.join(dir, `${file}.crt`)),
+    key: await readIfPresent(path.join(dir, `${file}.key`)),
+  });
+  const as = async <T>(identity: object, work: (client: Client) => Promise<T>): Promise<T> => {
+    const client = createClient(httpsTransport({ server, ca, ...identity }), { userAgent: 'vitrine-join' });
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  };
+  if (!(await has('kubelet-client'))) {
+    log.info('asking for an identity', { node: nodeName, server });
+    const { cert, key } = await keyPair('kubelet-client');
+    const identity = token ? { token } : { cert, key };
+    await as(identity, (client) => requestCertificate(client, dir, certificates['kubelet-client']));
+  }
+  return as(await keyPair('kubelet-client'), async (client) => {
+    const plan = await readPlan(client);
+    const nodePodCidr = await register(client, request);
+    for (const file of ['kubelet', 'kube-proxy'] as const)
+      if (!(await has(file))) await requestCertificate(client, dir, certificates[file]);
+    const own = { nodeAddress, nodePodCidr, hostLink: hostLinkName(paths.name), nftTable: nftTableName(paths.name) };
+    const config: NodeConfig = {
+      ...{ nodeName, server, plan: { ...plan, ...own }, kubeletPort: 10_250 },
+      ...(request.resolvers && { resolvers: request.resolvers }),
+    };
+    writeNodeConfig(paths, config);
+    // Who joined needs it no more.
+    const { token: _used, ...lasting } = request;
+    if (token) writeJoinRequest(paths, lasting);
+    log.info('joined', { node: nodeName, podCidr: nodePodCidr });
+    return config;
+  });
+}
+
+async function readPlan(client: Client): Promise<SharedPlan> {
+  const { data = {} } = await client.get(configMaps, configName, 'kube-system');
+  return data as unknown as SharedPlan;
+}
+
+/** The Node as far as others need it before its kubelet runs; its range once the cluster has given it one. */
+async function register(client: Client, { nodeName, nodeAddress }: JoinRequest): Promise<string> {
+  const addresses = [
+    { type: 'InternalIP', address: nodeAddress },
+    { type: 'Hostname', address: nodeName },
+  ];
+  const metadata = { name: nodeName, labels: { 'kubernetes.io/hostname': nodeName } };
+  try {
+    await client.create(nodes, { metadata, spec: {}, status: { addresses } } as never);
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+  }
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const { spec } = await client.get(nodes, nodeName);
+    if (spec.podCIDR) return spec.podCIDR;
+    if (performance.now() > deadline)
+      throw new UserError(`node "${nodeName}" was given no range of Pod addresses within 30 s`, {
+        hint: `kubectl describe node ${nodeName} may tell why`,
+      });
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
