@@ -10,49 +10,36 @@ export interface ByteSink {
 /** A consumer that is this far behind is cut off; it comes back and lists anew, as with kube-apiserver's watch cache. */
 const maxBacklogBytes = 32 << 20;
 
-/**
- * A sink that has just been written to waits so long for more: a write costs as much as encrypting many events. The first
- * event after a while goes out at once.
- */
-const spacingMs = 5;
-
-/**
- * A body that is produced as things happen. Chunks pushed in one turn of the event loop, or soon after others, are written
- * as one. It can be attached to a sink, which costs no promise per chunk, or iterated.
- */
+/** A body that is produced as things happen. It can be attached to a sink, which costs no promise per chunk, or iterated. */
 export class PushStream implements AsyncIterable<Uint8Array> {
   /** Pushed, not yet written. */
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #sink: ByteSink | undefined;
-  /** Whether a flush is due, in this turn or in a few milliseconds. */
+  /** Whether a flush is due in this turn. */
   #scheduled = false;
-  /** When the sink was last written to. */
-  #writtenMs = Number.NEGATIVE_INFINITY;
   #ended = false;
   /** Wakes an iterator that waits for more. */
   #wake: (() => void) | undefined;
   readonly #onClose: () => void;
-  readonly #now: () => number;
   /** Whether #onClose was called. */
   #closed = false;
+  /** Called when there is a sink. */
+  onAttach: () => void = () => {};
 
-  /** `onClose` is called once, when the stream ends or its consumer goes away; `now` is milliseconds from anywhere. */
-  constructor(onClose: () => void, now = () => performance.now()) {
+  /** `onClose` is called once, when the stream ends or its consumer goes away. */
+  constructor(onClose: () => void) {
     this.#onClose = onClose;
-    this.#now = now;
   }
 
+  /** The chunk goes out at the end of this turn of the event loop, with what else is pushed in it. */
   push(chunk: Uint8Array): void {
-    if (this.#ended) return;
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes + (this.#sink?.backlog ?? 0) > maxBacklogBytes) {
-      this.#pending = [];
-      this.end();
-      return;
-    }
-    this.#schedule();
+    if (this.#keep(chunk)) this.#schedule();
+  }
+
+  /** The chunk goes out at once, behind what was pushed. */
+  write(chunk: Uint8Array): void {
+    if (this.#keep(chunk)) this.#flush();
   }
 
   end(): void {
@@ -74,6 +61,7 @@ export class PushStream implements AsyncIterable<Uint8Array> {
   attach(sink: ByteSink): void {
     this.#sink = sink;
     this.#flush();
+    if (!this.#ended) this.onAttach();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
@@ -94,26 +82,35 @@ export class PushStream implements AsyncIterable<Uint8Array> {
     }
   }
 
+  /** Whether the chunk is to be written: the stream has not ended, and its consumer keeps up. */
+  #keep(chunk: Uint8Array): boolean {
+    if (this.#ended) return false;
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    if (this.#pendingBytes + (this.#sink?.backlog ?? 0) <= maxBacklogBytes) return true;
+    this.#pending = [];
+    this.end();
+    return false;
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const due = () => {
+    queueMicrotask(() => {
       this.#scheduled = false;
       this.#flush();
       this.#wake?.();
-    };
-    if (this.#sink && this.#now() < this.#writtenMs + spacingMs) later(due);
-    else queueMicrotask(due);
+    });
   }
 
   #flush(): void {
     if (!this.#sink) return;
-    if (this.#pending.length > 0) {
-      this.#writtenMs = this.#now();
-      this.#sink.write(joined(this.#pending, this.#pendingBytes));
+    const chunks = this.#pending;
+    if (chunks.length > 0) {
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      this.#sink.write(chunks);
     }
-    this.#pending = [];
-    this.#pendingBytes = 0;
     if (this.#ended) this.#sink.end();
   }
 
@@ -122,30 +119,4 @@ export class PushStream implements AsyncIterable<Uint8Array> {
     this.#closed = true;
     this.#onClose();
   }
-}
-
-/** Larger ones, such as a watch's initial events, are not worth a copy. */
-const maxJoinedBytes = 256 << 10;
-
-/** What was joined last: watchers of one resource are given the same events, so that one copy does for all of them. */
-let newest: { chunks: Uint8Array[]; whole: Uint8Array[] } = { chunks: [], whole: [] };
-
-function joined(chunks: Uint8Array[], bytes: number): Uint8Array[] {
-  if (chunks.length === 1 || bytes > maxJoinedBytes) return chunks;
-  const same = newest.chunks.length === chunks.length && chunks.every((chunk, i) => chunk === newest.chunks[i]);
-  if (!same) newest = { chunks, whole: [Buffer.concat(chunks, bytes)] };
-  return newest.whole;
-}
-
-/** Flushes that wait for more; they go out together, so that what is alike is joined once. */
-let waiting: (() => void)[] = [];
-
-function later(flush: () => void): void {
-  waiting.push(flush);
-  if (waiting.length > 1) return;
-  setTimeout(() => {
-    const due = waiting;
-    waiting = [];
-    for (const one of due) one();
-  }, spacingMs);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../../base/clock.ts';
+import type { PushStream } from '../http/push-stream.ts';
 import { startTestServer, type TestServer } from '../testing/start-server.ts';
 
 const path = '/api/v1/namespaces/default/configmaps';
@@ -22,6 +23,24 @@ async function take(server: TestServer, query: string, count: number): Promise<E
   }
   controller.abort();
   return events.slice(0, count);
+}
+
+/** A watch that is written to a connection; resolves with its events as soon as they are as many as asked for. */
+async function connect(server: TestServer, query: string): Promise<(count: number) => Promise<string[]>> {
+  const { body } = await server.open(`${path}?watch=true${query}`, new AbortController().signal);
+  const events: string[] = [];
+  (body as PushStream).attach({
+    write(chunks) {
+      const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
+      events.push(...brief(lines.map((line) => JSON.parse(line))));
+    },
+    end: () => void events.push('end'),
+    backlog: 0,
+  });
+  return async (count) => {
+    while (events.length < count) await new Promise((resolve) => setImmediate(resolve));
+    return events;
+  };
 }
 
 const brief = (events: Event[]) => events.map(({ type, object }) => `${type} ${object.metadata.name ?? ''}`.trim());
@@ -47,6 +66,24 @@ describe('watch', () => {
     await server.call('PATCH', `${path}/a`, { metadata: { labels: { on: '0' } } }, merge);
     await server.call('PATCH', `${path}/a`, { metadata: { labels: { on: '1' } } }, merge);
     assert.deepEqual(brief(await events), ['ADDED a', 'DELETED a', 'ADDED a']);
+  });
+
+  it('tells watches of one view the same together, each from its own beginning on and to its end', async () => {
+    const server = await startTestServer();
+    const { body } = await server.call('POST', path, { metadata: { name: 'a' } });
+    const { resourceVersion } = body.metadata;
+    const create = (name: string) => server.call('POST', path, { metadata: { name } });
+    const first = await connect(server, `&resourceVersion=${resourceVersion}`);
+    const never = await connect(server, `&resourceVersion=${Number(resourceVersion) + 1000}`);
+    await create('b');
+    const second = await connect(server, '');
+    const selecting = await connect(server, '&fieldSelector=metadata.name%3Dd');
+    for (const name of ['c', 'd']) await create(name);
+    await server.server.stop();
+    assert.deepEqual(await first(4), ['ADDED b', 'ADDED c', 'ADDED d', 'end']);
+    assert.deepEqual(await second(5), ['ADDED a', 'ADDED b', 'ADDED c', 'ADDED d', 'end']);
+    assert.deepEqual(await selecting(2), ['ADDED d', 'end']);
+    assert.deepEqual(await never(1), ['end']);
   });
 
   it('marks the end of initial events with a bookmark', async () => {

@@ -4,14 +4,14 @@ import { contentTypes } from '../http/media-type.ts';
 import { PushStream } from '../http/push-stream.ts';
 import { statusOf } from '../http/response.ts';
 import type { ApiResponse } from '../request.ts';
-import { type Selection, selectionOf } from '../selection.ts';
 import { type CacheEntry, deletedEntry } from '../storage/cache-entry.ts';
 import type { CacheEvent } from '../storage/resource-cache.ts';
-import { prepareViews, viewOf } from '../views.ts';
+import { prepareViews } from '../views.ts';
 import { listPrefix, selected } from './list.ts';
 import { checkWatchOptions } from './list-options.ts';
 import { parseRevision } from './resource-version.ts';
-import { type FrameEncoder, frameEncoder } from './watch-frame.ts';
+import { joinChannel, type WatchChannel } from './watch-channel.ts';
+import { frameOf, type WatchView, watchView } from './watch-view.ts';
 
 /** A watch ends after 30 to 60 minutes (kube-apiserver --min-request-timeout), so that clients spread anew. */
 const minTimeoutSeconds = 1800;
@@ -22,7 +22,7 @@ export async function watch(call: Call): Promise<ApiResponse> {
   const { query } = call.request;
   const version = query.get('resourceVersion') ?? '';
   const initial = sendInitialEvents(query, version);
-  const watcher = new Watcher(call, selectionOf(call.resource, query), await frameEncoder(call));
+  const watcher = new Watcher(call, await watchView(call));
   try {
     if (call.resource.conversion) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
     watcher.start(version, initial);
@@ -45,26 +45,24 @@ function sendInitialEvents(query: URLSearchParams, version: string): boolean | u
   return text === 'true';
 }
 
-/** One watch: listens to a resource's cache and pushes what its client asked for. */
+/** One watch: pushes what its client asked for, by itself or, once there is a connection to write to, with others like it. */
 class Watcher {
   readonly stream: PushStream;
   readonly #call: Call;
-  readonly #selection: Selection;
-  readonly #encode: FrameEncoder;
-  readonly #prefix: string;
+  readonly #view: WatchView;
   readonly #wantsBookmarks: boolean;
   /** Undone when the watch ends: the listener and the timers. */
   readonly #undo: (() => void)[] = [];
   /** Events up to this revision are in the initial ones already. */
   #after = 0;
+  /** Those who are told the same, from when on we are told together with them. */
+  #channel: WatchChannel | undefined;
   /** The conversions before the next event, for resources that a webhook converts: events stay in order. */
   #converted: Promise<void> = Promise.resolve();
 
-  constructor(call: Call, selection: Selection, encode: FrameEncoder) {
+  constructor(call: Call, view: WatchView) {
     this.#call = call;
-    this.#selection = selection;
-    this.#encode = encode;
-    this.#prefix = listPrefix(call);
+    this.#view = view;
     this.#wantsBookmarks = call.request.query.get('allowWatchBookmarks') === 'true';
     this.stream = new PushStream(() => {
       for (const undo of this.#undo) undo();
@@ -77,7 +75,8 @@ class Watcher {
     const current = cache.seen;
     const fromNow = version === '' || version === '0';
     if (sendInitialEvents === true || (fromNow && sendInitialEvents === undefined)) {
-      for (const entry of selected(this.#call, this.#selection)) this.#send('ADDED', entry);
+      for (const entry of selected(this.#call, this.#view.selection))
+        this.stream.push(this.#view.encode.entry('ADDED', entry));
       this.#after = current;
       if (sendInitialEvents) this.#bookmark(true);
     } else if (fromNow) {
@@ -86,10 +85,10 @@ class Watcher {
       this.#after = parseWatchRevision(version);
       for (const event of resource.eventsAfter(this.#after)) this.#deliver(event);
     }
-    this.#undo.push(resource.listen((event) => this.#deliver(event)));
+    this.#listen();
     const { signal } = this.#call.request;
     signal.addEventListener('abort', () => this.stream.cancel(), { once: true });
-    const stop = () => this.stream.end();
+    const stop = () => this.#end();
     for (const end of [this.#call.backend.shutdown, this.#call.resource.ended]) {
       end?.addEventListener('abort', stop, { once: true });
       this.#undo.push(() => end?.removeEventListener('abort', stop));
@@ -99,17 +98,32 @@ class Watcher {
   }
 
   fail(error: unknown): void {
-    this.stream.push(this.#encode.error(statusOf(error)));
+    this.stream.push(this.#view.encode.error(statusOf(error)));
     this.stream.end();
   }
 
+  #listen(): void {
+    const cache = cacheOf(this.#call);
+    const unlisten = cache.listen((event) => this.#deliver(event));
+    this.#undo.push(unlisten);
+    this.stream.onAttach = () => {
+      // Others are told of every event, and at once.
+      if (this.#after > this.#call.backend.cache.seen || this.#view.resource.conversion?.convertAll) return;
+      unlisten();
+      const channel = joinChannel(this.#view, cache, this.#call.backend.clock, this.stream);
+      this.#channel = channel;
+      this.#undo.push(() => channel.leave(this.stream));
+    };
+  }
+
   #deliver(event: CacheEvent): void {
-    if (event.revision <= this.#after || !event.entry.key.startsWith(this.#prefix)) return;
-    const { resource } = this.#call;
+    const { resource, prefix } = this.#view;
+    if (event.revision <= this.#after) return;
     if (!resource.conversion?.convertAll) {
       this.#show(event);
       return;
     }
+    if (!event.entry.key.startsWith(prefix)) return;
     const entries = event.previous ? [event.entry, event.previous] : [event.entry];
     if (event.previous) entries.push(deletedEntry(event.previous, event.revision));
     this.#converted = this.#converted
@@ -120,28 +134,20 @@ class Watcher {
       );
   }
 
-  /** `left`: the last state of an object that leaves the selection, if it had to be converted. */
   #show(event: CacheEvent, left?: CacheEntry): void {
-    if (!this.#selection) {
-      this.stream.push(this.#encode.event(event));
-      return;
-    }
-    const { resource } = this.#call;
-    const matched = event.previous !== undefined && this.#selection(viewOf(event.previous, resource));
-    const matches = event.type !== 'DELETED' && this.#selection(viewOf(event.entry, resource));
-    if (matches && matched === (event.type === 'MODIFIED')) this.stream.push(this.#encode.event(event));
-    else if (matches) this.#send('ADDED', event.entry);
-    else if (matched && event.type === 'DELETED') this.stream.push(this.#encode.event(event));
-    // The object left the selection: its last selected state, at this revision.
-    else if (matched) this.#send('DELETED', left ?? deletedEntry(event.previous!, event.revision));
-  }
-
-  #send(type: 'ADDED' | 'DELETED', entry: CacheEntry): void {
-    this.stream.push(this.#encode.entry(type, entry));
+    const frame = frameOf(this.#view, event, left);
+    if (frame) this.stream.push(frame);
   }
 
   #bookmark(initialEnd = false): void {
-    this.stream.push(this.#encode.bookmark(Math.max(this.#call.backend.cache.seen, this.#after), initialEnd));
+    const frame = this.#view.encode.bookmark(Math.max(this.#call.backend.cache.seen, this.#after), initialEnd);
+    this.#channel?.catchUp(this.stream);
+    this.stream.push(frame);
+  }
+
+  #end(): void {
+    this.#channel?.catchUp(this.stream);
+    this.stream.end();
   }
 
   #scheduleBookmark(): void {
@@ -156,7 +162,7 @@ class Watcher {
 
   #finish(): void {
     if (this.#wantsBookmarks) this.#bookmark();
-    this.stream.end();
+    this.#end();
   }
 
   #timeoutMs(): number {
