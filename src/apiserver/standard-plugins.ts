@@ -126,7 +126,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
             () => services.resources(),
             ownMetrics,
           ),
-          stale: () => services.stale(),
+          extensions: () => services.versions(),
           serverAddress,
         }),
         openApiPaths({

@@ -1,9 +1,10 @@
 import type { HorizontalPodAutoscaler as AutoscalerV1 } from '../generated/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../generated/autoscaling-v2.ts';
 import type { Kind } from '../kind.ts';
-import { pathSegmentName } from '../names.ts';
+import { quantityMilliValue } from '../quantity.ts';
 import type { Cause } from '../status-error.ts';
-import { at, invalidEach, invalidValue, notSupported, required } from '../validation/field-error.ts';
+import { at, invalidValue, notSupported, required } from '../validation/field-error.ts';
+import { metricSpecErrors, referenceErrors } from './autoscaling-metrics.ts';
 
 /** pkg/apis/autoscaling. Names follow those of ReplicationControllers. */
 export const horizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = {
@@ -23,7 +24,9 @@ export const horizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = {
     spec.behavior.scaleUp = withDefaults(spec.behavior.scaleUp, scaleUpRules());
     spec.behavior.scaleDown = withDefaults(spec.behavior.scaleDown, scaleDownRules());
   },
-  validate: ({ spec }) => [...boundErrors(spec), ...metricErrors(spec), ...behaviorErrors(spec)],
+  validate: specErrors,
+  validateUpdate: specErrors,
+  validateStatusUpdate: statusErrors,
 };
 
 export const horizontalPodAutoscalerV1: Kind<AutoscalerV1> = {
@@ -35,6 +38,8 @@ export const horizontalPodAutoscalerV1: Kind<AutoscalerV1> = {
     spec.targetCPUUtilizationPercentage ??= 80;
   },
   validate: ({ spec }) => boundErrors(spec),
+  validateUpdate: ({ spec }) => boundErrors(spec),
+  validateStatusUpdate: statusErrors,
 };
 
 function withDefaults(rules: HPAScalingRules | undefined, defaults: HPAScalingRules): HPAScalingRules {
@@ -69,31 +74,19 @@ function boundErrors({ minReplicas, maxReplicas, scaleTargetRef }: Bounds): Caus
   if (maxReplicas < 1) errors.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than 0'));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     errors.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
-  for (const field of ['kind', 'name'] as const) {
-    const own = `spec.scaleTargetRef.${field}`;
-    const value = scaleTargetRef[field];
-    errors.push(...(value ? invalidEach(own, value, pathSegmentName(value)) : [required(own)]));
-  }
+  errors.push(...referenceErrors('spec.scaleTargetRef', scaleTargetRef));
   return errors;
 }
 
-const metricTypes = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
-const sourceOf: Record<string, 'resource' | 'pods' | 'object' | 'external' | 'containerResource'> = {
-  Resource: 'resource',
-  Pods: 'pods',
-  Object: 'object',
-  External: 'external',
-  ContainerResource: 'containerResource',
-};
+function specErrors({ spec }: HorizontalPodAutoscaler): Cause[] {
+  const metrics = (spec.metrics ?? []).flatMap((metric, i) => metricSpecErrors(at('spec.metrics', i), metric));
+  return [...boundErrors(spec), ...metrics, ...behaviorErrors(spec)];
+}
 
-function metricErrors({ metrics = [] }: HorizontalPodAutoscaler['spec']): Cause[] {
-  return metrics.flatMap((metric, i) => {
-    const own = at('spec.metrics', i);
-    if (!metric.type) return [required(`${own}.type`, 'must specify a metric source type')];
-    const source = sourceOf[metric.type];
-    if (!source) return [notSupported(`${own}.type`, metric.type, metricTypes)];
-    if (!metric[source]) return [required(`${own}.${source}`, 'must populate information for the given metric source')];
-    return [];
+function statusErrors({ status }: { status?: { currentReplicas?: number; desiredReplicas?: number } }): Cause[] {
+  return (['currentReplicas', 'desiredReplicas'] as const).flatMap((field) => {
+    const value = status?.[field] ?? 0;
+    return value < 0 ? [invalidValue(`status.${field}`, value, 'must be greater than or equal to 0')] : [];
   });
 }
 
@@ -108,6 +101,8 @@ function behaviorErrors({ behavior }: HorizontalPodAutoscaler['spec']): Cause[] 
       errors.push(invalidValue(`${own}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero'));
     if (window !== undefined && window > 3600)
       errors.push(invalidValue(`${own}.stabilizationWindowSeconds`, window, 'must be less than or equal to 3600'));
+    if (rules.tolerance !== undefined && quantityMilliValue(rules.tolerance) < 0)
+      errors.push(invalidValue(`${own}.tolerance`, rules.tolerance, 'must be greater than or equal to 0'));
     const policies = ['Disabled', 'Max', 'Min'];
     if (rules.selectPolicy !== undefined && !policies.includes(rules.selectPolicy))
       errors.push(notSupported(`${own}.selectPolicy`, rules.selectPolicy, policies));

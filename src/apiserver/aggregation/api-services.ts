@@ -7,7 +7,7 @@ import { formatTime } from '../../api/time.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { MetricFamily } from '../../base/metrics.ts';
-import type { DiscoverableResource, GroupVersion } from '../discovery/served-groups.ts';
+import type { DiscoverableResource, ExtensionVersion } from '../discovery/served-groups.ts';
 import type { LocalTransport } from '../http/in-process.ts';
 import type { ObjectReader } from '../request.ts';
 import { type Availability, failedDiscovery, localAvailability, passed, unreachableReason } from './availability.ts';
@@ -40,7 +40,8 @@ export interface ApiServicesOptions {
 
 /** What is known of an extension server. */
 interface Extension {
-  serves: GroupVersion;
+  group: string;
+  version: string;
   /** Whether it answered when it was last asked. */
   available: boolean;
   /** What it answered when it last did. */
@@ -55,9 +56,9 @@ export class ApiServices {
   readonly #options: ApiServicesOptions;
   /** The extension servers that were asked, by the name of their APIService. */
   readonly #extensions = new Map<string, Extension>();
-  /** What resources(), stale() and openApi() answer; new arrays after every change. */
+  /** What resources(), versions() and openApi() answer; new arrays after every change. */
   #resources: readonly DiscoverableResource[] = [];
-  #stale: readonly GroupVersion[] = [];
+  #versions: readonly ExtensionVersion[] = [];
   #openApi: readonly ExtensionOpenApi[] = [];
   /** What the local APIServices were made for. */
   #registered: readonly ResourceInfo[] | undefined;
@@ -85,9 +86,9 @@ export class ApiServices {
     return this.#resources;
   }
 
-  /** The versions of those that do not answer (KEP-3352: clients know that their lists may be old or missing). */
-  stale(): readonly GroupVersion[] {
-    return this.#stale;
+  /** The versions that they answer for; stale is what does not answer (KEP-3352: its list may be old or missing). */
+  versions(): readonly ExtensionVersion[] {
+    return this.#versions;
   }
 
   /** What extension servers say of themselves. */
@@ -183,7 +184,7 @@ export class ApiServices {
   #fail(service: APIService, availability: Availability): Promise<void> {
     const { name } = service.metadata;
     const { group = '', version = '' } = service.spec;
-    const unknown = { serves: { group, version }, resources: [], openApi: undefined, describedMs: 0 };
+    const unknown = { group, version, resources: [], openApi: undefined, describedMs: 0 };
     this.#set(name, { ...(this.#extensions.get(name) ?? unknown), available: false });
     return this.#report(service, availability);
   }
@@ -196,7 +197,7 @@ export class ApiServices {
     if (JSON.stringify(before?.resources) !== JSON.stringify(extension?.resources))
       this.#resources = all.flatMap(({ resources }) => resources);
     if (before?.available !== extension?.available)
-      this.#stale = all.filter(({ available }) => !available).map(({ serves }) => serves);
+      this.#versions = all.map(({ group, version, available }) => ({ group, version, stale: !available }));
     if (before?.openApi !== extension?.openApi) this.#openApi = all.flatMap(({ openApi }) => openApi ?? []);
   }
 
@@ -225,7 +226,7 @@ export class ApiServices {
       this.#ask(service, place, accept),
     );
     const openApi = known && isDeepStrictEqual(known.openApi, fetched) ? known.openApi : fetched;
-    return { serves: { group, version }, available: true, resources, openApi, describedMs: now };
+    return { group, version, available: true, resources, openApi, describedMs: now };
   }
 
   #ask(service: APIService, place: string, accept: string): Promise<IncomingMessage> {

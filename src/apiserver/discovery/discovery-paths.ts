@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { ApiRequest, ApiResponse } from '../request.ts';
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './documents.ts';
-import { type DiscoverableResource, type GroupVersion, type ServedGroup, servedGroups } from './served-groups.ts';
+import { type DiscoverableResource, type ExtensionVersion, type ServedGroup, servedGroups } from './served-groups.ts';
 
 export interface DiscoveryOptions {
   /** What is served now; a new array after every change. */
   served(): readonly DiscoverableResource[];
-  /** Versions whose extension servers do not answer; a new array after every change. */
-  stale?(): readonly GroupVersion[];
+  /** Versions that extension servers answer for; a new array after every change. */
+  extensions?(): readonly ExtensionVersion[];
   /** 'address:port' of this server. */
   serverAddress: string;
 }
 
-const none: readonly GroupVersion[] = [];
+const none: readonly ExtensionVersion[] = [];
 
 /** A document, encoded once. */
 interface Encoded {
@@ -25,7 +25,7 @@ interface Encoded {
 export function discoveryPaths(options: DiscoveryOptions): (request: ApiRequest) => Promise<ApiResponse | undefined> {
   /** What the documents below were made from. */
   let current: readonly DiscoverableResource[] | undefined;
-  let currentStale: readonly GroupVersion[] = none;
+  let currentExtensions: readonly ExtensionVersion[] = none;
   /** Documents by path and form, made at the first request. */
   const documents = new Map<string, Encoded | undefined>();
   let groups: ServedGroup[] = [];
@@ -35,11 +35,11 @@ export function discoveryPaths(options: DiscoveryOptions): (request: ApiRequest)
     if (!/^\/apis?(\/|$)/.test(path) || path.split('/').length > 4) return undefined;
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     const served = options.served();
-    const stale = options.stale?.() ?? none;
-    if (served !== current || stale !== currentStale) {
+    const extensions = options.extensions?.() ?? none;
+    if (served !== current || extensions !== currentExtensions) {
       current = served;
-      currentStale = stale;
-      groups = servedGroups(served, stale);
+      currentExtensions = extensions;
+      groups = servedGroups(served, extensions);
       documents.clear();
     }
     const aggregated = path === '/api' || path === '/apis' ? aggregatedVersion(request.headers.accept) : undefined;

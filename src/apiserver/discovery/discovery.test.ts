@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { builtinResources } from '../../api/resource.ts';
 import type { ApiRequest } from '../request.ts';
 import { discoveryPaths } from './discovery-paths.ts';
-import { compareVersions, type DiscoverableResource, type GroupVersion } from './served-groups.ts';
+import { compareVersions, type DiscoverableResource, type ExtensionVersion } from './served-groups.ts';
 
 const widgets: DiscoverableResource = {
   group: 'example.com',
@@ -99,8 +99,8 @@ describe('discovery', () => {
   });
 
   it('keeps versions whose servers do not answer, marked, with what they served before', async () => {
-    let stale: GroupVersion[] = [];
-    const handle = discoveryPaths({ served: () => [widgets], stale: () => stale, serverAddress: '' });
+    let extensions: ExtensionVersion[] = [];
+    const handle = discoveryPaths({ served: () => [widgets], extensions: () => extensions, serverAddress: '' });
     const ask = async (path: string, accept?: string) => {
       const response = await handle({ method: 'GET', path, headers: { accept } } as unknown as ApiRequest);
       return response && JSON.parse((response.body as Buffer).toString());
@@ -110,11 +110,12 @@ describe('discovery', () => {
         group.versions.map(({ version, freshness, resources }) => `${version} ${freshness} ${resources.length}`),
       );
     assert.deepEqual(await shown(), ['v1beta1 Current 1']);
-    stale = [
-      { group: 'example.com', version: 'v1beta1' },
-      { group: 'never.example.com', version: 'v1' },
+    extensions = [
+      { group: 'example.com', version: 'v1beta1', stale: true },
+      { group: 'never.example.com', version: 'v1', stale: true },
+      { group: 'empty.example.com', version: 'v1', stale: false },
     ];
-    assert.deepEqual(await shown(), ['v1beta1 Stale 1', 'v1 Stale 0']);
+    assert.deepEqual(await shown(), ['v1 Current 0', 'v1beta1 Stale 1', 'v1 Stale 0']);
     assert.equal((await ask('/apis/never.example.com')).preferredVersion.version, 'v1');
   });
 

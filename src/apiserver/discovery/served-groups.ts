@@ -13,9 +13,11 @@ export interface ServedVersion {
   stale: boolean;
 }
 
-export interface GroupVersion {
+/** A version that an extension server answers for, whether or not it has resources. */
+export interface ExtensionVersion {
   group: string;
   version: string;
+  stale: boolean;
 }
 
 export interface ServedGroup {
@@ -27,10 +29,10 @@ export interface ServedGroup {
 /** The served resources by group and version, in the order in which clients prefer them. The core group comes first. */
 export function servedGroups(
   resources: readonly DiscoverableResource[],
-  stale: readonly GroupVersion[] = [],
+  extensions: readonly ExtensionVersion[] = [],
 ): ServedGroup[] {
   const groups = new Map<string, Map<string, DiscoverableResource[]>>();
-  for (const { group, version } of stale) {
+  for (const { group, version } of extensions) {
     const versions = groups.get(group) ?? new Map<string, DiscoverableResource[]>();
     groups.set(group, versions.set(version, []));
   }
@@ -50,7 +52,7 @@ export function servedGroups(
         .map(([version, list]) => ({
           version,
           resources: list.sort((a, b) => (a.resource < b.resource ? -1 : 1)),
-          stale: stale.some((one) => one.group === group && one.version === version),
+          stale: extensions.some((one) => one.stale && one.group === group && one.version === version),
         })),
     }));
 }

@@ -1,12 +1,11 @@
 import type {
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerStatus,
-  MetricSpec,
-  MetricStatus,
+  HPAScalingRules,
 } from '../../api/generated/autoscaling-v2.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { keyOf } from '../../api/object.ts';
-import { quantityMilliValue, quantityOf } from '../../api/quantity.ts';
+import { quantityMilliValue } from '../../api/quantity.ts';
 import { builtin, builtinResources, pods, type ResourceInfo } from '../../api/resource.ts';
 import { matchesLabels, parseLabelSelector } from '../../api/selectors.ts';
 import { formatTime } from '../../api/time.ts';
@@ -14,14 +13,10 @@ import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { pathOf } from '../../client/rest.ts';
 import { discoverResources } from '../discover-resources.ts';
 import { sameStatus } from '../same-status.ts';
-import {
-  type Limited,
-  limitScale,
-  type Recommendation,
-  replicasFor,
-  type ScaleEvent,
-  type Target,
-} from './plan-scale.ts';
+import { type Judged, judgeMetric, MetricError, type Proposal } from './judge-metric.ts';
+import { messageOf, metricsClient } from './metrics-client.ts';
+import { defaultTolerance, type Tolerance } from './plan-metric.ts';
+import { type History, type Limited, limitScale } from './plan-scale.ts';
 
 const autoscalers = builtin<HorizontalPodAutoscaler>('autoscaling', 'v2', 'horizontalpodautoscalers');
 /** --horizontal-pod-autoscaler-sync-period */
@@ -35,18 +30,18 @@ interface Scale {
   status?: { replicas?: number; selector?: string };
 }
 
-interface Proposal {
+interface Choice {
   replicas: number;
   name: string;
-  statuses: MetricStatus[];
 }
 
-/** Scales workloads by what their Pods use (kubernetes pkg/controller/podautoscaler/horizontal.go); resource metrics only. */
+/** Scales workloads by what is measured of them (kubernetes pkg/controller/podautoscaler/horizontal.go). */
 export function horizontalPodAutoscalerController({ client, informers, events, clock }: ControllerContext): Controller {
   const all = informers.informer(autoscalers);
   const allPods = informers.informer(pods);
+  const metrics = metricsClient(client, resourceOfKind);
   /** What was recommended and done in the last hour, by key. */
-  const histories = new Map<string, { recommendations: Recommendation[]; events: ScaleEvent[] }>();
+  const histories = new Map<string, History>();
 
   return {
     name: 'horizontal-pod-autoscaler',
@@ -136,18 +131,15 @@ export function horizontalPodAutoscalerController({ client, informers, events, c
       return { replicas: maxReplicas, why: 'Current number of replicas above Spec.MaxReplicas' };
     if (current < minReplicas)
       return { replicas: minReplicas, why: 'Current number of replicas below Spec.MinReplicas' };
-    const proposal = await propose(hpa, target, current).catch((error: Error) => error);
+    const proposal = await choose(hpa, target, current, status).catch((error: Error) => error);
     if (proposal instanceof Error) {
-      events.event(hpa, 'Warning', 'FailedGetResourceMetric', proposal.message);
-      set(
-        'ScalingActive',
-        'False',
-        'FailedGetResourceMetric',
-        `the HPA was unable to compute the replica count: ${proposal.message}`,
-      );
+      const { message } = proposal;
+      const reason = proposal instanceof MetricError ? proposal.reason : 'FailedGetResourceMetric';
+      const isSelector = reason === 'InvalidSelector';
+      const text = isSelector ? message : `the HPA was unable to compute the replica count: ${message}`;
+      set('ScalingActive', 'False', reason, text);
       return undefined;
     }
-    status.currentMetrics = proposal.statuses;
     set(
       'ScalingActive',
       'True',
@@ -181,67 +173,57 @@ export function horizontalPodAutoscalerController({ client, informers, events, c
     return kept;
   }
 
-  /** The largest number that some metric asks for. */
-  async function propose(hpa: HorizontalPodAutoscaler, target: Scale, current: number): Promise<Proposal> {
-    const selector = parseLabelSelector(target.status?.selector ?? '');
-    if (selector.length === 0) throw new Error('selector is required');
-    const selected = allPods
-      .list(hpa.metadata.namespace)
-      .filter((pod: Pod) => matchesLabels(selector, pod.metadata.labels));
-    let best: Proposal | undefined;
-    const statuses: MetricStatus[] = [];
-    for (const metric of hpa.spec.metrics ?? []) {
-      const wanted = targetOf(metric);
-      const usage = await readUsage(hpa.metadata.namespace ?? '', target.status?.selector ?? '', wanted);
-      const measured = replicasFor(current, selected, usage, wanted);
-      const value = {
-        averageValue: quantityOf(measured.averageMilli, 'DecimalSI', 0.001),
-        ...(measured.utilization !== undefined ? { averageUtilization: measured.utilization } : {}),
-      };
-      statuses.push(
-        wanted.container
-          ? {
-              type: metric.type,
-              containerResource: { name: wanted.resource, container: wanted.container, current: value },
-            }
-          : { type: metric.type, resource: { name: wanted.resource, current: value } },
-      );
-      const about = wanted.utilization !== undefined ? 'resource utilization (percentage of request)' : 'resource';
-      const name = `${wanted.resource} ${wanted.container ? `container ${about}` : about}`;
-      if (!best || measured.replicas > best.replicas) best = { replicas: measured.replicas, name, statuses };
+  /**
+   * The largest number that some metric asks for. As long as one cannot be had nothing shrinks: it may be the one that
+   * asks for more.
+   */
+  async function choose(
+    hpa: HorizontalPodAutoscaler,
+    target: Scale,
+    current: number,
+    status: HorizontalPodAutoscalerStatus,
+  ): Promise<Choice> {
+    const selector = target.status?.selector ?? '';
+    if (selector === '') {
+      events.event(hpa, 'Warning', 'SelectorRequired', 'selector is required');
+      events.event(hpa, 'Warning', 'FailedComputeMetricsReplicas', 'selector is required');
+      throw new MetricError('InvalidSelector', new Error("the HPA target's scale is missing a selector"));
     }
-    if (!best) throw new Error('no metrics are given');
-    return best;
-  }
-
-  async function readUsage(namespace: string, selector: string, { resource, container }: Target) {
-    const path = `/apis/metrics.k8s.io/v1beta1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(selector)}`;
-    const response = await client.request({ method: 'GET', path });
-    if (response.status >= 400)
-      throw new Error(
-        `failed to get ${resource} utilization: unable to get metrics for resource ${resource}: unable to fetch metrics from resource metrics API: ${await messageOf(response)}`,
-      );
-    const { items = [] } = (await response.json()) as {
-      items?: { metadata: { name: string }; containers?: { name: string; usage: Record<string, string> }[] }[];
+    const requirements = parseLabelSelector(selector);
+    const judged: Judged = {
+      ...{ hpa, current, selector, statusReplicas: target.status?.replicas ?? 0, nowMs: clock.now() },
+      pods: allPods.list(hpa.metadata.namespace).filter((pod: Pod) => matchesLabels(requirements, pod.metadata.labels)),
+      tolerance: toleranceOf(hpa),
     };
-    const usage = new Map<string, number>();
-    for (const { metadata, containers = [] } of items) {
-      const counted = containers.filter((one) => (!container || one.name === container) && one.usage[resource]);
-      if (counted.length > 0)
-        usage.set(
-          metadata.name,
-          counted.reduce((total, one) => total + quantityMilliValue(one.usage[resource] ?? '0'), 0),
-        );
-    }
-    return usage;
+    const specs = hpa.spec.metrics ?? [];
+    const results = await Promise.allSettled(specs.map((spec) => judgeMetric(metrics, spec, judged)));
+    const proposals = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+    for (const failure of failures)
+      if (failure instanceof MetricError) events.event(hpa, 'Warning', failure.reason, failure.message);
+    status.currentMetrics = proposals.map((proposal) => proposal.status);
+    const best = proposals.reduce<Proposal | undefined>(
+      (most, one) => (!most || one.replicas > most.replicas ? one : most),
+      undefined,
+    );
+    const [first] = failures;
+    if (best && (!first || best.replicas >= current)) return best;
+    const text = `invalid metrics (${failures.length} invalid out of ${specs.length}), first error is: ${first?.message}`;
+    events.event(hpa, 'Warning', 'FailedComputeMetricsReplicas', text);
+    throw first ?? new Error('no metrics are given');
   }
 
-  async function readScale(hpa: HorizontalPodAutoscaler): Promise<{ scale: Scale; path: string }> {
-    const { apiVersion = '', kind, name } = hpa.spec.scaleTargetRef;
+  async function resourceOfKind(apiVersion: string, kind: string): Promise<ResourceInfo> {
     const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : '';
     const matches = (info: ResourceInfo) => info.group === group && info.kind === kind;
     const resource = builtinResources.find(matches) ?? (await discoverResources(client)).resources.find(matches);
     if (!resource) throw new Error(`no matches for kind "${kind}" in group "${group}"`);
+    return resource;
+  }
+
+  async function readScale(hpa: HorizontalPodAutoscaler): Promise<{ scale: Scale; path: string }> {
+    const { apiVersion = '', kind, name } = hpa.spec.scaleTargetRef;
+    const resource = await resourceOfKind(apiVersion, kind);
     const path = pathOf(resource, hpa.metadata.namespace, name, 'scale');
     const response = await client.request({ method: 'GET', path });
     if (response.status >= 400) throw new Error(await messageOf(response));
@@ -270,23 +252,12 @@ const limitMessage: Record<NonNullable<Limited['limit']>, string> = {
   TooFewReplicas: 'the desired replica count is less than the minimum replica count',
 };
 
-function targetOf({ type, resource, containerResource }: MetricSpec): Target {
-  const source = resource ?? containerResource;
-  if (!source) throw new Error(`metrics of type ${type} are not served`);
-  const { averageUtilization, averageValue } = source.target;
+/** spec.behavior may set another tolerance for each direction (KEP-4951). */
+function toleranceOf({ spec }: HorizontalPodAutoscaler): Tolerance {
+  const of = (rules: HPAScalingRules | undefined, otherwise: number) =>
+    rules?.tolerance === undefined ? otherwise : quantityMilliValue(rules.tolerance) / 1000;
   return {
-    resource: source.name,
-    ...(containerResource ? { container: containerResource.container } : {}),
-    ...(averageUtilization !== undefined ? { utilization: averageUtilization } : {}),
-    ...(averageValue !== undefined ? { averageMilli: quantityMilliValue(averageValue) } : {}),
+    up: of(spec.behavior?.scaleUp, defaultTolerance.up),
+    down: of(spec.behavior?.scaleDown, defaultTolerance.down),
   };
-}
-
-async function messageOf(response: { status: number; text(): Promise<string> }): Promise<string> {
-  const text = await response.text();
-  try {
-    return (JSON.parse(text) as { message?: string }).message ?? text;
-  } catch {
-    return text.trim() || `the server answered ${response.status}`;
-  }
 }
