@@ -151,7 +151,7 @@ describe('when things go wrong in a Pod', { concurrency: 4 }, () => {
     const began = Date.now();
     await space.kubectl('delete pod deaf');
     const took = Date.now() - began;
-    assert.ok(took >= 2000 && took < 15_000, `${took} ms`);
+    assert.ok(took >= 2000 && took < 28_000, `${took} ms`);
     await space.kubectl('delete pod listens');
     const { readFileSync } = await import('node:fs');
     assert.equal(readFileSync(`${cluster.home}/end`, 'utf8'), 'clean');

@@ -144,7 +144,6 @@ describe('the network', { concurrency: 3 }, () => {
   test('without endpoints a connection is refused at once', async () => {
     const nobody = await space.until(services, 'nobody', (one) => one?.status?.loadBalancer?.ingress?.[0]?.ip);
     for (const address of [nobody.spec.clusterIP as string, ingress(nobody)]) {
-      const began = Date.now();
       await assert.rejects(get(`http://${address}/`), /ECONNREFUSED/);
       const outcome = await space.tryKubectl([
         'exec',
@@ -156,8 +155,7 @@ describe('the network', { concurrency: 3 }, () => {
         '10',
         `http://${address}/`,
       ]);
-      assert.equal(outcome.code, 7, 'curl: failed to connect');
-      assert.ok(Date.now() - began < 8000);
+      assert.equal(outcome.code, 7, 'curl: failed to connect, which is not 28: timed out');
     }
   });
 

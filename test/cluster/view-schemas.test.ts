@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import readline from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { pods } from '../../src/api/resource.ts';
@@ -64,9 +66,14 @@ for (const [name, command, exitCode = 0] of views)
   });
 
 test('--watch prints a document a line', async () => {
-  const { stdout } = await cluster.tryVitrine('ps -o json -n shop --watch -d 0.2', { timeoutMs: 3000 });
-  const documents = stdout.trimEnd().split('\n').slice(0, -1);
-  assert.ok(documents.length >= 2, stdout);
+  const args = ['ps', '-o', 'json', '-n', 'shop', '--watch', '-d', '0.2', '--name', cluster.name];
+  const watching = spawn(path.join(root, 'vitrine'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const documents: string[] = [];
+  for await (const line of readline.createInterface({ input: watching.stdout })) {
+    documents.push(line);
+    if (documents.length === 3) break;
+  }
+  watching.kill();
   const validate = schema('processes');
   for (const document of documents) assert.ok(validate(JSON.parse(document)));
 });

@@ -92,9 +92,10 @@ describe('authorization by roles', () => {
   it('decides in microseconds', () => {
     const { authorizer } = setUp();
     const request = requestOf('get configmaps any/two');
-    const start = performance.now();
+    const before = process.cpuUsage();
     for (let i = 0; i < 10_000; i++) authorizer.decide(ann, request);
-    assert.ok(performance.now() - start < 500);
+    // Of our own time: others may be at work on this machine.
+    assert.ok(process.cpuUsage(before).user < 500_000);
   });
 });
 
