@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import http2 from 'node:http2';
 import type { ResourceInfo } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -16,12 +15,9 @@ import { RequestMetrics } from './endpoints/request-metrics.ts';
 import type { Audit } from './filters/audit.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import { listSeats } from './flow-control/list-seats.ts';
-import { connectionsOf } from './http/close-server.ts';
-import type { ServerHandler, ServerRequest } from './http/exchange.ts';
-import { serveHttp1 } from './http/http1.ts';
-import { serveHttp2 } from './http/http2.ts';
+import type { ServerRequest } from './http/exchange.ts';
 import { type LocalTransport, localTransport } from './http/in-process.ts';
-import { peerReader } from './http/peer-certificate.ts';
+import { type ListenAddress, type Listener, openListener, type ServerTls } from './http/listener.ts';
 import { cacheReader } from './reader.ts';
 import type { AdmissionPlugin, Authenticator, Authorizer, ObjectReader, UserInfo } from './request.ts';
 import { ServedResources } from './resources.ts';
@@ -38,7 +34,7 @@ export interface ApiServerOptions {
   clock: Clock;
   /** Where to serve HTTPS. */
   listen: ListenAddress[];
-  tls: { key: string; cert: string; clientCa: string; frontProxyCa?: string };
+  tls: ServerTls;
   /** How to reach kubelets. */
   kubelet?: KubeletCredentials;
   /** ClusterIPs are taken from here. */
@@ -51,13 +47,6 @@ export interface ApiServerOptions {
   isServed?: ((info: ResourceInfo) => boolean) | undefined;
   /** Who may do what, and what else there is: made once there is something to read from. */
   plugins(core: ApiServerCore): ApiServerPlugins;
-}
-
-export interface ListenAddress {
-  host: string;
-  port: number;
-  /** Other servers may listen there, too: the kernel gives each connection to one of them (SO_REUSEPORT). @default false */
-  shared?: boolean;
 }
 
 /** What plugins may use of the server that they become part of. */
@@ -205,45 +194,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       cache.stop();
     },
   };
-}
-
-interface Listener {
-  host: string;
-  port: number;
-  close(busy: () => boolean): Promise<void>;
-}
-
-async function openListener(
-  address: ListenAddress,
-  tls: ApiServerOptions['tls'],
-  handle: ServerHandler,
-): Promise<Listener> {
-  const server = http2.createSecureServer({
-    key: tls.key,
-    cert: tls.cert,
-    ca: tls.frontProxyCa ? [tls.clientCa, tls.frontProxyCa] : tls.clientCa,
-    requestCert: true,
-    // An unknown certificate is answered with 401, which says more than a broken handshake.
-    rejectUnauthorized: false,
-    allowHTTP1: true,
-    // Streams are small packets both ways: with Nagle's algorithm each would wait for an acknowledgement, up to 40 ms.
-    noDelay: true,
-    minVersion: 'TLSv1.2',
-    // MB: the default of 10 ends connections that have fewer streams than they may when we are slow to answer.
-    maxSessionMemory: 100,
-    settings: { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 },
-  });
-  const peerOf = peerReader(tls.frontProxyCa);
-  serveHttp1(server, handle, peerOf);
-  serveHttp2(server, handle, peerOf);
-  const close = connectionsOf(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port: address.port, host: address.host, reusePort: address.shared ?? false }, resolve);
-  });
-  const bound = server.address();
-  const port = typeof bound === 'object' && bound ? bound.port : address.port;
-  return { host: address.host, port, close };
 }
 
 /** How many objects of each kind are there (apiserver pkg/storage/etcd3/metrics). */

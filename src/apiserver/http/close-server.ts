@@ -1,4 +1,5 @@
-import type { Http2SecureServer, ServerHttp2Session } from 'node:http2';
+import type { Server } from 'node:https';
+import type { Http2Connection } from './h2/connection.ts';
 
 /** Requests get this long to finish when the server stops; what streams is cut once nothing else is under way. */
 const drainMs = 10_000;
@@ -10,16 +11,11 @@ const lookMs = 20;
  * Follows the connections of a server, for its end: the function that is returned stops accepting, tells HTTP/2 clients
  * to go, waits until nothing is `busy`, and cuts what is left: clients that linger, and streams that never end.
  */
-export function connectionsOf(server: Http2SecureServer): (busy: () => boolean) => Promise<void> {
+export function closing(server: Server, http2: ReadonlySet<Http2Connection>): (busy: () => boolean) => Promise<void> {
   const sockets = new Set<{ destroy(): void; once(event: 'close', fn: () => void): unknown }>();
-  const sessions = new Set<ServerHttp2Session>();
   server.on('secureConnection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
   });
   return (busy) =>
     new Promise((resolve) => {
@@ -35,6 +31,6 @@ export function connectionsOf(server: Http2SecureServer): (busy: () => boolean) 
         clearInterval(look);
         resolve();
       });
-      for (const session of sessions) session.close();
+      for (const connection of http2) connection.close();
     });
 }

@@ -58,12 +58,16 @@ export function readBody(stream: Readable): Promise<Uint8Array> {
     });
     stream.on('error', reject);
     stream.on('close', () => {
-      if (!ended) reject(badRequest('unexpected end of the request body'));
+      if (!ended) reject(bodyCutOff());
     });
   });
 }
 
-function tooLarge(): StatusError {
+export function bodyCutOff(): StatusError {
+  return badRequest('unexpected end of the request body');
+}
+
+export function tooLarge(): StatusError {
   return new StatusError({
     code: 413,
     reason: 'RequestEntityTooLarge',

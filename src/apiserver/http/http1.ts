@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
-import type { Http2SecureServer } from 'node:http2';
+import type { Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { parseRequestInfo } from '../request-info.ts';
@@ -17,14 +17,11 @@ import type { Peer, PeerReader } from './peer-certificate.ts';
 import { sendBody } from './send-body.ts';
 
 /** Serves HTTP/1.1, and the upgrades that only it knows (WebSocket, SPDY). */
-export function serveHttp1(server: Http2SecureServer, handle: ServerHandler, peerOf: PeerReader): void {
-  // http2 would wrap its streams in request objects for this listener; serveHttp2 takes the streams themselves.
+export function serveHttp1(server: Server, handle: ServerHandler, peerOf: PeerReader): void {
   server.on('request', (message, response) => {
-    const [incoming, outgoing] = [message as unknown as IncomingMessage, response as unknown as NodeResponse];
-    answer(incoming, outgoing, handle, peerOf).catch(() => outgoing.destroy());
+    answer(message, response, handle, peerOf).catch(() => response.destroy());
   });
-  server.removeAllListeners('stream');
-  server.on('upgrade' as never, (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
     const request = requestOf(message, peerOf(message.socket as TLSSocket));
     socket.once('close', () => request.cancellation.abort());

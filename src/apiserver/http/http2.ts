@@ -1,74 +1,84 @@
-import {
-  constants,
-  type Http2SecureServer,
-  type Http2Session,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import type { ApiResponse } from '../request.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import {
+  bodyCutOff,
   Cancellation,
+  maxBodyBytes,
   nobody,
-  once,
-  readBody,
   type ServerHandler,
   type ServerRequest,
-  type ServerResponse,
   splitTarget,
+  tooLarge,
 } from './exchange.ts';
-import type { Peer, PeerReader } from './peer-certificate.ts';
-import { sendBody } from './send-body.ts';
+import { Http2Connection } from './h2/connection.ts';
+import { errorCode } from './h2/protocol.ts';
+import type { ServerStream } from './h2/stream.ts';
+import type { Peer } from './peer-certificate.ts';
+import { PushStream } from './push-stream.ts';
 
-/** Serves HTTP/2 by its streams: a fifth faster than through the request and response objects of HTTP/1. */
-export function serveHttp2(server: Http2SecureServer, handle: ServerHandler, peerOf: PeerReader): void {
-  const peers = new WeakMap<Http2Session, Peer>();
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    // A client that resets its stream is no error of ours.
-    stream.on('error', () => {});
-    const session = stream.session!;
-    let peer = peers.get(session);
-    if (!peer) {
-      // The session's socket is a proxy that refuses to be a key of a WeakMap shared with HTTP/1.
-      peer = peerOf(session.socket as TLSSocket);
-      peers.set(session, peer);
-    }
-    // The chain never throws; headers that HTTP/2 forbids may come from what we are a proxy of.
-    answer(stream, requestOf(stream, headers, peer), handle).catch(() =>
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR),
-    );
+/** Serves HTTP/2 on a connection. */
+export function serveHttp2(socket: TLSSocket, handle: ServerHandler, peer: Peer): Http2Connection {
+  return new Http2Connection(socket, (stream) => {
+    // The chain never throws; what it answers with may break midway.
+    answer(stream, requestOf(stream, peer), handle).catch(() => stream.reset(errorCode.internalError));
   });
 }
 
-async function answer(stream: ServerHttp2Stream, request: ServerRequest, handle: ServerHandler): Promise<void> {
-  const response = await handle(request);
-  if (stream.destroyed || stream.closed) {
-    cancel(response);
-    return;
+async function answer(stream: ServerStream, request: ServerRequest, handle: ServerHandler): Promise<void> {
+  const { status, headers, body } = await handle(request);
+  headers.date ??= httpDate();
+  if (stream.closed || request.method === 'HEAD') {
+    if (!isWhole(body)) (body as { cancel?: () => void }).cancel?.();
+    stream.respond(status, headers);
+  } else if (body instanceof Uint8Array) stream.respond(status, headers, body);
+  else {
+    stream.respondHead(status, headers);
+    if (Array.isArray(body)) {
+      stream.writeAll(body);
+      stream.end();
+    } else if (body instanceof PushStream) attach(stream, body);
+    else await pipe(stream, body);
   }
-  const headers: Record<string, string | number> = { ':status': response.status, ...response.headers };
-  if (request.method === 'HEAD') {
-    stream.respond(headers, { endStream: true });
-    cancel(response);
-    return;
-  }
-  stream.respond(headers);
-  await sendBody(stream, response.body, () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
 }
 
-function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: Peer): ServerRequest {
-  const method = headers[':method'] ?? 'GET';
-  const target = headers[':path'] ?? '/';
+const isWhole = (body: ApiResponse['body']) => body instanceof Uint8Array || Array.isArray(body);
+
+function attach(stream: ServerStream, body: PushStream): void {
+  const closed = stream.onClose;
+  stream.onClose = () => {
+    closed?.();
+    body.cancel();
+  };
+  body.attach({
+    write: (chunks) => stream.writeAll(chunks),
+    end: () => stream.end(),
+    get backlog() {
+      return stream.queue.bytes;
+    },
+  });
+}
+
+async function pipe(stream: ServerStream, body: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of body) {
+    if (!stream.write(chunk)) await stream.drained();
+    if (stream.closed) return;
+  }
+  stream.end();
+}
+
+function requestOf(stream: ServerStream, peer: Peer): ServerRequest {
+  const { method, target, headers } = stream.head;
   const { path, query } = splitTarget(target);
   const cancellation = new Cancellation();
-  stream.once('close', () => cancellation.abort());
+  stream.onClose = () => cancellation.abort();
   return {
     method,
     target,
     path,
     query,
-    headers: headers as Record<string, string | undefined>,
-    body: once(() => readBody(stream)),
+    headers,
+    body: () => stream.body(maxBodyBytes, tooLarge, bodyCutOff),
     ...peer,
     user: nobody,
     info: parseRequestInfo(method, path, query),
@@ -81,7 +91,15 @@ function requestOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer
   };
 }
 
-function cancel(response: ServerResponse): void {
-  const body = response.body as { cancel?: () => void };
-  body.cancel?.();
+let dateMs = 0;
+let date = '';
+
+/** Made anew each second. */
+function httpDate(): string {
+  const now = Date.now();
+  if (now - dateMs >= 1000 || now < dateMs) {
+    dateMs = now - (now % 1000);
+    date = new Date(dateMs).toUTCString();
+  }
+  return date;
 }

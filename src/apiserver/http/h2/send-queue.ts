@@ -1,0 +1,62 @@
+import { putFrameHead } from './frames.ts';
+import { flag, frameHeadSize, frameType, maxFrameSize } from './protocol.ts';
+
+/** Bytes of a response that wait for windows to open. They are copied when they are sent, and not before. */
+export class SendQueue {
+  /** Those before #first are sent, and of that one the first #offset bytes. */
+  #chunks: Uint8Array[] = [];
+  #first = 0;
+  #offset = 0;
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#first = 0;
+    this.#offset = 0;
+    this.#bytes = 0;
+  }
+
+  /** The next `length` bytes as DATA frames, the last of which ends the stream if `end` says so. */
+  frames(streamId: number, length: number, end: boolean): Buffer {
+    const count = Math.max(1, Math.ceil(length / maxFrameSize));
+    const frames = Buffer.allocUnsafe(length + count * frameHeadSize);
+    let left = length;
+    for (let at = 0; at < frames.length; ) {
+      const size = Math.min(left, maxFrameSize);
+      left -= size;
+      at = putFrameHead(frames, at, size, frameType.data, end && left === 0 ? flag.endStream : 0, streamId);
+      at = this.#take(size, frames, at);
+    }
+    this.#bytes -= length;
+    if (this.#first === this.#chunks.length) this.clear();
+    return frames;
+  }
+
+  #take(length: number, to: Buffer, start: number): number {
+    const end = start + length;
+    for (let at = start; at < end; ) {
+      const chunk = this.#chunks[this.#first]!;
+      const size = Math.min(end - at, chunk.length - this.#offset);
+      to.set(size === chunk.length ? chunk : chunk.subarray(this.#offset, this.#offset + size), at);
+      at += size;
+      this.#offset += size;
+      if (this.#offset < chunk.length) break;
+      this.#offset = 0;
+      // Not kept until all is sent: what is sent may go.
+      this.#chunks[this.#first++] = sent;
+    }
+    return end;
+  }
+}
+
+const sent = new Uint8Array();

@@ -1,0 +1,131 @@
+import type { Duplex } from 'node:stream';
+import { headersFrames, putFrameHead } from './frames.ts';
+import {
+  ConnectionError,
+  defaultWindow,
+  errorCode,
+  flag,
+  frameHeadSize,
+  frameType,
+  largestWindow,
+  maxFrameSize,
+} from './protocol.ts';
+import type { SendQueue } from './send-queue.ts';
+
+/** What the sender has to know of a stream. */
+export interface Sending {
+  readonly id: number;
+  /** How much the peer takes for this stream. */
+  window: number;
+  readonly queue: SendQueue;
+  /** Nothing comes after what is in the queue. */
+  readonly ending: boolean;
+  /** Its last frame is on its way. */
+  ended(): void;
+  /** Some of the queue has gone. */
+  progressed(): void;
+}
+
+/** So much is given to the socket at most; the rest waits in the streams' queues, where it is shared or may be dropped. */
+const mostInSocket = 1 << 20;
+/** A stream sends so much before it is another's turn. */
+const turnBytes = 256 << 10;
+
+/** All that one connection sends: frames of one turn of the event loop leave in one write. */
+export class Sender {
+  readonly #socket: Duplex;
+  #outbox: Buffer[] = [];
+  #outboxBytes = 0;
+  #planned = false;
+  /** How much the peer takes for all streams together. */
+  #window = defaultWindow;
+  /** Streams that are held up by the connection, not by windows of their own, in the order of their turns. */
+  readonly #waiting = new Set<Sending>();
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+    socket.on('drain', () => this.#resume());
+  }
+
+  /** Given to us, and not yet taken by the kernel. */
+  get backlog(): number {
+    return this.#outboxBytes + this.#socket.writableLength;
+  }
+
+  add(frames: Buffer): void {
+    this.#outbox.push(frames);
+    this.#outboxBytes += frames.length;
+    if (this.#planned) return;
+    this.#planned = true;
+    // After the promises of this turn: what they answer goes along.
+    process.nextTick(flush, this);
+  }
+
+  /** A whole answer, in one piece if the windows let it. Returns false if they don't: then nothing is sent. */
+  addWhole(stream: Sending, block: Uint8Array, body: Uint8Array): boolean {
+    const size = body.length;
+    if (size > maxFrameSize || size > stream.window || size > this.#window || this.#room < size) return false;
+    const frames = headersFrames(stream.id, block, false, frameHeadSize + size);
+    const at = frames.length - size;
+    putFrameHead(frames, at - frameHeadSize, size, frameType.data, flag.endStream, stream.id);
+    frames.set(body, at);
+    this.#window -= size;
+    stream.window -= size;
+    this.add(frames);
+    return true;
+  }
+
+  /** Sends what the windows let of a stream's queue; the rest goes when they open. */
+  pump(stream: Sending, most = Number.POSITIVE_INFINITY): void {
+    const { queue } = stream;
+    const length = Math.max(0, Math.min(queue.bytes, stream.window, this.#window, this.#room, most));
+    const last = length === queue.bytes && stream.ending;
+    if (length > 0 || last) {
+      this.#window -= length;
+      stream.window -= length;
+      this.add(queue.frames(stream.id, length, last));
+      stream.progressed();
+    }
+    if (last) stream.ended();
+    else if (queue.bytes > 0 && stream.window > 0) this.#waiting.add(stream);
+  }
+
+  /** The peer takes so much more for the connection. */
+  widen(bytes: number): void {
+    this.#window += bytes;
+    if (this.#window > largestWindow)
+      throw new ConnectionError(errorCode.flowControlError, "the connection's window is too large");
+    this.#resume();
+  }
+
+  forget(stream: Sending): void {
+    this.#waiting.delete(stream);
+  }
+
+  flush(): void {
+    this.#planned = false;
+    const outbox = this.#outbox;
+    if (outbox.length === 0) return;
+    this.#outbox = [];
+    const bytes = outbox.length === 1 ? outbox[0]! : Buffer.concat(outbox, this.#outboxBytes);
+    this.#outboxBytes = 0;
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  get #room(): number {
+    return mostInSocket - this.backlog;
+  }
+
+  #resume(): void {
+    for (const stream of this.#waiting) {
+      if (this.#window <= 0 || this.#room <= 0) return;
+      // To the end of the row, if it still has to wait.
+      this.#waiting.delete(stream);
+      this.pump(stream, this.#waiting.size > 0 ? turnBytes : undefined);
+    }
+  }
+}
+
+function flush(sender: Sender): void {
+  sender.flush();
+}
