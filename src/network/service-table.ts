@@ -27,7 +27,7 @@ table ip ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random
-    ct status dnat ip saddr != ${plan.nodePodCidr} ip daddr != ${plan.nodePodCidr} fib saddr type != local masquerade fully-random
+    ct status dnat ip daddr { ${plan.podCidr}, ${plan.nodeCidr} } ip daddr != ${plan.nodePodCidr} ip saddr != ${plan.nodePodCidr} fib saddr type != local masquerade fully-random
     ct status dnat ip daddr . meta l4proto . th dport @external-endpoints fib daddr type != local masquerade fully-random
   }
   chain dns {
