@@ -112,7 +112,7 @@ async function resumeConfig(
 }
 
 /** All addresses of a cluster are in its two /16 (choose-addresses.ts). */
-const rangesOf = ({ podCidr, nodeAddress }: AddressPlan): string[] => [podCidr, `${nodeAddress}/16`];
+export const rangesOf = ({ podCidr, nodeAddress }: AddressPlan): string[] => [podCidr, `${nodeAddress}/16`];
 
 /** Clusters whose files are below another VITRINE_ROOT are told of by nothing but their claims. */
 function requireUnclaimed(name: string, ours: Claim, others: Claim[]): void {

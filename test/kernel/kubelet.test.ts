@@ -11,13 +11,13 @@ import { createKubelet, type Kubelet } from '../../src/kubelet/kubelet.ts';
 import { selfSigned } from '../../src/kubelet/testing/self-signed.ts';
 import type { Linux } from '../../src/linux/linux.ts';
 import { openLinux } from '../../src/linux/open.ts';
-import { chooseAddresses } from '../../src/network/choose-addresses.ts';
 import type { PodNetwork } from '../../src/network/network.ts';
 import { createPodNetwork } from '../../src/network/pod-network.ts';
 import { clusterPaths } from '../../src/paths.ts';
 import { createRuntime } from '../../src/runtime/create-runtime.ts';
 import { openImages } from '../../src/runtime/images/images.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
+import { claimedPlan } from './claimed-plan.ts';
 import { writeTinyImage } from './tiny-image.ts';
 
 const log = createLogger('test', { level: 'warn' });
@@ -42,7 +42,7 @@ before(async () => {
   const monitorCgroup = `/vitrine-${name}/monitors`;
   runtime = createRuntime({ linux, images, stateDir: paths.state, runDir: paths.run, log, monitorCgroup });
   await runtime.open();
-  const plan = chooseAddresses(name, await linux.net.routes(), []);
+  const plan = await claimedPlan(name);
   network = createPodNetwork({ linux, plan, stateDir: paths.run, clusterName: name, log });
   await network.open();
   const tls = { ...selfSigned, clientCa: selfSigned.cert };

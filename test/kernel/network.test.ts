@@ -11,13 +11,16 @@ import { createLogger } from '../../src/base/log.ts';
 import type { Informer, InformerFactory, InformerHandler } from '../../src/client/informer.ts';
 import type { Linux } from '../../src/linux/linux.ts';
 import { openLinux } from '../../src/linux/open.ts';
-import { chooseAddresses } from '../../src/network/choose-addresses.ts';
+import type { AddressPlan } from '../../src/network/address-plan.ts';
 import { createDnsServer } from '../../src/network/dns.ts';
 import { dnsObjects } from '../../src/network/dns-objects.ts';
 import type { PodNetwork, ServiceProxy } from '../../src/network/network.ts';
 import { createPodNetwork } from '../../src/network/pod-network.ts';
+import { podRules, podTable } from '../../src/network/pod-rules.ts';
 import { createServiceProxy } from '../../src/network/service-proxy.ts';
+import { tableSkeleton } from '../../src/network/service-table.ts';
 import { until } from '../cluster/fixture/until.ts';
+import { claimedPlan } from './claimed-plan.ts';
 
 const log = createLogger('test', { level: 'warn' });
 const clusterName = `test-${process.pid}`;
@@ -25,7 +28,8 @@ let linux: Linux;
 let directory: string;
 let network: PodNetwork;
 let proxy: ServiceProxy;
-let plan: ReturnType<typeof chooseAddresses>;
+let plan: AddressPlan;
+let neighbour: AddressPlan;
 let forwarding: string | undefined;
 const ips = { a: '', b: '' };
 const servers: ChildProcess[] = [];
@@ -110,7 +114,7 @@ before(async () => {
   linux = await openLinux({ log });
   forwarding = linux.sysctl.get('net.ipv4.ip_forward');
   directory = fs.mkdtempSync('/run/vitrine-test-');
-  plan = chooseAddresses(clusterName, await linux.net.routes(), []);
+  plan = await claimedPlan(clusterName);
   network = createPodNetwork({ linux, plan, stateDir: `${directory}/network`, clusterName, log });
   await network.open();
   for (const name of ['a', 'b'] as const) {
@@ -124,6 +128,9 @@ before(async () => {
     servers.push(server);
     await new Promise((resolve) => server.stdout!.once('data', resolve));
   }
+  // Another cluster of this machine, whose rules are not for ours.
+  neighbour = await claimedPlan(`${clusterName}-neighbour`);
+  await linux.nft.apply(podRules(neighbour, 'vtneighbour-') + tableSkeleton(neighbour));
   proxy = createServiceProxy({ informers, linux, plan, nodeName: 'here', log });
   await proxy.start();
   await proxy.whenSynced();
@@ -137,6 +144,7 @@ after(async () => {
   }
   for (const name of ['a', 'b']) await linux.namespaces.remove({ net: `${directory}/${name}` });
   await network.removeAll();
+  await linux.nft.apply(`delete table ip ${neighbour.nftTable}; delete table ip ${podTable(neighbour)}`);
   const links = (await linux.net.links()).map((link) => link.name);
   const routes = (await linux.net.routes()).map((route) => route.destination);
   const tables = await linux.nft.list('list tables');
