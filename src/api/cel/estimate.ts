@@ -105,8 +105,7 @@ const joinedSize = ([list, separator]: Estimate[]) =>
   (list?.size ?? 1) * ((maxElements(elementSchema(list?.schema)) || 1) + (separator?.size ?? 0));
 
 function estimateMacro(node: Node, macro: Macro, scope: Scope): Estimate {
-  if (macro.macroHasProps)
-    return value(node, Math.max(0, macro.macroHasProps.length - 2) + estimate(macro.macroHasProps.at(-1)!, scope).cost);
+  if (macro.presence) return value(node, estimate(macro.presence, scope).cost);
   if (macro.twoVariables) {
     const { name, range, keyName, valueName, bodies } = macro.twoVariables;
     const over = estimate(range, scope);

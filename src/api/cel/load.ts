@@ -2,6 +2,7 @@ import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { registerAuthorizer } from './authorizer.ts';
 import { registerKubernetesFunctions } from './library/all.ts';
 import { meter } from './meter.ts';
+import { rewriteLiterals } from './rewrite-literals.ts';
 
 /** What all expressions may use; cloned for each set of variables. */
 let base: Environment | undefined;
@@ -33,9 +34,16 @@ export function dynamicEnvironment(variables: readonly string[]): Environment {
   return environment;
 }
 
-/** Compiles an expression so that its evaluations are charged to their ledger. Throws where it cannot be compiled. */
-export function compileMetered(environment: Environment, expression: string): ParseResult {
-  const compiled = environment.parse(expression);
+/**
+ * Compiles an expression so that its evaluations are charged to their ledger. Throws where it cannot be compiled.
+ * `messages`: it may make parts of objects.
+ */
+export function compileMetered(
+  environment: Environment,
+  expression: string,
+  options: { messages?: boolean } = {},
+): ParseResult {
+  const compiled = environment.parse(rewriteLiterals(expression, options).text);
   const { valid, error } = compiled.check();
   if (!valid) throw error;
   meter(compiled);

@@ -1,5 +1,6 @@
 import type { ParseResult } from '@marcbachmann/cel-js';
 import { callCost, listCost, macroCosts, mapCost, operatorCost } from './call-cost.ts';
+import { corrected, inRange } from './corrections.ts';
 import {
   type Comprehension,
   type EvaluationContext,
@@ -88,7 +89,7 @@ function charge(node: Node): void {
     case '!_':
     case '-_':
       charge(node.args as Node);
-      before(node, 1);
+      before(node, 1, inRange);
       break;
     case 'call':
     case 'rcall':
@@ -108,11 +109,11 @@ function spend(context: EvaluationContext, cost: number): void {
   (context.getValue(ledgerKey) as Ledger | undefined)?.spend(cost);
 }
 
-function before(node: Node, cost: number): void {
+function before(node: Node, cost: number, judged = (value: unknown) => value): void {
   const evaluate = evaluationOf(node);
   node.evaluate = (evaluator, self, context) => {
     spend(context, cost);
-    return evaluate(evaluator, self, context);
+    return judged(evaluate(evaluator, self, context));
   };
 }
 
@@ -131,7 +132,7 @@ function chargeOperator(node: Node): void {
     const a = evaluator.run(left, context);
     const b = evaluator.run(right, context);
     spend(context, operatorCost(node.op, sizeOf(a), sizeOf(b), isText(a)));
-    return node.handle!(a, b, self, evaluator);
+    return inRange(node.handle!(a, b, self, evaluator));
   };
 }
 
@@ -144,16 +145,18 @@ function chargeCall(node: Node): void {
   node.evaluate = (evaluator, self, context) => {
     const values = all.map((one) => evaluator.run(one, context));
     spend(context, callCost(name, values.slice(skipped).map(sizeOf), name === 'join' ? joinedSize(values[0]) : 1));
+    const instead = corrected(name, values.slice(skipped));
+    if (instead) return instead(values);
     const ready = values.some((one) => one instanceof Promise) ? Promise.all(values) : values;
+    if (name === 'duration' || name === 'int') return inRange(node.handle!(ready, self, evaluator));
     return node.op === 'call' ? node.handle!(ready, self, evaluator) : node.handle!(ready, evaluator, self);
   };
 }
 
 function chargeMacro(node: Node, macro: Macro): void {
-  if (macro.macroHasProps) {
-    // The test of the last field costs nothing.
-    before(node, macro.macroHasProps.length - 2);
-    charge(macro.macroHasProps.at(-1)!);
+  if (macro.presence) {
+    // The test of the field itself costs nothing.
+    charge(macro.presence);
     return;
   }
   if (macro.twoVariables) {

@@ -9,9 +9,9 @@ import type { Cause } from '../status-error.ts';
 import { invalidValue } from '../validation/field-error.ts';
 import { authorizerType, registerAuthorizer } from './authorizer.ts';
 import { newEnvironment } from './load.ts';
-import { rewriteMessageLiterals } from './message-literals.ts';
 import { registerObjects } from './objects.ts';
 import { compilationProblem } from './problems.ts';
+import { rewriteLiterals } from './rewrite-literals.ts';
 
 /** A kind that a policy is about: how warnings name it, and how its type is declared. */
 export interface CheckedType {
@@ -110,7 +110,7 @@ function withVariables(base: Environment, variables: readonly Variable[]): Envir
 
 function typeOf(environment: Environment, expression: string): string | undefined {
   try {
-    const { valid, type } = environment.check(rewriteMessageLiterals(expression).text);
+    const { valid, type } = environment.check(rewriteLiterals(expression, { messages: true }).text);
     return valid && type !== 'list' && type !== 'map' ? type : undefined;
   } catch {
     return undefined;
@@ -120,7 +120,7 @@ function typeOf(environment: Environment, expression: string): string | undefine
 /** Why an expression cannot be compiled, or is not of the type that is wanted. */
 function problemOf(environment: Environment, expression: string, wanted?: readonly string[]): string | undefined {
   try {
-    const { text, original } = rewriteMessageLiterals(expression);
+    const { text, original } = rewriteLiterals(expression, { messages: true });
     const { valid, type = 'dyn', error } = environment.check(text);
     if (!valid) return compilationProblem(error, expression, original);
     if (!wanted || type === 'dyn' || wanted.includes(type)) return undefined;

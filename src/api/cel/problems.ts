@@ -3,7 +3,7 @@ import { isFunction } from './load.ts';
 /** What went wrong, in the words of cel-go where they differ. */
 export function celProblem(error: unknown): string {
   const { summary, message } = error as { summary?: string; message: string };
-  const text = summary ?? message.split('\n', 1)[0]!;
+  const text = (summary ?? message.split('\n', 1)[0]!).replaceAll('has__', 'has');
   const [, key] = /^No such key: (.*)$/.exec(text) ?? [];
   if (key?.startsWith('index out of bounds')) return `index out of bounds: ${/index (-?\d+)/.exec(key)?.[1]}`;
   if (key !== undefined) return `no such key: ${key}`;

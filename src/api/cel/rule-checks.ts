@@ -6,6 +6,7 @@ import { forbiddenField, invalidValue, notSupported, required } from '../validat
 import { estimateCost } from './estimate.ts';
 import { newEnvironment } from './load.ts';
 import { compilationProblem } from './problems.ts';
+import { rewriteLiterals } from './rewrite-literals.ts';
 import { usesOldSelf } from './schema-rules.ts';
 import { maxOccurrences } from './schema-size.ts';
 import { SchemaTypes } from './schema-types.ts';
@@ -108,15 +109,16 @@ function checkRule(checking: Checking, rule: ValidationRule, place: Place, path:
   environment.registerVariable('self', type);
   environment.registerVariable('oldSelf', rule.optionalOldSelf ? `optional<${type}>` : type);
   const compile = (expression: string, field: string, wanted: string): ParseResult | undefined => {
+    const { text, original } = rewriteLiterals(expression);
     try {
-      const compiled = environment.parse(expression);
+      const compiled = environment.parse(text);
       const { valid, type: found, error } = compiled.check();
       if (!valid) throw error;
       if (found === wanted || found === 'dyn') return compiled;
       const what = field.endsWith('.rule') ? 'cel expression' : 'messageExpression';
       errors.push(invalidValue(field, rule, `${what} must evaluate to a ${wanted}`));
     } catch (error) {
-      errors.push(invalidValue(field, rule, compilationProblem(error, expression)));
+      errors.push(invalidValue(field, rule, compilationProblem(error, expression, original)));
     }
     return undefined;
   };

@@ -27,7 +27,8 @@ export interface EvaluationContext {
 /** What a macro became that is no comprehension: has(), cel.bind(), optionals, and our own. */
 export interface Macro {
   evaluate(evaluator: Evaluator, macro: Macro, context: EvaluationContext): unknown;
-  macroHasProps?: Node[];
+  /** Of has(): the value whose field is asked for. */
+  presence?: Node;
   receiver?: Node;
   arg?: Node;
   val?: Node;

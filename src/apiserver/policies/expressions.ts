@@ -1,7 +1,6 @@
 import type { ParseResult } from '@marcbachmann/cel-js';
 import { authorizerType, CelAuthorizer, registerAuthorizer } from '../../api/cel/authorizer.ts';
 import { compileMetered, dynamicEnvironment } from '../../api/cel/load.ts';
-import { rewriteMessageLiterals } from '../../api/cel/message-literals.ts';
 import { CostExceeded, Ledger, ledgerKey } from '../../api/cel/meter.ts';
 import { registerObjects } from '../../api/cel/objects.ts';
 import { celProblem, compilationProblem } from '../../api/cel/problems.ts';
@@ -28,7 +27,7 @@ export function compileExpression(text: string): ParseResult {
   let found = compiled.get(text);
   if (!found) {
     try {
-      found = compileMetered(environment, rewriteMessageLiterals(text).text);
+      found = compileMetered(environment, text, { messages: true });
     } catch (error) {
       found = new Error(`compilation error: ${compilationProblem(error, text)}`, { cause: error });
     }

@@ -1,8 +1,13 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { registerAddresses } from './addresses.ts';
 import { registerComprehensions } from './comprehensions.ts';
+import { registerConversions } from './conversions.ts';
 import { registerFormats } from './formats.ts';
+import { registerImages } from './images.ts';
 import { registerLists } from './lists.ts';
+import { registerLiterals } from './literals.ts';
+import { registerOptionals } from './optionals.ts';
+import { registerPresence } from './presence.ts';
 import { registerQuantities } from './quantities.ts';
 import { registerSemver } from './semver.ts';
 import { registerStrings } from './strings.ts';
@@ -18,4 +23,9 @@ export function registerKubernetesFunctions(environment: Environment): void {
   registerSemver(environment);
   registerFormats(environment);
   registerComprehensions(environment);
+  registerConversions(environment);
+  registerOptionals(environment);
+  registerLiterals(environment);
+  registerPresence(environment);
+  registerImages(environment);
 }

@@ -1,26 +1,6 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import type { EvaluationContext, Evaluator, Macro, Node } from '../tree.ts';
-
-/** Types as the compiler has them. */
-interface Type {
-  name: string;
-  kind: string;
-  keyType?: Type;
-  valueType?: Type;
-}
-
-interface Overlay extends EvaluationContext {
-  forkWithVariable(name: string, type: Type): Overlay;
-  reuse(parent: EvaluationContext): Overlay;
-  setIterValue(value: unknown, evaluator: Evaluator): Overlay;
-}
-
-interface Checker {
-  check(node: Node, context: Overlay): Type;
-  getType(name: string): Type;
-  registry: { getListType(of: Type): Type; getMapType(key: Type, of: Type): Type };
-  createError(code: string, message: string, node: Node): Error;
-}
+import { type Checker, identifier, type Overlay, type Type } from './macro-types.ts';
 
 /** How the rounds of one macro make its result. */
 interface Rounds {
@@ -120,11 +100,6 @@ function expander(name: string, isFiltered: boolean) {
       },
     };
   };
-}
-
-function identifier(node: Node): string {
-  if (node.op === 'id') return String(node.args);
-  throw new Error('argument must be a simple name');
 }
 
 function elementTypes(checker: Checker, range: Node, type: Type): { key: Type; value: Type } {
