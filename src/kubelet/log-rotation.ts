@@ -1,4 +1,5 @@
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Container } from '../runtime/runtime.ts';
 import type { NodeContext } from './node-context.ts';
@@ -25,7 +26,8 @@ export class LogRotation {
 
   async #rotate({ id, logPath }: Container): Promise<void> {
     const { maxBytes, maxFiles } = this.#node.configuration.containerLog;
-    const stats = await stat(logPath).catch(() => undefined);
+    // Synchronous: of hundreds of logs hardly one has grown, and a way through the thread pool takes ten times as long.
+    const stats = statSync(logPath, { throwIfNoEntry: false });
     if (!stats || stats.size < maxBytes) return;
     const stamp = new Date(this.#node.clock.now()).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
     await rename(logPath, `${logPath}.${stamp}`);

@@ -78,7 +78,7 @@ export class ObjectCache {
     const { signal } = entry.stop;
     for (let first = true; !signal.aborted; first = false) {
       try {
-        if (!first) this.#set(entry, await this.#read(resource, namespace, name));
+        if (!first) await this.#set(entry, await this.#read(resource, namespace, name));
         const object = (await entry.value) as KubeObject & { immutable?: boolean };
         if (object.immutable) return;
         await this.#watch(resource, namespace, name, entry, object.metadata.resourceVersion);
@@ -107,15 +107,21 @@ export class ObjectCache {
     const { signal } = entry.stop;
     for await (const event of this.#client.watch(resource, { namespace, fieldSelector, resourceVersion, signal })) {
       if (signal.aborted) return;
-      if (event.type === 'ADDED' || event.type === 'MODIFIED') this.#set(entry, event.object);
+      if (event.type === 'ADDED' || event.type === 'MODIFIED') await this.#set(entry, event.object);
       else if (event.type === 'DELETED') this.#fail(entry, absent(resource, name));
       else if (event.type === 'ERROR') return;
     }
   }
 
-  #set(entry: Entry, object: KubeObject): void {
+  /** What is read again after a watch has ended is mostly what was known. */
+  async #set(entry: Entry, object: KubeObject): Promise<void> {
+    const known = await entry.value.catch(() => undefined);
     entry.value = Promise.resolve(object);
-    this.#changed([...entry.users]);
+    if (
+      known?.metadata.uid !== object.metadata.uid ||
+      known.metadata.resourceVersion !== object.metadata.resourceVersion
+    )
+      this.#changed([...entry.users]);
   }
 
   #fail(entry: Entry, error: unknown): void {

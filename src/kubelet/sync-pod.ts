@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { PodSpec } from '../api/generated/core-v1.ts';
@@ -166,22 +165,18 @@ async function createSandbox(node: NodeContext, record: PodRecord, handler: stri
   const cgroup = podCgroup(node.paths.cgroup, pod);
   const { hostname, domain } = podHostname(pod, node.clusterDomain);
   const id = randomBytes(32).toString('hex');
-  const [, sandbox] = await Promise.all([
-    mkdir(podDirs(node.paths, pod).logs, { recursive: true }),
-    node.linux.cgroups.create(cgroup, podCgroupLimits(node.configuration, record.allocatedPod.spec)).then(() =>
-      makeNamespaces(node, spec, {
-        id,
-        labels: podLabels(pod),
-        // A Pod on the host's network has the host's name.
-        hostname: spec.hostNetwork ? os.hostname() : hostname,
-        cgroup,
-        host: { net: spec.hostNetwork ?? false, ipc: spec.hostIPC ?? false, pid: spec.hostPID ?? false },
-        ...(spec.shareProcessNamespace && { sharePid: true }),
-        sysctls: podSysctls(spec),
-        ...(handler && { handler }),
-      }),
-    ),
-  ]);
+  await node.linux.cgroups.create(cgroup, podCgroupLimits(node.configuration, record.allocatedPod.spec));
+  const sandbox = await makeNamespaces(node, spec, {
+    id,
+    labels: podLabels(pod),
+    // A Pod on the host's network has the host's name.
+    hostname: spec.hostNetwork ? os.hostname() : hostname,
+    cgroup,
+    host: { net: spec.hostNetwork ?? false, ipc: spec.hostIPC ?? false, pid: spec.hostPID ?? false },
+    ...(spec.shareProcessNamespace && { sharePid: true }),
+    sysctls: podSysctls(spec),
+    ...(handler && { handler }),
+  });
   try {
     if (sandbox.namespaces.net && !spec.hostNetwork) {
       const { ip } = await node.network.attach(id, sandbox.namespaces.net, hostPorts(spec), podBandwidth(pod));

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { SyscallError } from '../base/errors.ts';
 import { returnTo } from './enter-namespace.ts';
 import { call, moveMount, openTree } from './libc.ts';
-import type { Launch, MountTree } from './linux.ts';
+import type { Launch } from './linux.ts';
 import { parseMountInfo, readMountInfo } from './mountinfo.ts';
 import { mount, unmount } from './mounts.ts';
 import { planLaunchMounts } from './plan-launch-mounts.ts';
@@ -37,7 +37,15 @@ export function launch({ command, visible, trees }: Launch): number {
     enter(base);
     try {
       call('unshare', 'mount namespace', CLONE_NEWNS);
-      for (const [index, tree] of trees.entries()) attach(copies[index] as number, tree);
+      // All become private at once, then come those that stay what they are.
+      const placed = trees.map(({ target, propagates }, index) => ({
+        target,
+        propagates,
+        copy: copies[index] as number,
+      }));
+      for (const { copy, target, propagates } of placed) if (!propagates) attach(copy, target);
+      mount({ source: 'none', target: '/', flags: ['rprivate'] });
+      for (const { copy, target, propagates } of placed) if (propagates) attach(copy, target);
       return spawnDaemonNow(command);
     } finally {
       returnTo(home, CLONE_NEWNS);
@@ -52,9 +60,8 @@ function copyTree(source: string): number {
   return openTree(AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
 }
 
-function attach(copy: number, { target, propagates }: MountTree): void {
+function attach(copy: number, target: string): void {
   moveMount(copy, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
-  if (!propagates) mount({ source: 'none', target, flags: ['rprivate'] });
 }
 
 /** setns(2) into a mount namespace asks for a root directory that no other thread shares. */
@@ -71,7 +78,7 @@ function openBase(home: number, visible: string[]): number {
     const kept = keep.flatMap((target) => openAlone(target) ?? []);
     for (const target of detach) unmount(target);
     for (const { copy, target } of kept) {
-      moveMount(copy, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+      attach(copy, target);
       fs.closeSync(copy);
     }
     return fs.openSync('/proc/thread-self/ns/mnt', 'r');

@@ -64,6 +64,11 @@ export class Containers {
     return [...this.#entries.values()].map(view);
   }
 
+  /** Those of a sandbox. */
+  idsOf(sandboxId: string): string[] {
+    return [...this.#entries].flatMap(([id, { created }]) => (created.spec.sandboxId === sandboxId ? [id] : []));
+  }
+
   get(id: string): Container | undefined {
     const entry = this.#entries.get(id);
     return entry && view(entry);

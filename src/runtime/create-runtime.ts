@@ -113,8 +113,7 @@ class ContainerRuntime implements Runtime {
   }
 
   async removeSandbox(id: string): Promise<void> {
-    const own = this.#containers.list().filter((container) => container.sandboxId === id);
-    await Promise.all(own.map((container) => this.removeContainer(container.id)));
+    await Promise.all(this.#containers.idsOf(id).map((container) => this.removeContainer(container)));
     if (this.#sandboxes.get(id)) await this.#sandboxes.remove(id);
   }
 
