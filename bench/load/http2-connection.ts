@@ -13,32 +13,49 @@ export interface Credentials {
 }
 
 export interface StreamHandler {
+  /** Some of the answer's body, which is there only during the call. */
   data?(chunk: Buffer): void;
-  /** The answer is complete; `headers` is its header block, still in HPACK. */
-  end(headers: Buffer): void;
+  /** The answer is complete. */
+  end(): void;
 }
 
 const frameTypes = { data: 0, headers: 1, rstStream: 3, settings: 4, ping: 6, goaway: 7, windowUpdate: 8 };
 const flags = { endStream: 1, endHeaders: 4, ack: 1, padded: 8, priority: 32 };
 const largestWindow = 2 ** 31 - 1;
 const topUpBytes = 1 << 28;
+const frameHeadBytes = 9;
+
+/** What any socket reads is there until it is handled, which happens at once: one buffer does for all of them. */
+const readBuffer = Buffer.alloc(64 << 10);
 
 export class Http2Connection {
   readonly #socket: tls.TLSSocket;
-  readonly #streams = new Map<number, { handler: StreamHandler; headers: Buffer }>();
+  readonly #streams = new Map<number, StreamHandler>();
   /** Odd numbers, ascending. */
   #nextId = 1;
-  /** What has come of a frame that is not complete. */
+  /** What has come of a frame's head, or of a frame other than DATA, that is not complete. */
   #rest: Buffer = Buffer.alloc(0);
+  /** The DATA frame that has begun: how much of it is still to come. */
+  #data = { id: 0, flag: 0, left: 0 };
   /** Received since the window was last topped up. */
   #received = 0;
 
   static connect({ host, port, ca, cert, key }: Credentials): Promise<Http2Connection> {
     return new Promise((resolve, reject) => {
-      const socket = tls.connect({ host, port, ca, cert, key, ALPNProtocols: ['h2'], servername: 'kubernetes' });
+      let connection: Http2Connection | undefined;
+      const onread = {
+        buffer: readBuffer,
+        callback(length: number, bytes: Uint8Array) {
+          connection!.#read(Buffer.from(bytes.buffer, bytes.byteOffset, length));
+          return true;
+        },
+      };
+      const options = { host, port, ca, cert, key, ALPNProtocols: ['h2'], servername: 'kubernetes', onread };
+      const socket = tls.connect(options);
       socket.setNoDelay(true);
       socket.once('error', reject);
-      socket.once('secureConnect', () => resolve(new Http2Connection(socket)));
+      connection = new Http2Connection(socket);
+      socket.once('secureConnect', () => resolve(connection));
     });
   }
 
@@ -51,13 +68,12 @@ export class Http2Connection {
     socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     socket.write(frame(frameTypes.settings, 0, 0, settings));
     socket.write(windowUpdate(largestWindow - 65_535));
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
   }
 
   request(head: Buffer, body: Buffer | undefined, handler: StreamHandler): void {
     const id = this.#nextId;
     this.#nextId += 2;
-    this.#streams.set(id, { handler, headers: this.#rest });
+    this.#streams.set(id, handler);
     const start = frame(frameTypes.headers, flags.endHeaders | (body ? 0 : flags.endStream), id, head);
     this.#socket.write(body ? Buffer.concat([start, frame(frameTypes.data, flags.endStream, id, body)]) : start);
   }
@@ -78,29 +94,44 @@ export class Http2Connection {
   }
 
   #read(chunk: Buffer): void {
-    let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
-    while (bytes.length >= 9) {
-      const length = bytes.readUIntBE(0, 3);
-      const id = bytes.readUInt32BE(5) & 0x7fffffff;
-      // Data is handed on as it comes: large answers are not collected.
-      if (bytes.length < 9 + length) break;
-      this.#frame(bytes[3]!, bytes[4]!, id, bytes.subarray(9, 9 + length));
-      bytes = bytes.subarray(9 + length);
+    const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#data.left > 0) {
+        const end = Math.min(bytes.length, at + this.#data.left);
+        this.#dataPart(bytes.subarray(at, end));
+        at = end;
+        continue;
+      }
+      if (bytes.length - at < frameHeadBytes) break;
+      const length = bytes.readUIntBE(at, 3);
+      const [type, flag, id] = [bytes[at + 3]!, bytes[at + 4]!, bytes.readUInt32BE(at + 5) & 0x7fffffff];
+      const start = at + frameHeadBytes;
+      if (type === frameTypes.data) {
+        this.#data = { id, flag, left: length };
+        if (length === 0) this.#dataPart(bytes.subarray(start, start));
+        at = start;
+        continue;
+      }
+      if (bytes.length - start < length) break;
+      this.#frame(type, flag, id, bytes.subarray(start, start + length));
+      at = start + length;
     }
-    this.#rest = bytes;
+    this.#rest = Buffer.from(bytes.subarray(at));
+  }
+
+  /** Data is handed on as it comes: large answers are not collected. */
+  #dataPart(part: Buffer): void {
+    const { id, flag } = this.#data;
+    this.#data.left -= part.length;
+    this.#takeIn(part.length);
+    this.#streams.get(id)?.data?.(part);
+    if (this.#data.left === 0 && flag & flags.endStream) this.#end(id);
   }
 
   #frame(type: number, flag: number, id: number, payload: Buffer): void {
-    if (type === frameTypes.data || type === frameTypes.headers) {
-      const stream = this.#streams.get(id);
-      if (type === frameTypes.data) {
-        this.#takeIn(payload.length);
-        stream?.handler.data?.(payload);
-      } else if (stream) stream.headers = payload;
-      if (flag & flags.endStream && stream) {
-        this.#streams.delete(id);
-        stream.handler.end(stream.headers);
-      }
+    if (type === frameTypes.headers) {
+      if (flag & flags.endStream) this.#end(id);
     } else if (type === frameTypes.settings && !(flag & flags.ack)) {
       this.#socket.write(frame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0)));
     } else if (type === frameTypes.ping && !(flag & flags.ack)) {
@@ -110,6 +141,12 @@ export class Http2Connection {
     } else if (type === frameTypes.goaway) {
       throw new Error(`the server goes away: error ${payload.readUInt32BE(4)}`);
     }
+  }
+
+  #end(id: number): void {
+    const handler = this.#streams.get(id);
+    this.#streams.delete(id);
+    handler?.end();
   }
 
   #takeIn(bytes: number): void {

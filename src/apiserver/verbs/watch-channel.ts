@@ -8,7 +8,7 @@ import { frameOf, type WatchView } from './watch-view.ts';
  * that rounds take about a quarter of the time, however many streams there are; the first event after a while goes out at
  * once.
  */
-const spacingMs = { least: 5, perStream: 0.15, most: 200 };
+const spacingMs = { least: 5, perStream: 0.1, most: 200 };
 
 /** So many streams are written to in one turn of the event loop. */
 const streamsPerTurn = 250;
