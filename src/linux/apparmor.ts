@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 /** Why this kernel enforces no AppArmor profiles; undefined if it does (kubernetes pkg/security/apparmor validate.go). */
 export function withoutAppArmor(): string | undefined {
@@ -14,7 +14,7 @@ export function appArmorProfiles(): string[] {
 
 function read(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readText(file);
   } catch {
     return '';
   }

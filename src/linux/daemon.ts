@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { readText } from './read-text.ts';
 
 /** A long-lived process of ours that goes on after we end: its pid file holds 'PID STARTTIME PROGRAM'; the first two name a process for good. */
 export interface Daemon {
@@ -94,7 +95,7 @@ export function ownProgram(): string {
 export function readPidFile(file: string): Daemon | undefined {
   let text: string;
   try {
-    text = fs.readFileSync(file, 'utf8');
+    text = readText(file);
   } catch {
     return undefined;
   }

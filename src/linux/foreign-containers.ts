@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { readBolt } from './bolt.ts';
+import { readText } from './read-text.ts';
 
 /** What another runtime's state on disk says of its container. */
 export interface ForeignContainer {
@@ -153,7 +154,7 @@ function link(file: string): string | undefined {
 
 function readJson(file: string): unknown {
   try {
-    return parse(fs.readFileSync(file, 'utf8'));
+    return parse(readText(file));
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { readText } from './read-text.ts';
 import { readSystemUsage } from './system-info.ts';
 
 /** Something that the kernel has only so much of. */
@@ -99,7 +100,7 @@ function column(file: string, index: number): number {
 
 function read(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readText(file);
   } catch {
     return '';
   }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { SyscallError } from '../base/errors.ts';
 import { call } from './libc.ts';
+import { readText } from './read-text.ts';
 
 /** <linux/loop.h>; loop(4). */
 const LOOP_CTL_GET_FREE = 0x4c82;
@@ -19,7 +20,7 @@ export interface LoopDevice {
 export function listLoops(): LoopDevice[] {
   return fs.readdirSync('/sys/block').flatMap((name) => {
     try {
-      return [{ device: `/dev/${name}`, file: fs.readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim() }];
+      return [{ device: `/dev/${name}`, file: readText(`/sys/block/${name}/loop/backing_file`).trim() }];
     } catch {
       return [];
     }

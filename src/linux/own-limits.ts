@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readText } from './read-text.ts';
 
 /** Names of the capabilities by their bit (capability.h). */
 const names = [
@@ -76,14 +76,14 @@ const limitNames: Record<string, string> = {
 
 /** What this process may give to its children. */
 export function ownLimits(): OwnLimits {
-  const status = readFileSync('/proc/self/status', 'utf8');
+  const status = readText('/proc/self/status');
   const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
   const permitted = BigInt(`0x${/^CapPrm:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
   const both = bounding & permitted;
   return {
     capabilities: names.filter((_, bit) => (both >> BigInt(bit)) & 1n).map((name) => `CAP_${name}`),
-    oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
-    hardLimits: parseHardLimits(readFileSync('/proc/self/limits', 'utf8')),
+    oomScoreAdj: Number(readText('/proc/self/oom_score_adj')),
+    hardLimits: parseHardLimits(readText('/proc/self/limits')),
   };
 }
 

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { detectCgroups } from './cgroup-layout.ts';
 import { parseMountInfo, readMountInfo } from './mountinfo.ts';
+import { readText } from './read-text.ts';
 
 /** What the node needs of its host. A parameter, so that tests can tell of other hosts. */
 export interface HostFacts {
@@ -71,7 +72,7 @@ function hostFacts(): HostFacts {
     hasLibrary,
     hasNamespace: (kind) => fs.existsSync(`/proc/self/ns/${kind}`),
     mountinfo: readMountInfo(),
-    readControllers: (directory) => fs.readFileSync(path.join(directory, 'cgroup.controllers'), 'utf8'),
+    readControllers: (directory) => readText(path.join(directory, 'cgroup.controllers')),
   };
 }
 

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 /** Neither waits for a writer of a FIFO nor becomes the controlling terminal of anything. */
 const flags = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY;
@@ -15,7 +16,7 @@ export function readBeneath(base: string, path: string, maxBytes: number): strin
     const stats = fs.fstatSync(fd);
     if (!stats.isFile()) throw new Error(`${path} is no regular file`);
     if (stats.size > maxBytes) throw new Error(`${path} has ${stats.size} bytes, more than ${maxBytes}`);
-    return fs.readFileSync(fd, 'utf8');
+    return readText(fd);
   } finally {
     fs.closeSync(fd);
   }

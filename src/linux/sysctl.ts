@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 /**
  * The file of a sysctl. Dots and slashes change places, as in sysctl(8): 'net.ipv4.conf.eth0/1.forwarding' is about
@@ -25,7 +26,7 @@ export function writeSysctl(name: string, value: string): void {
 /** undefined when the kernel has no such sysctl. */
 export function readSysctl(name: string): string | undefined {
   try {
-    return fs.readFileSync(sysctlPath(name), 'utf8').trimEnd();
+    return readText(sysctlPath(name)).trimEnd();
   } catch {
     return undefined;
   }

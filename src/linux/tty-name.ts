@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { readText } from './read-text.ts';
 
 const names = new Map<number, string | undefined>();
 
@@ -16,7 +16,7 @@ function find(device: number): string | undefined {
   const minor = (device & 0xff) | ((device >> 12) & 0xfff00);
   if (major >= 136 && major <= 143) return `pts/${(major - 136) * 256 + minor}`;
   try {
-    return /^DEVNAME=(.*)$/m.exec(fs.readFileSync(`/sys/dev/char/${major}:${minor}/uevent`, 'utf8'))?.[1];
+    return /^DEVNAME=(.*)$/m.exec(readText(`/sys/dev/char/${major}:${minor}/uevent`))?.[1];
   } catch {
     return undefined;
   }

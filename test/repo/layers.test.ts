@@ -53,6 +53,18 @@ test('every folder imports only what the layer table allows', () => {
   assert.deepEqual(offences, []);
 });
 
+test('src/linux reads text by read-text.ts, as files of /proc and /sys must be', () => {
+  const offences = sourceFiles('src/linux').filter(
+    (file) =>
+      !file.endsWith('.test.ts') &&
+      /readFile(Sync)?\((?:[^()]|\([^()]*\))*, 'utf-?8'\)/.test(fs.readFileSync(file, 'utf8')),
+  );
+  assert.deepEqual(
+    offences.map((file) => path.relative(root, file)),
+    [],
+  );
+});
+
 /** What only src/linux may use: the kernel's doors. Tests may do what they like. */
 const kernelOnly = [/from 'node:child_process'/, /from 'koffi'/, /['"`]\/proc\//];
 
