@@ -5,21 +5,16 @@
  *
  * Usage: node bench/cluster.ts [--pods N] [--rounds N]
  */
-import { execFile, execFileSync } from 'node:child_process';
-import fs from 'node:fs';
+import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { clusterClient } from '../cli/access.ts';
 import { applyManifest, type Manifest, readManifests } from '../cli/apply.ts';
 import { deployments, pods } from '../src/api/resource.ts';
-import { createLogger } from '../src/base/log.ts';
 import { clusterState } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
-import { parseMountInfo, readMountInfo } from '../src/linux/mountinfo.ts';
-import { openLinux } from '../src/linux/open.ts';
-import { openImages } from '../src/runtime/images/images.ts';
-import { measureContainerd } from './containerd.ts';
-import { crunFloor } from './crun-floor.ts';
+import { aBundle, measurePeers, type PeerBundle } from './peers.ts';
+import { processCpuMs } from './process-cpu.ts';
 
 const { values } = parseArgs({
   options: { pods: { type: 'string', default: '100' }, rounds: { type: 'string', default: '3' } },
@@ -54,13 +49,13 @@ try {
   console.log(`both processes, idle: ${idlePercent.toFixed(2)} % of a core (goal: 2), ${mebibytes()} MiB PSS`);
 
   const ready: number[] = [];
-  let bundle: ReturnType<typeof aBundle> | undefined;
+  let bundle: PeerBundle | undefined;
   const gone: number[] = [];
   for (let i = 0; i < rounds; i++) {
     ready.push(await untilReady());
-    bundle ??= aBundle();
+    bundle ??= aBundle(name);
     if (i === rounds - 1) {
-      const withPods = await idleCpu(5000);
+      const withPods = await idleCpu(10_000);
       console.log(
         `both processes, ${podCount} Pods: ${mebibytes()} MiB PSS (goal: 250), ${withPods.toFixed(2)} % of a core`,
       );
@@ -71,7 +66,7 @@ try {
   }
   print(`${podCount} httpd Pods from apply to Ready`, ready, 2500);
   print(`${podCount} httpd Pods deleted and gone`, gone, 2000);
-  const { floor, containerd } = await measurePeers(bundle as ReturnType<typeof aBundle>);
+  const { floor, containerd } = await measurePeers(name, bundle as PeerBundle, { count: podCount, atOnce: 8 });
   const ratio = (ms: number) => `${Math.round(ms)} ms; ratio ${(median(ready) / ms).toFixed(2)}`;
   console.log(`floor: ${podCount} x crun run of the same bundle, 8 at a time: ${ratio(floor)}`);
   console.log(`containerd: ${podCount} x ctr run -d, 8 at a time: ${containerd ? ratio(containerd) : 'not installed'}`);
@@ -84,38 +79,6 @@ async function ensureImage(): Promise<void> {
   const names = (JSON.parse(stdout) as { names: string[] }[]).flatMap((image) => image.names);
   if (!names.includes('docker.io/library/httpd:latest'))
     await run(vitrine, ['image', 'build', '--recipe', 'httpd', '-t', 'httpd:latest']);
-}
-
-/** What crun was given for one of the Pods, and the layers of its root. */
-function aBundle(): { config: string; layers: string[] } {
-  const containers = path.join(clusterState(name).paths.run, 'node/runtime/containers');
-  const [id] = fs.readdirSync(containers) as [string];
-  const bundle = path.join(containers, id);
-  const mount = parseMountInfo(readMountInfo()).find(({ target }) => target === path.join(bundle, 'rootfs'));
-  const lower = /lowerdir=([^,]+)/.exec(mount?.superOptions ?? '')?.[1] ?? '';
-  return { config: fs.readFileSync(path.join(bundle, 'config.json'), 'utf8'), layers: lower.split(':') };
-}
-
-/** The same containers without Vitrine, while nothing else of ours runs. */
-async function measurePeers(bundle: { config: string; layers: string[] }) {
-  const log = createLogger('bench', { level: 'warn' });
-  const dir = fs.mkdtempSync('/run/vitrine-bench-');
-  const cgroup = `/${path.basename(dir)}`;
-  const linux = await openLinux({ log });
-  try {
-    await linux.mounts.mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: ['nosuid', 'nodev'] });
-    await linux.cgroups.create(cgroup);
-    const same = { count: podCount, atOnce: 8, dir };
-    const floor = await crunFloor({ ...same, ...bundle, linux, cgroup });
-    const images = await openImages({ dir: clusterState(name).paths.images, linux, log });
-    return { floor, containerd: await measureContainerd(images, same) };
-  } finally {
-    await linux.cgroups.remove(cgroup);
-    await linux.mounts.unmount(dir);
-    fs.rmdirSync(dir);
-    await linux.cgroups.release();
-    await linux.close();
-  }
 }
 
 function manifest(): Manifest {
@@ -165,19 +128,19 @@ function mebibytes(): number {
   return Math.round(daemons().reduce((sum, pid) => sum + (memoryPss(pid) ?? 0), 0) / 2 ** 20);
 }
 
-/** Percent of one core that both processes use over `ms`, from utime and stime. */
+/**
+ * A burst is over when both processes have given back what it left: 4 s later they collect (src/main.ts), 8 s after that V8
+ * collects what it began to. It is done once, and costs 0.3 s of CPU.
+ */
+const settledMs = 20_000;
+
+/** Percent of one core that both processes use over `ms`. */
 async function idleCpu(ms: number): Promise<number> {
-  const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-  const ticks = () =>
-    daemons().reduce((sum, pid) => {
-      const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return sum + Number(fields[11]) + Number(fields[12]);
-    }, 0);
-  await new Promise((resolve) => setTimeout(resolve, 3000));
-  const before = ticks();
+  const used = () => daemons().reduce((sum, pid) => sum + processCpuMs(pid), 0);
+  await new Promise((resolve) => setTimeout(resolve, settledMs));
+  const before = used();
   await new Promise((resolve) => setTimeout(resolve, ms));
-  return ((ticks() - before) / ticksPerSecond / (ms / 1000)) * 100;
+  return ((used() - before) / ms) * 100;
 }
 
 function print(what: string, values: number[], goalMs: number): void {

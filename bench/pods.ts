@@ -11,16 +11,13 @@ import { parseArgs, promisify } from 'node:util';
 import { clusterClient } from '../cli/access.ts';
 import type { Pod } from '../src/api/generated/core-v1.ts';
 import { pods } from '../src/api/resource.ts';
-import { createLogger } from '../src/base/log.ts';
 import type { Client } from '../src/client/client.ts';
 import { clusterState } from '../src/launch.ts';
 import { openCgroupReader } from '../src/linux/cgroup-reader.ts';
 import { memoryPss } from '../src/linux/memory.ts';
-import { openLinux } from '../src/linux/open.ts';
-import { openImages } from '../src/runtime/images/images.ts';
 import { ensureTestImage, testImage } from '../test/cluster/fixture/image.ts';
-import { measureContainerd } from './containerd.ts';
-import { crunFloor } from './crun-floor.ts';
+import { aBundle, containersDir, measurePeers } from './peers.ts';
+import { processCpuMs } from './process-cpu.ts';
 
 const { values } = parseArgs({
   options: {
@@ -48,14 +45,18 @@ try {
   const ms = (value: number) => `${value.toFixed(1)} ms`;
   const ratio = (own: number, peer: number | undefined) => (peer ? (own / peer).toFixed(2) : 'not installed');
   const one = await singly();
-  const bundle = aBundle();
+  const bundle = aBundle(name);
+  const peersOf = async (count: number, atOnceCount: number) => {
+    await removeAll();
+    return measurePeers(name, bundle, { count, atOnce: atOnceCount, image: testImage, command });
+  };
   const [p50, p99] = [quantile(one, 0.5), quantile(one, 0.99)];
-  const single = await peers(bundle, singles, 1);
+  const single = await peersOf(singles, 1);
   console.log(
     `one Pod, created until Running, ${singles} times: p50 ${ms(p50)} (goal: 100), p99 ${ms(p99)} (goal: 250); crun alone ${ms(single.floor / singles)}: ratio ${ratio(p50 * singles, single.floor)}; containerd: ratio ${ratio(p50 * singles, single.containerd)}`,
   );
   const hundred = await atOnce(many);
-  const crowd = await peers(bundle, many, 8);
+  const crowd = await peersOf(many, 8);
   console.log(
     `${many} Pods: ${ms(hundred.took)} (goal: 2000), ${ms(hundred.cpuEach)} of CPU each; crun alone, 8 at once: ratio ${ratio(hundred.took, crowd.floor)}; containerd: ratio ${ratio(hundred.took, crowd.containerd)}`,
   );
@@ -100,10 +101,7 @@ async function atOnce(count: number): Promise<{ took: number; cpuEach: number }>
 function cpuMs(): number {
   const { server } = clusterState(name);
   const ofNode = openCgroupReader().read(`/vitrine-${name}`)?.cpuNanoseconds ?? 0;
-  const stat = fs.readFileSync(`/proc/${server?.pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticksPerSecond = 100;
-  return ofNode / 1e6 + ((Number(fields[11]) + Number(fields[12])) / ticksPerSecond) * 1000;
+  return ofNode / 1e6 + processCpuMs(server?.pid ?? 0);
 }
 
 /** The monitors, and what both processes have grown by. */
@@ -129,14 +127,10 @@ async function quiet(): Promise<{ server: number; agent: number }> {
 }
 
 function monitorPids(): number[] {
-  return fs.readdirSync(containersDir()).map((id) => {
-    const file = path.join(containersDir(), id, 'conmon.pid');
+  return fs.readdirSync(containersDir(name)).map((id) => {
+    const file = path.join(containersDir(name), id, 'conmon.pid');
     return Number(fs.readFileSync(file, 'utf8'));
   });
-}
-
-function containersDir(): string {
-  return path.join(clusterState(name).paths.run, 'node/runtime/containers');
 }
 
 function light(podName: string) {
@@ -171,39 +165,8 @@ function untilRunning(api: Client, count: number): { started: Promise<void>; don
 async function removeAll(): Promise<void> {
   await client.deleteCollection(pods, { namespace: 'default' });
   const left = async () => (await client.list(pods, { namespace: 'default' })).items.length;
-  while ((await left()) > 0 || fs.readdirSync(containersDir()).length > 0)
+  while ((await left()) > 0 || fs.readdirSync(containersDir(name)).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
-/** What crun was given for a Pod, and the layers of its root. */
-function aBundle(): { config: string; imageId: string } {
-  const [id] = fs.readdirSync(containersDir()) as [string];
-  const read = (file: string) => fs.readFileSync(path.join(containersDir(), id, file), 'utf8');
-  return { config: read('config.json'), imageId: JSON.parse(read('container.json')).spec.imageId };
-}
-
-/** The same containers without Vitrine; the Pods of before are gone. */
-async function peers({ config, imageId }: { config: string; imageId: string }, count: number, atOnceCount: number) {
-  await removeAll();
-  const log = createLogger('bench', { level: 'warn' });
-  const dir = fs.mkdtempSync('/run/vitrine-bench-');
-  const cgroup = `/${path.basename(dir)}`;
-  const linux = await openLinux({ log });
-  try {
-    await linux.mounts.mount({ source: 'tmpfs', target: dir, type: 'tmpfs', flags: ['nosuid', 'nodev'] });
-    await linux.cgroups.create(cgroup);
-    const images = await openImages({ dir: clusterState(name).paths.images, linux, log });
-    const image = await images.resolve(imageId);
-    const same = { count, atOnce: atOnceCount, dir };
-    const floor = await crunFloor({ ...same, config, layers: image?.layers ?? [], linux, cgroup });
-    return { floor, containerd: await measureContainerd(images, { ...same, image: testImage, command }) };
-  } finally {
-    await linux.cgroups.remove(cgroup);
-    await linux.mounts.unmount(dir);
-    fs.rmdirSync(dir);
-    await linux.cgroups.release();
-    await linux.close();
-  }
 }
 
 function quantile(times: number[], part: number): number {
