@@ -5,25 +5,29 @@ export interface Violation {
   detail: string;
 }
 
-type Check = (pod: Pod, containers: Container[]) => Violation | undefined;
+/** `minor`: of the version of the standard, 1.`minor`; Infinity is the latest. */
+type Check = (pod: Pod, containers: Container[], minor: number) => Violation | undefined;
 
-/** What the baseline standard forbids in this Pod (k8s.io/pod-security-admission/policy). */
-export function baselineViolations(pod: Pod): Violation[] {
-  return run(baseline, pod);
+interface VersionedCheck {
+  check: Check;
+  /** From which version of the standard on. @default 0 */
+  since?: number;
+  /** Of the baseline standard, of which this one is a stricter form. */
+  instead?: Check;
 }
 
-export function restrictedViolations(pod: Pod): Violation[] {
-  return run([...baseline.filter((check) => !replaced.has(check)), ...restricted], pod);
-}
-
-function run(checks: Check[], pod: Pod): Violation[] {
+/** What a version of a standard forbids in this Pod (k8s.io/pod-security-admission/policy). */
+export function standardViolations(pod: Pod, level: 'baseline' | 'restricted', minor: number): Violation[] {
+  const current = ({ since = 0 }: VersionedCheck) => since <= minor;
+  const strict = level === 'restricted' ? restricted.filter(current) : [];
+  const checks = baseline.filter((one) => current(one) && !strict.some(({ instead }) => instead === one.check));
   const spec = pod.spec!;
   const containers = [
     ...(spec.initContainers ?? []),
     ...spec.containers,
     ...((spec.ephemeralContainers ?? []) as Container[]),
   ];
-  return checks.flatMap((check) => check(pod, containers) ?? []);
+  return [...checks, ...strict].flatMap(({ check }) => check(pod, containers, minor) ?? []);
 }
 
 const sorted = (values: string[]) => [...new Set(values)].sort();
@@ -59,8 +63,10 @@ function valuesOf<T>({ spec }: Pod, containers: Container[], value: (context: Se
   return contexts.flatMap((context) => (context && value(context as SecurityContext)) ?? []);
 }
 
-/** Who is root in a user namespace of its own is nobody outside (KEP-127). */
-const hasOwnUsers = ({ spec }: Pod) => spec?.hostUsers === false;
+/** Who is root in a user namespace of its own is nobody outside (KEP-127); the standards have known it since 1.35. */
+const hasOwnUsers = ({ spec }: Pod, minor: number) => minor >= 35 && spec?.hostUsers === false;
+/** What Windows does not have is not asked of it since 1.25. */
+const isWindows = ({ spec }: Pod, minor: number) => minor >= 25 && spec?.os?.name === 'windows';
 
 const hostNamespaces: Check = ({ spec }) => {
   const used = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((field) => spec?.[field]);
@@ -110,8 +116,10 @@ const hostPorts: Check = (_, containers) => {
   return { rule: 'hostPort', detail: `${who(found)} ${verb} ${plural} ${ports.join(', ')}` };
 };
 
-const procMount: Check = (pod, containers) => {
-  if (hasOwnUsers(pod)) return undefined;
+const procMount: Check = (pod, containers, minor) =>
+  hasOwnUsers(pod, minor) ? undefined : maskedProcMount(pod, containers, minor);
+
+const maskedProcMount: Check = (_, containers) => {
   const isBad = (mount: string | undefined) => mount !== undefined && mount !== 'Default';
   const bad = containers.flatMap(({ securityContext }) => securityContext?.procMount ?? []).filter(isBad);
   const detail = `must not set securityContext.procMount to ${quoted(sorted(bad))}`;
@@ -124,10 +132,10 @@ const hostProcess: Check = (pod, containers) => {
   return { rule: 'hostProcess', detail: `${who} must not set securityContext.windowsOptions.hostProcess=true` };
 };
 
-const seLinuxTypes = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
+const seLinuxTypes = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t']);
 
-const seLinuxOptions: Check = (pod, containers) => {
-  const badType = (type = '') => !seLinuxTypes.has(type);
+const seLinuxOptions: Check = (pod, containers, minor) => {
+  const badType = (type = '') => !seLinuxTypes.has(type) && !(type === 'container_engine_t' && minor >= 31);
   const who = setters(pod, containers, ({ seLinuxOptions: options }) =>
     Boolean(options && (badType(options.type) || options.user || options.role)),
   );
@@ -154,25 +162,43 @@ function badSeccomp(pod: Pod, containers: Container[], isBad: (type: string) => 
   };
 }
 
-const unconfinedSeccomp: Check = (pod, containers) => badSeccomp(pod, containers, (type) => type === 'Unconfined');
+const unconfinedSeccomp: Check = (pod, containers, minor) =>
+  minor < 19 ? seccompAnnotations(pod, containers) : badSeccomp(pod, containers, (type) => type === 'Unconfined');
 
-const safeSysctls = new Set([
-  'kernel.shm_rmid_forced',
-  'net.ipv4.ip_local_port_range',
-  'net.ipv4.ip_unprivileged_port_start',
-  'net.ipv4.tcp_syncookies',
-  'net.ipv4.ping_group_range',
-  'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time',
-  'net.ipv4.tcp_fin_timeout',
-  'net.ipv4.tcp_keepalive_intvl',
-  'net.ipv4.tcp_keepalive_probes',
-  'net.ipv4.tcp_rmem',
-  'net.ipv4.tcp_wmem',
-]);
+const seccompAnnotation = 'seccomp.security.alpha.kubernetes.io/pod';
+const containerSeccompAnnotation = 'container.seccomp.security.alpha.kubernetes.io/';
 
-const sysctls: Check = ({ spec }) => {
-  const bad = (spec?.securityContext?.sysctls ?? []).map(({ name }) => name).filter((name) => !safeSysctls.has(name));
+/** Before there were fields for it. */
+function seccompAnnotations({ metadata: { annotations = {} } }: Pod, containers: Container[]): Violation | undefined {
+  const keys = [seccompAnnotation, ...containers.map(({ name }) => containerSeccompAnnotation + name)];
+  const bad = keys.filter(
+    (key) =>
+      annotations[key] !== undefined && !/^(runtime\/default$|docker\/default$|localhost\/)/.test(annotations[key]),
+  );
+  if (bad.length === 0) return undefined;
+  const shown = sorted(bad.map((key) => `${key}=${JSON.stringify(annotations[key])}`)).join(', ');
+  return { rule: 'seccompProfile', detail: `forbidden ${bad.length === 1 ? 'annotation' : 'annotations'} ${shown}` };
+}
+
+/** By the version from which on they are thought to be safe. */
+const safeSysctls: Record<string, number> = {
+  'kernel.shm_rmid_forced': 0,
+  'net.ipv4.ip_local_port_range': 0,
+  'net.ipv4.ip_unprivileged_port_start': 0,
+  'net.ipv4.tcp_syncookies': 0,
+  'net.ipv4.ping_group_range': 0,
+  'net.ipv4.ip_local_reserved_ports': 27,
+  'net.ipv4.tcp_keepalive_time': 29,
+  'net.ipv4.tcp_fin_timeout': 29,
+  'net.ipv4.tcp_keepalive_intvl': 29,
+  'net.ipv4.tcp_keepalive_probes': 29,
+  'net.ipv4.tcp_rmem': 32,
+  'net.ipv4.tcp_wmem': 32,
+};
+
+const sysctls: Check = ({ spec }, _, minor) => {
+  const isSafe = (name: string) => Object.hasOwn(safeSysctls, name) && safeSysctls[name]! <= minor;
+  const bad = (spec?.securityContext?.sysctls ?? []).map(({ name }) => name).filter((name) => !isSafe(name));
   return bad.length > 0 ? { rule: 'forbidden sysctls', detail: bad.join(', ') } : undefined;
 };
 
@@ -205,32 +231,33 @@ const hostProbes: Check = (_, containers) => {
   return { rule: 'probe or lifecycle host', detail: `${who(found)} ${verb} probe or lifecycle ${noun} ${quoted(all)}` };
 };
 
-const baseline: Check[] = [
-  hostNamespaces,
-  privileged,
-  baselineCapabilities,
-  hostPath,
-  hostPorts,
-  procMount,
-  seLinuxOptions,
-  unconfinedSeccomp,
-  sysctls,
-  unconfinedAppArmor,
-  hostProcess,
-  hostProbes,
+const baseline: VersionedCheck[] = [
+  { check: hostNamespaces },
+  { check: privileged },
+  { check: baselineCapabilities },
+  { check: hostPath },
+  { check: hostPorts },
+  { check: procMount },
+  { check: seLinuxOptions },
+  { check: unconfinedSeccomp },
+  { check: sysctls },
+  { check: unconfinedAppArmor },
+  { check: hostProcess },
+  { check: hostProbes, since: 34 },
 ];
-/** The restricted standard has stricter forms of these. */
-const replaced = new Set<Check>([baselineCapabilities, unconfinedSeccomp, hostPath]);
 
-const privilegeEscalation: Check = (_, containers) =>
-  offending(
-    'allowPrivilegeEscalation != false',
-    containers,
-    (context) => context?.allowPrivilegeEscalation !== false,
-    'must set securityContext.allowPrivilegeEscalation=false',
-  );
+const privilegeEscalation: Check = (pod, containers, minor) =>
+  isWindows(pod, minor)
+    ? undefined
+    : offending(
+        'allowPrivilegeEscalation != false',
+        containers,
+        (context) => context?.allowPrivilegeEscalation !== false,
+        'must set securityContext.allowPrivilegeEscalation=false',
+      );
 
-const restrictedCapabilities: Check = (_, containers) => {
+const restrictedCapabilities: Check = (pod, containers, minor) => {
+  if (isWindows(pod, minor)) return undefined;
   const notDropping = containers.filter(({ securityContext }) => !securityContext?.capabilities?.drop?.includes('ALL'));
   const extra = (container: Container) =>
     container.securityContext?.capabilities?.add?.filter((one) => one !== 'NET_BIND_SERVICE') ?? [];
@@ -269,8 +296,8 @@ const volumeTypes: Check = ({ spec }) => {
   };
 };
 
-const nonRoot: Check = (pod, containers) => {
-  if (hasOwnUsers(pod)) return undefined;
+const nonRoot: Check = (pod, containers, minor) => {
+  if (hasOwnUsers(pod, minor)) return undefined;
   const rule = 'runAsNonRoot != true';
   const setting = setters(pod, containers, ({ runAsNonRoot }) => runAsNonRoot === false);
   if (setting) return { rule, detail: `${setting} must not set securityContext.runAsNonRoot=false` };
@@ -280,13 +307,14 @@ const nonRoot: Check = (pod, containers) => {
   return { rule, detail: `pod or ${who(silent)} must set securityContext.runAsNonRoot=true` };
 };
 
-const notUserZero: Check = (pod, containers) => {
-  if (hasOwnUsers(pod)) return undefined;
+const notUserZero: Check = (pod, containers, minor) => {
+  if (hasOwnUsers(pod, minor)) return undefined;
   const who = setters(pod, containers, ({ runAsUser }) => runAsUser === 0);
   return who ? { rule: 'runAsUser=0', detail: `${who} must not set runAsUser=0` } : undefined;
 };
 
-const requiredSeccomp: Check = (pod, containers) => {
+const requiredSeccomp: Check = (pod, containers, minor) => {
+  if (isWindows(pod, minor)) return undefined;
   const wrong = badSeccomp(pod, containers, (type) => type !== 'RuntimeDefault' && type !== 'Localhost');
   if (wrong) return wrong;
   if (pod.spec?.securityContext?.seccompProfile) return undefined;
@@ -298,11 +326,12 @@ const requiredSeccomp: Check = (pod, containers) => {
   };
 };
 
-const restricted: Check[] = [
-  privilegeEscalation,
-  restrictedCapabilities,
-  volumeTypes,
-  nonRoot,
-  notUserZero,
-  requiredSeccomp,
+const restricted: VersionedCheck[] = [
+  { check: privilegeEscalation, since: 8 },
+  { check: restrictedCapabilities, since: 22, instead: baselineCapabilities },
+  { check: volumeTypes, instead: hostPath },
+  { check: nonRoot },
+  { check: notUserZero, since: 23 },
+  { check: requiredSeccomp, since: 19, instead: unconfinedSeccomp },
+  { check: maskedProcMount, since: 35, instead: procMount },
 ];

@@ -5,7 +5,7 @@ import { namespaces, pods } from '../../api/resource.ts';
 import { type Cause, invalid } from '../../api/status-error.ts';
 import { invalidValue } from '../../api/validation/field-error.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
-import { baselineViolations, restrictedViolations, type Violation } from './plan-pod-security.ts';
+import { standardViolations, type Violation } from './plan-pod-security.ts';
 import { refuse } from './refuse.ts';
 
 const prefix = 'pod-security.kubernetes.io/';
@@ -185,10 +185,10 @@ function policyOf({ metadata: { labels = {} } }: Namespace): Policy {
   };
 }
 
-/** All versions of a standard are judged by its latest one. */
-function violationsOf(pod: Pod, { level }: Rule): Violation[] {
+/** Each version of a standard is judged by its own rules. */
+function violationsOf(pod: Pod, { level, version }: Rule): Violation[] {
   if (level === 'privileged') return [];
-  return level === 'baseline' ? baselineViolations(pod) : restrictedViolations(pod);
+  return standardViolations(pod, level, version === 'latest' ? Infinity : Number(version.slice('v1.'.length)));
 }
 
 function list(violations: Violation[]): string {
