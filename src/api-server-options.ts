@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ResourceInfo } from './api/resource.ts';
 import type { ApiServerFlags } from './api-server-flags.ts';
+import type { AuditBackend } from './apiserver/audit/log-backend.ts';
 import type { AnonymousConfig, JwtConfig } from './apiserver/authentication/jwt-config.ts';
 import type { TokenAuthenticator } from './apiserver/authentication/token-authenticator.ts';
 import type { Audit } from './apiserver/filters/audit.ts';
@@ -94,10 +95,15 @@ class Flags {
   }
 
   anonymous(): AnonymousConfig | undefined {
-    const value = this.text('anonymous-auth');
+    const enabled = this.boolean('anonymous-auth');
+    return enabled === undefined ? undefined : { enabled };
+  }
+
+  boolean(name: string): boolean | undefined {
+    const value = this.text(name);
     if (value === undefined) return undefined;
-    if (value !== 'true' && value !== 'false') throw this.error('anonymous-auth', 'must be true or false');
-    return { enabled: value === 'true' };
+    if (value !== 'true' && value !== 'false') throw this.error(name, 'must be true or false');
+    return value === 'true';
   }
 
   error(name: string, why: string, cause?: unknown): UserError {
@@ -183,12 +189,45 @@ async function tokenAuthenticators(
   ];
 }
 
-async function auditOf(flags: Flags, { paths, clock, log }: Context): Promise<Audit | undefined> {
+async function auditOf(flags: Flags, context: Context): Promise<Audit | undefined> {
   const { parsePolicy } = await import('./apiserver/audit/policy.ts');
   const policy = await flags.yaml('audit-policy-file', parsePolicy);
   if (!policy) return undefined;
+  const { allBackends } = await import('./apiserver/audit/webhook-backend.ts');
+  const webhook = await auditWebhookOf(flags, context);
+  const file = webhook && !flags.text('audit-log-path') ? undefined : await auditLogOf(flags, context);
+  return { policy, backend: allBackends([file, webhook].filter((one) => one !== undefined)), clock: context.clock };
+}
+
+async function auditWebhookOf(flags: Flags, { clock, log }: Context): Promise<AuditBackend | undefined> {
+  const file = flags.text('audit-webhook-config-file');
+  if (!file) return undefined;
+  const { loadKubeconfig } = await import('./client/kubeconfig.ts');
+  const { exchangeJson } = await import('./apiserver/authentication/exchange-json.ts');
+  const { auditWebhook } = await import('./apiserver/audit/webhook-backend.ts');
+  const { server, token, ca, cert, key } = loadKubeconfig(file);
+  const own = typeof token === 'function' ? token() : token;
+  const headers = own ? { headers: { authorization: `Bearer ${own}` } } : {};
+  const prefix = 'audit-webhook-batch';
+  return auditWebhook(
+    {
+      send: (body) => exchangeJson(server, { ca, cert, key, body, timeoutMs: 30_000, answer: 'any', ...headers }),
+      bufferSize: flags.number(`${prefix}-buffer-size`, 10_000),
+      maxBatchSize: flags.number(`${prefix}-max-size`, 400),
+      maxBatchWaitMs: flags.duration(`${prefix}-max-wait`, '30s'),
+      throttle:
+        flags.boolean(`${prefix}-throttle-enable`) === false
+          ? undefined
+          : { qps: flags.number(`${prefix}-throttle-qps`, 10), burst: flags.number(`${prefix}-throttle-burst`, 15) },
+      initialBackoffMs: flags.duration('audit-webhook-initial-backoff', '10s'),
+    },
+    { clock, log: log.child('audit') },
+  );
+}
+
+async function auditLogOf(flags: Flags, { paths, clock, log }: Context): Promise<AuditBackend> {
   const { openAuditLog } = await import('./apiserver/audit/log-backend.ts');
-  const backend = openAuditLog(
+  return openAuditLog(
     {
       path: flags.text('audit-log-path') ?? path.join(paths.logs, 'audit.log'),
       maxSizeMiB: flags.number('audit-log-maxsize', 100),
@@ -197,5 +236,4 @@ async function auditOf(flags: Flags, { paths, clock, log }: Context): Promise<Au
     },
     { clock, log: log.child('audit') },
   );
-  return { policy, backend, clock };
 }

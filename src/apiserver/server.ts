@@ -72,6 +72,8 @@ export interface ApiServerPlugins {
   /** Called when the cache is filled, and before it is let go. */
   started?(): void;
   stopped?(): void;
+  /** Called when the last request is answered. */
+  ended?(): void | Promise<void>;
   /** More figures for /metrics. */
   moreMetrics?(): MetricFamily[];
   /** What must be well for /readyz, beyond the store. */
@@ -189,6 +191,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       plugins.stopped?.();
       const busy = () => metrics.inFlight.mutating + metrics.inFlight.readOnly > 0;
       await Promise.all(listeners.map((listener) => listener.close(busy)));
+      await plugins.ended?.();
       // Only now: who writes waits until the cache has seen it.
       custom.stop();
       cache.stop();

@@ -111,9 +111,9 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
       stopped: () => {
         services.stop();
         flowObjects.stop();
-        options.audit?.backend.close();
         metrics.stop();
       },
+      ended: () => options.audit?.backend.close(),
       actions: actionsOf(
         { reader, clock, tokens, others: (token) => userOfOthers(token, others, authenticationLog) },
         authorizer,

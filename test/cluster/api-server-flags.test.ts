@@ -3,11 +3,13 @@ import fs from 'node:fs';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { clusterPaths } from '../../src/paths.ts';
 import { servingCertificate } from '../fixture/serving-certificate.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
+import { until } from './fixture/until.ts';
 
 const policy = `
 apiVersion: audit.k8s.io/v1
@@ -21,12 +23,32 @@ rules:
   resources: [{group: "", resources: [configmaps]}]
 `;
 
+const webhookConfig = (server: string, ca: string) => `
+apiVersion: v1
+kind: Config
+current-context: audit
+contexts: [{name: audit, context: {cluster: audit}}]
+clusters:
+- name: audit
+  cluster: {server: "${server}/audit", certificate-authority-data: ${Buffer.from(ca).toString('base64')}}
+`;
+
 describe("kube-apiserver's flags", () => {
   let cluster: TestCluster;
   let privateKey: CryptoKey;
   const tls = servingCertificate('127.0.0.1');
   let keys: object[] = [];
+  /** Lists of audit events that were sent to us; the first one is refused. */
+  const lists: { kind: string; items: { objectRef?: { name?: string } }[] }[] = [];
+  let refusals = 1;
   const issuer = https.createServer(tls, (request, response) => {
+    if (request.url?.startsWith('/audit')) {
+      void text(request).then((body) => {
+        response.writeHead(refusals > 0 ? 503 : 200).end();
+        if (refusals-- <= 0) lists.push(JSON.parse(body));
+      });
+      return;
+    }
     const discovery = { issuer: url(), jwks_uri: `${url()}/keys` };
     response.end(JSON.stringify(request.url === '/keys' ? { keys } : discovery));
   });
@@ -45,6 +67,10 @@ describe("kube-apiserver's flags", () => {
     };
     const flags = {
       'audit-policy-file': file('policy.yaml', policy),
+      'audit-log-path': path.join(clusterPaths(cluster.name).logs, 'audit.log'),
+      'audit-webhook-config-file': file('webhook.kubeconfig', webhookConfig(url(), tls.ca)),
+      'audit-webhook-batch-max-wait': '100ms',
+      'audit-webhook-initial-backoff': '100ms',
       'oidc-issuer-url': url(),
       'oidc-client-id': 'vitrine',
       'oidc-username-prefix': 'oidc:',
@@ -84,10 +110,10 @@ describe("kube-apiserver's flags", () => {
   /** A kubeconfig with a token in place of the administrator's certificate. */
   async function asHolder(name: string, token: string): Promise<string> {
     const file = path.join(cluster.home, name);
-    const text = fs.readFileSync(cluster.kubeconfig, 'utf8');
+    const own = fs.readFileSync(cluster.kubeconfig, 'utf8');
     fs.writeFileSync(
       file,
-      text.replace(/client-certificate-data: .*\n/, `token: ${token}\n`).replace(/ *client-key-data: .*\n/, ''),
+      own.replace(/client-certificate-data: .*\n/, `token: ${token}\n`).replace(/ *client-key-data: .*\n/, ''),
     );
     return file;
   }
@@ -136,6 +162,14 @@ describe("kube-apiserver's flags", () => {
     );
     assert.equal(created.level, 'Metadata');
     assert.equal(created.requestObject, undefined);
+  });
+
+  it('send the same to a webhook in lists, again where it refuses them', async () => {
+    const told = await until('the webhook is told', async () =>
+      lists.find(({ items }) => items.some(({ objectRef }) => objectRef?.name === 'told')),
+    );
+    assert.equal(told.kind, 'EventList');
+    assert.ok(refusals < 0);
   });
 
   it('are kept for later starts, until they are removed', async () => {

@@ -7,7 +7,8 @@ import type { AuditEvent } from './event.ts';
 /** Where audit events go. */
 export interface AuditBackend {
   write(event: AuditEvent): void;
-  close(): void;
+  /** Gives on what it still has. */
+  close(): void | Promise<void>;
 }
 
 export interface LogOptions {

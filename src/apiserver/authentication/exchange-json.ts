@@ -11,13 +11,18 @@ export interface JsonExchange {
   body?: object;
   headers?: Record<string, string>;
   timeoutMs: number;
+  /** What is answered may be of any kind, and is not looked at. @default 'json' */
+  answer?: 'json' | 'any';
 }
 
 /** Answers are small; who sends more is not what we think it is. */
 const maxBytes = 5 * 1024 * 1024;
 
 /** One request for JSON, to an issuer of tokens or to who knows them. */
-export function exchangeJson(url: string, { body, headers, timeoutMs, ...tls }: JsonExchange): Promise<unknown> {
+export function exchangeJson(
+  url: string,
+  { body, headers, timeoutMs, answer: kind = 'json', ...tls }: JsonExchange,
+): Promise<unknown> {
   const text = body && JSON.stringify(body);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const { request } = url.startsWith('http:') ? http : https;
@@ -45,7 +50,7 @@ export function exchangeJson(url: string, { body, headers, timeoutMs, ...tls }: 
       const answer = Buffer.concat(chunks).toString('utf8');
       const status = response.statusCode ?? 0;
       if (status < 200 || status > 299) throw new Error(`${url} answered ${status}: ${answer.slice(0, 200)}`);
-      resolve(JSON.parse(answer));
+      resolve(kind === 'any' ? undefined : JSON.parse(answer));
     } catch (error) {
       reject(error);
     }
