@@ -61,7 +61,7 @@ export async function join(
       if (!(await has(file))) await requestCertificate(client, dir, certificates[file]);
     const own = { nodeAddress, nodePodCidr, hostLink: hostLinkName(paths.name), nftTable: nftTableName(paths.name) };
     const config: NodeConfig = {
-      ...{ nodeName, server, plan: { ...plan, ...own }, kubeletPort: 10_250 },
+      ...{ nodeName, server, plan: { ...plan, ...own }, kubeletPort: 10_250, announces: false },
       ...(request.resolvers && { resolvers: request.resolvers }),
     };
     writeNodeConfig(paths, config);

@@ -12,6 +12,8 @@ export interface NodeConfig {
   /** URL of the API server. */
   server: string;
   kubeletPort: number;
+  /** Whether traffic from outside to the addresses of load balancers comes to this node. */
+  announces: boolean;
   /** Resolvers for names outside the cluster. @default those of /etc/resolv.conf */
   resolvers?: string[];
 }
@@ -31,7 +33,7 @@ export interface JoinRequest {
 
 /** The first node is that of the control plane's machine, whose API it reaches on loopback. */
 export function firstNode({ nodeName, plan, apiPort, kubeletPort }: ClusterConfig): NodeConfig {
-  return { nodeName, plan, kubeletPort, server: `https://127.0.0.1:${apiPort}` };
+  return { nodeName, plan, kubeletPort, announces: true, server: `https://127.0.0.1:${apiPort}` };
 }
 
 /** Undefined: it has not joined yet. */

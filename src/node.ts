@@ -21,6 +21,7 @@ import { createDnsServer } from './network/dns.ts';
 import { NodeRoutes } from './network/node-routes.ts';
 import { createPodNetwork } from './network/pod-network.ts';
 import { NetworkPolicies } from './network/policy/network-policies.ts';
+import { ServiceHealth } from './network/service-health.ts';
 import { createServiceProxy } from './network/service-proxy.ts';
 import { firstNode, type NodeConfig, readJoinRequest } from './node-config.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -80,11 +81,16 @@ export async function startNode(
     linux,
     plan,
     nodeName: config.nodeName,
+    announces: config.announces,
+    log: log.child('proxy'),
+  });
+  const health = new ServiceHealth({
+    ...{ informers: proxyInformers, nodeName: config.nodeName },
     log: log.child('proxy'),
   });
   const policies = new NetworkPolicies({ informers: proxyInformers, linux, plan, log: log.child('policies') });
   const routes = new NodeRoutes({
-    ...{ informers: proxyInformers, linux, plan, nodeName: config.nodeName },
+    ...{ informers: proxyInformers, linux, plan, nodeName: config.nodeName, announces: config.announces },
     log: log.child('routes'),
   });
   const dns = createDnsServer({
@@ -113,6 +119,7 @@ export async function startNode(
   const started = Promise.all([proxy.start(), dns.start(), kubelet.start()]);
   policies.start();
   routes.start();
+  health.start();
   proxyInformers.start();
   await started;
   return {
@@ -123,6 +130,7 @@ export async function startNode(
       await Promise.all([proxy.stop(), dns.stop()]);
       policies.stop();
       routes.stop();
+      health.stop();
       proxyInformers.stop();
       kubeletInformers.stop();
       await runtime.close();

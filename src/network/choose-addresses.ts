@@ -56,6 +56,9 @@ export function hostLinkName(cluster: string): string {
   return `vt-${cluster.replace(/[^a-z0-9]/g, '').slice(0, 5)}-${shortHash(cluster)}`;
 }
 
+/** This machine's end of what joins it with further nodes: 'vn-default' for a cluster whose own link is 'vt-default'. */
+export const switchLink = ({ hostLink }: Pick<AddressPlan, 'hostLink'>): string => hostLink.replace(/^vt/, 'vn');
+
 /** Hexadecimal digits that tell names apart. */
 function shortHash(text: string, digits = 6): string {
   return createHash('sha256').update(text).digest('hex').slice(0, digits);

@@ -1,11 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Node } from '../api/generated/core-v1.ts';
-import { nodes } from '../api/resource.ts';
+import { keyOf } from '../api/object.ts';
+import { nodes, services } from '../api/resource.ts';
 import type { Logger } from '../base/log.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { overlaps } from './cidr.ts';
+import { planLoadBalancerRoutes } from './plan-load-balancer-routes.ts';
 import { planNodeRoutes } from './plan-node-routes.ts';
+import { SliceIndex } from './slice-index.ts';
 
 const retryMs = 1000;
 
@@ -14,16 +18,20 @@ export interface NodeRoutesOptions {
   linux: Pick<Linux, 'net'>;
   plan: AddressPlan;
   nodeName: string;
+  /** Whether traffic from outside to the addresses of load balancers comes to this node. */
+  announces: boolean;
   log: Logger;
 }
 
 /**
  * Pods of other nodes are reached through those nodes, which have to be on a link of ours: a route for each, and no tunnel.
- * Routes stay while the node process is away.
+ * So are load balancers whose traffic only other nodes may take. Routes stay while the node process is away.
  */
 export class NodeRoutes {
   readonly #options: NodeRoutesOptions;
   readonly #nodes: Informer<Node>;
+  /** Routes of load balancers, by key of the Service; those that have any. */
+  readonly #balancers = new Map<string, Map<string, string>>();
   /** Gateways by range, as the kernel has them. */
   #present: Map<string, string> | undefined;
   /** The update under way; only one is at a time. */
@@ -31,7 +39,7 @@ export class NodeRoutes {
   /** Whether something has changed since the update began. */
   #dirty = false;
   #retry: NodeJS.Timeout | undefined;
-  #unsubscribe: (() => void) | undefined;
+  readonly #removals: (() => void)[] = [];
 
   constructor(options: NodeRoutesOptions) {
     this.#options = options;
@@ -40,18 +48,47 @@ export class NodeRoutes {
 
   start(): void {
     const changed = () => void this.#update();
-    this.#unsubscribe = this.#nodes.on({
+    const unsubscribe = this.#nodes.on({
       added: changed,
       // Heartbeats are of no interest.
       updated: (node, previous) => void (this.#route(node) === this.#route(previous) || changed()),
       deleted: changed,
     });
+    this.#removals.push(unsubscribe);
+    if (this.#options.announces) this.#followBalancers();
     void this.#nodes.whenSynced().then(changed);
   }
 
   stop(): void {
-    this.#unsubscribe?.();
+    for (const remove of this.#removals.splice(0)) remove();
     clearTimeout(this.#retry);
+  }
+
+  #followBalancers(): void {
+    const { informers, nodeName } = this.#options;
+    const informer = informers.informer(services);
+    const changed = (key: string) => {
+      const service = informer.get(key);
+      const wanted = service && planLoadBalancerRoutes(service, slices.of(key), this.#nodes.list(), nodeName);
+      if (isDeepStrictEqual(wanted ?? new Map(), this.#balancers.get(key) ?? new Map())) return;
+      if (wanted?.size) this.#balancers.set(key, wanted);
+      else this.#balancers.delete(key);
+      void this.#update();
+    };
+    const slices = new SliceIndex(informers, changed);
+    const all = () => {
+      for (const service of informer.list()) changed(keyOf(service));
+    };
+    this.#removals.push(
+      () => slices.close(),
+      informer.on({
+        added: (service) => changed(keyOf(service)),
+        updated: (service) => changed(keyOf(service)),
+        deleted: (service) => changed(keyOf(service)),
+      }),
+      // The address of a node that came after its Pods.
+      this.#nodes.on({ added: all, deleted: all }),
+    );
   }
 
   #route(node: Node): string {
@@ -66,7 +103,7 @@ export class NodeRoutes {
     try {
       while (this.#dirty) {
         this.#dirty = false;
-        await this.#apply(planNodeRoutes(this.#nodes.list(), this.#options.nodeName));
+        await this.#apply(this.#plan());
       }
     } catch (error) {
       this.#present = undefined;
@@ -74,6 +111,11 @@ export class NodeRoutes {
       this.#retry = setTimeout(() => void this.#update(), retryMs);
     }
     this.#updating = false;
+  }
+
+  #plan(): Map<string, string> {
+    const balancers = [...this.#balancers.values()].flatMap((routes) => [...routes]);
+    return new Map([...planNodeRoutes(this.#nodes.list(), this.#options.nodeName), ...balancers]);
   }
 
   async #apply(wanted: Map<string, string>): Promise<void> {
@@ -86,13 +128,16 @@ export class NodeRoutes {
     this.#present = wanted;
   }
 
-  /** Those from before: ways to Pods that lead through a gateway. */
+  /** Those from before: ways to Pods and load balancers that lead through a gateway. */
   async #read(): Promise<Map<string, string>> {
     const { linux, plan } = this.#options;
     const routes = await linux.net.routes();
+    const ours = [plan.podCidr, plan.loadBalancerCidr];
     return new Map(
       routes.flatMap(({ destination, gateway }) =>
-        gateway && !destination.endsWith('/0') && overlaps(destination, plan.podCidr) ? [[destination, gateway]] : [],
+        gateway && !destination.endsWith('/0') && ours.some((range) => overlaps(destination, range))
+          ? [[destination, gateway]]
+          : [],
       ),
     );
   }

@@ -1,5 +1,6 @@
 import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
+import { switchLink } from './choose-addresses.ts';
 import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
 import { macOf, outwardMtu } from './pod-network.ts';
 
@@ -71,8 +72,5 @@ export class NodeSwitch {
     return { switchNetns: this.#pin, mac: macOf(address), address: `${address}/${length}`, mtu };
   }
 }
-
-/** This machine's end: 'vn-default' for a cluster whose own link is 'vt-default'. */
-export const switchLink = ({ hostLink }: Pick<AddressPlan, 'hostLink'>): string => hostLink.replace(/^vt/, 'vn');
 
 const portOf = (address: string): string => `node-${address.split('.').slice(2).join('.')}`;

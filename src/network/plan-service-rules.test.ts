@@ -147,6 +147,22 @@ test('externalTrafficPolicy Local keeps outsiders on this node, insiders go anyw
   });
 });
 
+test('a node that announces load balancers passes traffic on to nodes that may take it', () => {
+  const spec = {
+    type: 'LoadBalancer',
+    externalTrafficPolicy: 'Local',
+    ports: [{ port: 80, nodePort: 30080 }],
+  } as const;
+  const planned = (announces: boolean) => {
+    const object = service({ ...spec, ports: [...spec.ports] }, loadBalancer);
+    const { chains, elements: all } = planServiceRules(object, [elsewhere], { ...node, announces });
+    const chain = /goto (\S+)/.exec(all.find(({ key }) => key.startsWith('10.65.128.1'))?.value ?? '')?.[1] ?? '';
+    return chains.get(chain)?.at(-1);
+  };
+  assert.equal(planned(false), 'drop');
+  assert.equal(planned(true), 'accept');
+});
+
 test('a change touches only what differs, and the last claim of an element removes it', () => {
   const table = new RuleTable('t');
   const rules = (ips: string[], clusterIP = '10.65.0.20') =>

@@ -9,6 +9,8 @@ import { type Endpoint, selectEndpoints } from './select-endpoints.ts';
 export interface ProxyNode {
   plan: AddressPlan;
   nodeName: string;
+  /** Whether traffic from outside to the addresses of load balancers comes here, and goes on from here. @default false */
+  announces?: boolean;
 }
 
 /** The rules of one Service and its slices, as kube-proxy's nftables mode understands them (KEP-3866), in fewer chains. */
@@ -45,13 +47,14 @@ function planPort(
   const localOrDrop = () => local() ?? (endpoints.cluster.length > 0 ? 'drop' : undefined);
 
   const inside = spec.internalTrafficPolicy === 'Local' ? localOrDrop() : all();
-  const outside =
-    spec.externalTrafficPolicy === 'Local' && localOrDrop()
-      ? planExternalChain(rules, name, all(), localOrDrop()!, node.plan)
-      : all();
+  const isLocal = spec.externalTrafficPolicy === 'Local' && endpoints.cluster.length > 0;
+  const outside = isLocal ? planExternalChain(rules, `ext-${name}`, all(), localOrDrop()!, node.plan) : all();
+  // The load balancer of other nodes passes it on as it is (plan-load-balancer-routes.ts).
+  const passesOn = isLocal && node.announces && endpoints.local.length === 0;
+  const balanced = passesOn ? planExternalChain(rules, `lb-${name}`, all(), 'accept', node.plan) : outside;
   if (inside)
     rules.elements.push({ set: 'service-ips', key: `${spec.clusterIP} . ${protocol} . ${port.port}`, value: inside });
-  planExternalElements(rules, service, port, { protocol, name, outside });
+  planExternalElements(rules, service, port, { protocol, name, outside, balanced });
   for (const { ip, port: targetPort } of endpoints.cluster) {
     rules.elements.push({ set: 'hairpin', key: `${ip} . ${ip}` });
     if (protocol === 'udp' || protocol === 'sctp') {
@@ -97,22 +100,30 @@ function planEndpointChain(
 /** externalTrafficPolicy Local concerns only who comes from outside the cluster (KEP-2086 and kube-proxy's short-circuit). */
 function planExternalChain(
   rules: TableRules,
-  name: string,
+  chain: string,
   all: string | undefined,
   local: string,
   plan: AddressPlan,
 ): string {
-  const chain = `ext-${name}`;
   const short = all ? [`ip saddr ${plan.podCidr} ${all}`, `fib saddr type local ${all}`] : [];
   rules.chains.set(chain, [...short, local]);
   return `goto ${chain}`;
+}
+
+interface External {
+  protocol: string;
+  name: string;
+  /** Verdict about what comes from outside. */
+  outside: string | undefined;
+  /** The same at the load balancer's addresses. */
+  balanced: string | undefined;
 }
 
 function planExternalElements(
   rules: TableRules,
   service: Service,
   port: ServicePort,
-  { protocol, name, outside }: { protocol: string; name: string; outside: string | undefined },
+  { protocol, name, outside, balanced }: External,
 ): void {
   const addresses = (list: (string | undefined)[] = []) =>
     list.filter((ip) => ip !== undefined && !ip.includes(':')) as string[];
@@ -124,7 +135,7 @@ function planExternalElements(
   const ingress = service.status?.loadBalancer?.ingress?.filter(({ ipMode = 'VIP' }) => ipMode === 'VIP');
   const ranges = addresses(service.spec?.loadBalancerSourceRanges?.map((range) => range.trim()));
   for (const ip of addresses(ingress?.map((entry) => entry.ip))) {
-    put(ip, outside && ranges.length > 0 ? planFirewallChain(rules, name, ranges, outside) : outside);
+    put(ip, balanced && ranges.length > 0 ? planFirewallChain(rules, name, ranges, balanced) : balanced);
   }
   if (!port.nodePort) return;
   const key = `${protocol} . ${port.nodePort}`;

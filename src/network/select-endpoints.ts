@@ -48,6 +48,14 @@ export function selectEndpoints(slices: EndpointSlice[], port: ServicePort, node
   return { cluster: usable(sorted), local: usable(sorted.filter((candidate) => candidate.local)) };
 }
 
+/** Addresses of the endpoints on this node that are ready. */
+export function localReadyAddresses(slices: EndpointSlice[], nodeName: string): Set<string> {
+  const local = slices
+    .flatMap(({ endpoints = [] }) => endpoints)
+    .filter(({ conditions, nodeName: on }) => on === nodeName && (conditions?.ready ?? true));
+  return new Set(local.flatMap(({ addresses }) => addresses[0] ?? []));
+}
+
 function usable(candidates: Candidate[]): Endpoint[] {
   const ready = candidates.filter((candidate) => candidate.ready);
   const chosen = ready.length > 0 ? ready : candidates.filter((candidate) => candidate.lastResort);

@@ -19,6 +19,8 @@ export interface ServiceProxyOptions {
   linux: Pick<Linux, 'nft'>;
   plan: AddressPlan;
   nodeName: string;
+  /** Whether traffic from outside to the addresses of load balancers comes to this node. @default false */
+  announces?: boolean;
   log: Logger;
 }
 
@@ -139,8 +141,8 @@ class NftServiceProxy implements ServiceProxy {
   }
 
   #plan(key: string): TableRules | undefined {
-    const { informers, plan, nodeName } = this.#options;
+    const { informers, plan, nodeName, announces = false } = this.#options;
     const service = informers.informer(services).get(key);
-    return service && planServiceRules(service, this.#slices?.of(key) ?? [], { plan, nodeName });
+    return service && planServiceRules(service, this.#slices?.of(key) ?? [], { plan, nodeName, announces });
   }
 }

@@ -1,4 +1,5 @@
 import type { AddressPlan } from './address-plan.ts';
+import { switchLink } from './choose-addresses.ts';
 
 /**
  * The table with everything but the Services. The lookups are maps, so their cost does not grow with the Services.
@@ -45,7 +46,10 @@ table ip ${table} {
     ip daddr . meta l4proto . th dport @no-endpoint-ips goto refuse
   }
   chain filter-output { type filter hook output priority filter; policy accept; ct state new jump no-endpoints; }
-  chain filter-forward { type filter hook forward priority filter; policy accept; ct state new jump no-endpoints; }
+  chain filter-forward {
+    type filter hook forward priority filter; policy accept;
+    ct state new oifname != "${switchLink(plan)}" jump no-endpoints
+  }
   chain filter-input {
     type filter hook input priority filter; policy accept;
     ct state new meta l4proto . th dport @no-endpoint-ports goto refuse

@@ -124,6 +124,37 @@ describe('two nodes', { concurrency: 4 }, () => {
       assert.deepEqual(answer.trim().split('\n'), Array(urls.length).fill('web-1 web-2'), who);
   });
 
+  test('with externalTrafficPolicy Local see who calls; health checks and the load balancer know where the Pods are', async (t) => {
+    const space = await cluster.space('local');
+    const who =
+      'mkdir -p /www/cgi-bin; printf "#!/bin/sh\\necho; echo \\$REMOTE_ADDR\\n" > /www/cgi-bin/who; chmod +x /www/cgi-bin/who';
+    const command = ['sh', '-c', `${who}; ${web().command?.at(-1)}`];
+    await space.apply(
+      pod('web-2', web({ command }), on(second), { app: 'web' }),
+      service('web', 'web', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' }),
+    );
+    await space.untilReady('web-2');
+    const { spec, status } = await space.until(services, 'web', (one) => one?.status?.loadBalancer?.ingress?.[0]?.ip);
+    const health = async (node: string | undefined) => {
+      const answer = await fetch(`http://${await addressOf(node)}:${spec.healthCheckNodePort}/`);
+      return [answer.status, ((await answer.json()) as { localEndpoints: number }).localEndpoints];
+    };
+    await until('the second node has an endpoint', async () => (await health(second))[1] === 1);
+    assert.deepEqual(await health(second), [200, 1]);
+    assert.deepEqual(await health(first), [503, 0]);
+
+    const outsider = await outside();
+    t.after(outsider.remove);
+    const port = spec.ports?.[0]?.nodePort;
+    const [near, far] = [await addressOf(first), await addressOf(second)];
+    const balancer = status?.loadBalancer?.ingress?.[0]?.ip;
+    await until('the load balancer leads to it', async () => (await outsider.ask(`http://${balancer}/`)) === 'web-2\n');
+    assert.equal(await outsider.ask(`http://${far}:${port}/`), 'web-2\n');
+    assert.equal(await outsider.ask(`http://${near}:${port}/`), '', 'a node without endpoints drops it');
+    for (const server of [balancer, `${far}:${port}`])
+      assert.match(await outsider.ask(`http://${server}/cgi-bin/who`), new RegExp(`\\b${outsider.address}\\b`));
+  });
+
   test('answer names each for itself', async () => {
     const space = await pairs('names');
     await space.apply(service('web', 'web', { clusterIP: 'None' }));
@@ -254,3 +285,22 @@ describe('two nodes', { concurrency: 4 }, () => {
     assert.match(await cluster.vitrine('check'), /all is well/);
   });
 });
+
+/** A machine outside of the cluster that has this one as its gateway. */
+async function outside() {
+  const name = `vo-${process.pid}`;
+  const [address, gateway] = ['198.51.100.131', '198.51.100.130'];
+  const ip = async (...args: string[]) => assert.equal((await run('ip', args)).code, 0, args.join(' '));
+  await ip('netns', 'add', name);
+  await ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+  await ip('address', 'add', `${gateway}/31`, 'dev', name);
+  await ip('link', 'set', name, 'up');
+  await ip('-n', name, 'address', 'add', `${address}/31`, 'dev', 'eth0');
+  await ip('-n', name, 'link', 'set', 'eth0', 'up');
+  await ip('-n', name, 'route', 'add', 'default', 'via', gateway);
+  return {
+    address,
+    ask: async (url: string) => (await run('ip', ['netns', 'exec', name, 'curl', '-s', '--max-time', '2', url])).stdout,
+    remove: () => ip('netns', 'delete', name),
+  };
+}

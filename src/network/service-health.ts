@@ -1,0 +1,103 @@
+import http from 'node:http';
+import type { Service } from '../api/generated/core-v1.ts';
+import { keyOf } from '../api/object.ts';
+import { services } from '../api/resource.ts';
+import type { Logger } from '../base/log.ts';
+import type { Informer, InformerFactory } from '../client/informer.ts';
+import { localReadyAddresses } from './select-endpoints.ts';
+import { SliceIndex } from './slice-index.ts';
+
+export interface ServiceHealthOptions {
+  informers: InformerFactory;
+  nodeName: string;
+  log: Logger;
+}
+
+interface Check {
+  port: number;
+  /** Ready endpoints of the Service on this node. */
+  localEndpoints: number;
+  server: http.Server;
+}
+
+/**
+ * Tells load balancers whether this node has endpoints of a Service with externalTrafficPolicy Local: on the Service's
+ * healthCheckNodePort, in the words of kube-proxy (pkg/proxy/healthcheck/service_health.go).
+ */
+export class ServiceHealth {
+  readonly #options: ServiceHealthOptions;
+  readonly #services: Informer<Service>;
+  /** By key of the Service; each listens. */
+  readonly #checks = new Map<string, Check>();
+  /** Set while started. */
+  #slices: SliceIndex | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(options: ServiceHealthOptions) {
+    this.#options = options;
+    this.#services = options.informers.informer(services);
+  }
+
+  start(): void {
+    const changed = (key: string) => this.#update(key);
+    this.#slices = new SliceIndex(this.#options.informers, changed);
+    this.#unsubscribe = this.#services.on({
+      added: (service) => changed(keyOf(service)),
+      updated: (service) => changed(keyOf(service)),
+      deleted: (service) => changed(keyOf(service)),
+    });
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#slices?.close();
+    for (const key of [...this.#checks.keys()]) this.#close(key);
+  }
+
+  #update(key: string): void {
+    const service = this.#services.get(key);
+    const port = service && checkPort(service);
+    if (this.#checks.get(key)?.port !== port) this.#close(key);
+    if (port === undefined) return;
+    const localEndpoints = localReadyAddresses(this.#slices?.of(key) ?? [], this.#options.nodeName).size;
+    const check = this.#checks.get(key);
+    if (check) check.localEndpoints = localEndpoints;
+    else this.#open(key, port, localEndpoints);
+  }
+
+  #open(key: string, port: number, localEndpoints: number): void {
+    const [namespace = '', name = ''] = key.split('/');
+    const check: Check = { port, localEndpoints, server: http.createServer() };
+    check.server.on('request', (_request, response) => answer(response, { namespace, name }, check.localEndpoints));
+    check.server.on('error', (error) =>
+      this.#options.log.warn('cannot tell of the health of a Service', { service: key, port, error }),
+    );
+    check.server.listen(port, '0.0.0.0');
+    this.#checks.set(key, check);
+  }
+
+  #close(key: string): void {
+    const check = this.#checks.get(key);
+    this.#checks.delete(key);
+    check?.server.closeAllConnections();
+    check?.server.close();
+  }
+}
+
+function checkPort({ spec }: Service): number | undefined {
+  const needed = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+  return (needed && spec.healthCheckNodePort) || undefined;
+}
+
+function answer(
+  response: http.ServerResponse,
+  service: { namespace: string; name: string },
+  localEndpoints: number,
+): void {
+  response.writeHead(localEndpoints > 0 ? 200 : 503, {
+    'content-type': 'application/json',
+    'x-content-type-options': 'nosniff',
+    'x-load-balancing-endpoint-weight': String(localEndpoints),
+  });
+  response.end(JSON.stringify({ service, localEndpoints, serviceProxyHealthy: true }, null, '\t'));
+}
