@@ -26,6 +26,12 @@ const root = path.join(import.meta.dirname, '..');
 const vitrine = path.join(root, 'vitrine');
 const run = promisify(execFile);
 
+/**
+ * A burst is over when both processes have given back what it left: 4 s later they collect (src/main.ts), 8 s after that V8
+ * collects what it began to. It is done once, and costs 0.3 s of CPU.
+ */
+const settledMs = 20_000;
+
 const command = async (...args: string[]) => {
   const began = performance.now();
   await run(vitrine, [...args, '--name', name], { maxBuffer: 1 << 24 });
@@ -127,12 +133,6 @@ function daemons(): number[] {
 function mebibytes(): number {
   return Math.round(daemons().reduce((sum, pid) => sum + (memoryPss(pid) ?? 0), 0) / 2 ** 20);
 }
-
-/**
- * A burst is over when both processes have given back what it left: 4 s later they collect (src/main.ts), 8 s after that V8
- * collects what it began to. It is done once, and costs 0.3 s of CPU.
- */
-const settledMs = 20_000;
 
 /** Percent of one core that both processes use over `ms`. */
 async function idleCpu(ms: number): Promise<number> {
