@@ -19,6 +19,7 @@ describe('A kubelet that joins', () => {
   after(() => cluster?.delete());
 
   const joining = '--as system:bootstrap:abcdef --as-group system:bootstrappers --as-group system:authenticated';
+  const stranger = '--as system:bootstrap:uvwxyz --as-group strangers --as-group system:authenticated';
 
   /** Asks for a certificate of the Node; the key is kept beside it. */
   async function ask(name: string, node: string, as: string): Promise<void> {
@@ -46,9 +47,10 @@ describe('A kubelet that joins', () => {
 
   it('is given a certificate, and a new one when it asks with that, as RBAC lets it', async () => {
     await cluster.kubectl(
-      'create clusterrolebinding join --clusterrole=system:node-bootstrapper --group=system:bootstrappers',
+      'create clusterrolebinding join --clusterrole=system:node-bootstrapper --group=system:bootstrappers --group=strangers',
     );
-    await ask('too-early', 'far', joining);
+    await ask('early', 'far', joining);
+    await ask('never', 'far', stranger);
     await cluster.kubectl(
       'create clusterrolebinding approve --clusterrole=system:certificates.k8s.io:certificatesigningrequests:nodeclient --group=system:bootstrappers',
     );
@@ -81,14 +83,16 @@ describe('A kubelet that joins', () => {
       second.status!.conditions![0]?.message,
       'Auto approving self kubelet client certificate after SubjectAccessReview.',
     );
-    const early = await cluster.client.get(requests, 'too-early');
-    assert.deepEqual(early.status ?? {}, {});
+    // Asked for before it was allowed.
+    await issued('early');
+    const { status } = await cluster.client.get(requests, 'never');
+    assert.deepEqual(status ?? {}, {});
   });
 
   it('is refused for good by who may approve', async () => {
-    await cluster.kubectl('certificate deny too-early');
+    await cluster.kubectl('certificate deny never');
     const approved = { status: { conditions: [{ type: 'Approved', status: 'True' }] } };
-    const patch = ['patch', 'csr', 'too-early', '--subresource=approval', '-p', JSON.stringify(approved)];
+    const patch = ['patch', 'csr', 'never', '--subresource=approval', '-p', JSON.stringify(approved)];
     assert.match(
       await cluster.kubectlFails(patch),
       /status.conditions: Forbidden: updates may not remove a condition of type "Denied"/,

@@ -134,10 +134,13 @@ describe('admission webhooks', () => {
   it('stops asking when the request is over, and does not go on without the answer', async () => {
     const gone = new AbortController();
     const transport = api.server.transport({ name: 'admin', groups: ['system:masters'] });
-    const body = JSON.stringify({ metadata: { name: 'slow', labels: { slow: 'yes' } }, data: {} });
+    const body = JSON.stringify({ metadata: { name: 'slow', labels: { slow: 'yes' } }, data: { k: 'v' } });
     const headers = { 'content-type': 'application/json' };
     const asked = transport.request({ method: 'POST', path: configMaps, headers, body, signal: gone.signal });
-    await slow.promise;
+    await Promise.race([
+      slow.promise,
+      asked.then(({ status }) => assert.fail(`answered without the webhook: ${status}`)),
+    ]);
     gone.abort();
     assert.equal((await asked).status, 500);
     assert.equal((await api.call('GET', `${configMaps}/slow`)).status, 404);

@@ -11,7 +11,7 @@ const reviews = builtin<SubjectAccessReview>('authorization.k8s.io', 'v1', 'subj
  * Approves what kubelets ask for, their own certificate or their first one, if RBAC lets who asks create the
  * subresource that stands for it (kubernetes pkg/controller/certificates/approver).
  */
-export function certificateApprovalController({ client, informers, log }: ControllerContext): Controller {
+export function certificateApprovalController({ client, informers, clock, log }: ControllerContext): Controller {
   const all = informers.informer(requests);
 
   async function mayCreate({ spec }: CertificateSigningRequest, subresource: string): Promise<boolean> {
@@ -43,7 +43,7 @@ export function certificateApprovalController({ client, informers, log }: Contro
       const granted = message ?? ((await mayCreate(request, 'nodeclient')) ? firstMessage : undefined);
       if (!granted) {
         log.info('a kubelet may not approve its certificate', { name, user: request.spec.username ?? '' });
-        return;
+        return { requeueAfterMs: retryAfterMs(clock.now() - Date.parse(request.metadata.creationTimestamp)) };
       }
       const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message: granted };
       const status = { ...request.status, conditions: [...(request.status?.conditions ?? []), approved] };
@@ -51,6 +51,9 @@ export function certificateApprovalController({ client, informers, log }: Contro
     },
   };
 }
+
+/** Rights may be granted later: asked again after as long as the request has waited already, a back-off without memory. */
+const retryAfterMs = (ageMs: number): number => Math.min(1_000_000, Math.max(200, ageMs));
 
 const ownMessage = 'Auto approving self kubelet client certificate after SubjectAccessReview.';
 const firstMessage = 'Auto approving kubelet client certificate after SubjectAccessReview.';
