@@ -28,6 +28,7 @@ import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { serviceAccountController } from './serviceaccount.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { attachDetachController } from './volumes/attach-detach.ts';
 import { claimBinderController } from './volumes/binder.ts';
 import { ephemeralVolumeController } from './volumes/ephemeral.ts';
 import {
@@ -90,6 +91,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'persistent-volume-binder', make: claimBinderController },
     { account: 'persistent-volume-binder', make: volumePhaseController },
     ...localPath(options.localDirectories),
+    { account: 'attachdetach-controller', make: attachDetachController },
     { account: 'pvc-protection-controller', make: pvcProtectionController },
     { account: 'pv-protection-controller', make: pvProtectionController },
     { account: 'endpointslicemirroring-controller', make: endpointSliceMirroringController },

@@ -14,6 +14,8 @@ import type { ClusterPaths } from '../paths.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type KubeletConfiguration, kubeletConfiguration } from './configuration.ts';
 import { CrashLoop } from './crash-loop.ts';
+import { createCsi } from './csi/create-csi.ts';
+import type { CsiDrivers } from './csi/csi-drivers.ts';
 import { removeDeadContainers } from './dead-containers.ts';
 import { EvictionManager } from './eviction/eviction-manager.ts';
 import { ImageGC } from './images/image-gc.ts';
@@ -31,7 +33,7 @@ import type { NodeContext } from './node-context.ts';
 import { ObjectCache } from './object-cache.ts';
 import { BurstableWeight, canLimitSwap, makeCgroups } from './pod-cgroups.ts';
 import { PodEvents } from './pod-events.ts';
-import { type HostResolver, hostResolver } from './pod-files.ts';
+import { cachedHostResolver } from './pod-files.ts';
 import { PodWorkers } from './pod-workers.ts';
 import { ProbeManager } from './probes/probe-manager.ts';
 import { removeIncompleteSandboxes } from './sandbox-mark.ts';
@@ -95,6 +97,7 @@ class NodeAgent implements Kubelet {
   readonly #configuration: KubeletConfiguration;
   readonly #pods: Informer<Pod>;
   readonly #ready = Promise.withResolvers<void>();
+  #csiDrivers: CsiDrivers | undefined;
   /** Set once the node has started. */
   #shutdown: NodeShutdown | undefined;
   /** What `stop` undoes, in reverse order. */
@@ -127,6 +130,7 @@ class NodeAgent implements Kubelet {
     const node = this.#build(machine, {
       wake: (uid) => workers?.wake(uid),
       changed: (uids) => events?.refreshVolumes(uids),
+      wakeAll: () => workers?.wakeAll(),
       use: (record) => events?.use(record) ?? { pods: [], node: { metadata: emptyMetadata } },
       mirrorOf: (pod) => mirrors?.of(pod),
     });
@@ -163,10 +167,11 @@ class NodeAgent implements Kubelet {
     void Promise.all([registered, this.#pods.whenSynced()]).then(() => {
       lease.start();
       mirrors.synced();
-      events.removeOrphans();
+      void events.removeOrphans();
       eviction.start();
       imageGC.start();
       limits.start();
+      void this.#csiDrivers?.start();
       this.#ready.resolve();
     }, this.#ready.reject);
   }
@@ -185,6 +190,7 @@ class NodeAgent implements Kubelet {
     on: {
       wake(uid: string): void;
       changed(uids: string[]): void;
+      wakeAll(): void;
       use: NodeContext['use'];
       mirrorOf(pod: Pod): Pod | undefined;
     },
@@ -209,12 +215,15 @@ class NodeAgent implements Kubelet {
     const status = new StatusManager(client, clock, log.child('status'), objectOf);
     const probes = new ProbeManager({ runtime, events, clock, wake: on.wake });
     const secret = (uid: string, namespace: string, name: string) => objects.secret(uid, namespace, name);
+    // A driver that comes may be what Pods wait for.
+    const csi = createCsi(this.#options, on.wakeAll);
+    this.#csiDrivers = csi.csiDrivers;
     this.#stops.push(() => {
       objects.close();
       status.close();
       probes.close();
+      csi.csiDrivers.close();
     });
-    let resolver: { atMs: number; value: Promise<HostResolver> } | undefined;
     return {
       ...{ client, clock, events, log, linux, network, nodeAddress, nodeName, paths, runtime },
       startedAtMs: clock.now(),
@@ -225,16 +234,11 @@ class NodeAgent implements Kubelet {
       services: informers.informer(services),
       dnsServiceIp: plan.dnsServiceIp,
       clusterDomain: this.#options.clusterDomain ?? 'cluster.local',
-      hostResolver: () => {
-        // Read again after a while: a laptop moves between networks.
-        if (!resolver || clock.steady() - resolver.atMs > 10_000)
-          resolver = { atMs: clock.steady(), value: hostResolver() };
-        return resolver.value;
-      },
+      hostResolver: cachedHostResolver(clock),
       machine: canLimitSwap(paths.cgroup) ? { ...machine, swapBytes: machine.info.swap?.capacity ?? 0 } : machine,
       allocatable: allocatable(machine, this.#configuration),
       ...{ status, probes, objects },
-      volumes: createVolumeManager({ ...this.#options, objects, changed: on.changed }),
+      volumes: createVolumeManager({ ...this.#options, ...csi, objects, changed: on.changed }),
       images: new ImageManager({ images: runtime.images, events, clock, secret }),
       crashLoop: new CrashLoop(this.#configuration.crashLoopMaxMs),
       userNamespaces: new UserNamespaces(runtime),
@@ -385,6 +389,7 @@ class NodeAgent implements Kubelet {
     const tick = async () => {
       events.refreshVolumes([...node.volumes.due()]);
       await rotation.look(workers.records());
+      await node.volumes.expand().catch((error: unknown) => node.log.warn('cannot expand volumes', { error }));
       cancel = node.clock.after(housekeepingMs, () => void tick());
     };
     cancel = node.clock.after(housekeepingMs, () => void tick());

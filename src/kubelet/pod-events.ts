@@ -98,7 +98,8 @@ export class PodEvents {
   }
 
   /** All Pods of the API are known: what was found and belongs to none is cleaned away. */
-  removeOrphans(): void {
+  async removeOrphans(): Promise<void> {
+    const isKnown = (uid: string) => this.#workers.get(uid) !== undefined;
     for (const uid of [...this.#found.keys()]) {
       const found = this.#found.get(uid)!;
       const labels = found.sandboxes[0]?.spec.labels ?? found.containers[0]?.labels ?? {};
@@ -107,10 +108,18 @@ export class PodEvents {
       record.gone = true;
       this.#workers.add(record);
     }
-    const isKnown = (uid: string) => this.#workers.get(uid) !== undefined;
-    removeRemains(this.#node.linux, this.#node.paths, isKnown).catch((error: unknown) => {
+    try {
+      // Only their drivers can take these volumes away, which may have to come up first.
+      for (const uid of await this.#node.volumes.podsWithDrivers()) {
+        if (isKnown(uid)) continue;
+        const record = new PodRecord(orphan(uid, {}), this.#node.clock.now());
+        record.gone = true;
+        this.#workers.add(record);
+      }
+      await removeRemains(this.#node.linux, this.#node.paths, isKnown);
+    } catch (error) {
       this.#node.log.warn('cannot remove what pods that are gone have left', { error });
-    });
+    }
   }
 
   #restore(record: PodRecord): void {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pod, PodSpec } from '../api/generated/core-v1.ts';
+import type { Clock } from '../base/clock.ts';
 import type { ClusterPaths } from '../paths.ts';
 
 /** Where the kubelet keeps what belongs to one Pod. */
@@ -119,8 +120,17 @@ export function resolvConf(
   return `${lines.join('\n')}\n`;
 }
 
+/** What the host resolves with, read again after a while: a laptop moves between networks. */
+export function cachedHostResolver(clock: Clock): () => Promise<HostResolver> {
+  let known: { atMs: number; value: Promise<HostResolver> } | undefined;
+  return () => {
+    if (!known || clock.steady() - known.atMs > 10_000) known = { atMs: clock.steady(), value: hostResolver() };
+    return known.value;
+  };
+}
+
 /** The host's resolver; behind systemd-resolved's stub the real one (as kubeadm configures it). */
-export async function hostResolver(): Promise<HostResolver> {
+async function hostResolver(): Promise<HostResolver> {
   const read = (file: string) => readFile(file, 'utf8').catch(() => '');
   const resolver = parseResolvConf(await read('/etc/resolv.conf'));
   if (resolver.nameservers.every((server) => server.startsWith('127.'))) {

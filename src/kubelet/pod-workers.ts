@@ -91,6 +91,11 @@ export class PodWorkers {
     }
   }
 
+  /** Something has come that any Pod may wait for. */
+  wakeAll(): void {
+    for (const uid of this.#workers.keys()) this.wake(uid);
+  }
+
   close(): void {
     this.#closed = true;
     for (const worker of this.#workers.values()) worker.cancel?.();

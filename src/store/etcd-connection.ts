@@ -1,7 +1,7 @@
 import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BrokenCallError, GrpcError, grpcCodes, streamCall, unaryCall } from '../base/grpc.ts';
 import type { Logger } from '../base/log.ts';
-import { BrokenCallError, GrpcError, grpcCodes, streamCall, unaryCall } from './grpc.ts';
 
 export interface EtcdAddress {
   /** 'http://127.0.0.1:2379'; any of them will do. */

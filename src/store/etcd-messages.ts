@@ -1,4 +1,4 @@
-import { MessageWriter, readMessage } from './protobuf-wire.ts';
+import { MessageWriter, readMessage } from '../base/protobuf-wire.ts';
 import type { KeyValue } from './store.ts';
 
 /** etcd's own messages, as far as the store needs them: api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto. */

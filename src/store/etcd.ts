@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GrpcError, grpcCodes } from '../base/grpc.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { type EtcdAddress, EtcdConnection } from './etcd-connection.ts';
 import {
@@ -18,7 +19,6 @@ import {
   type RangeResponse,
   type WatchEvent,
 } from './etcd-messages.ts';
-import { GrpcError, grpcCodes } from './grpc.ts';
 import {
   CompactedError,
   FutureRevisionError,

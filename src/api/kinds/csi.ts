@@ -27,7 +27,7 @@ import {
   tooLong,
 } from '../validation/field-error.ts';
 import { validateLabelSelector } from '../validation/selector.ts';
-import { parameterErrors, provisionerErrors } from './storage.ts';
+import { driverNameErrors, parameterErrors, provisionerErrors } from './storage.ts';
 
 // All of pkg/apis/storage/validation and pkg/registry/storage.
 
@@ -123,13 +123,6 @@ function topologyKeyErrors(keys: string[], path: string): Cause[] {
     seen.add(key);
     return [...errors, ...invalidEach(path, keys, qualifiedName(key))];
   });
-}
-
-/** pkg/apis/core/validation ValidateCSIDriverName. */
-function driverNameErrors(name: string | undefined, path: string): Cause[] {
-  if (!name) return [required(path)];
-  const errors = invalidEach(path, name, dns1123Subdomain(name.toLowerCase()));
-  return name.length > 63 ? [tooLong(path, 63), ...errors] : errors;
 }
 
 export const csiStorageCapacity: Kind<CSIStorageCapacity> = {

@@ -118,6 +118,35 @@ export const storageClass: Kind<StorageClass> = {
   },
 };
 
+/** pkg/apis/core/validation validateCSIPersistentVolumeSource. */
+function csiErrors(csi: NonNullable<PersistentVolume['spec']['csi']>): Cause[] {
+  const secrets = [
+    'controllerPublishSecretRef',
+    'controllerExpandSecretRef',
+    'nodePublishSecretRef',
+    'nodeStageSecretRef',
+    'nodeExpandSecretRef',
+  ] as const;
+  return [
+    ...driverNameErrors(csi.driver, 'spec.csi.driver'),
+    ...(csi.volumeHandle ? [] : [required('spec.csi.volumeHandle')]),
+    ...secrets.flatMap((name) => {
+      const reference = csi[name];
+      if (!reference) return [];
+      return (['name', 'namespace'] as const).flatMap((field) =>
+        reference[field] ? [] : [required(`spec.csi.${name}.${field}`)],
+      );
+    }),
+  ];
+}
+
+/** pkg/apis/core/validation ValidateCSIDriverName. */
+export function driverNameErrors(name: string | undefined, path: string): Cause[] {
+  if (!name) return [required(path)];
+  const errors = invalidEach(path, name, dns1123Subdomain(name.toLowerCase()));
+  return name.length > 63 ? [tooLong(path, 63), ...errors] : errors;
+}
+
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const volumeModes = ['Block', 'Filesystem'];
 
@@ -208,6 +237,7 @@ function volumeErrors({ spec }: PersistentVolume): Cause[] {
       forbiddenField('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"),
     );
   if (spec.local && !spec.local.path) errors.push(required('spec.local.path'));
+  if (spec.csi) errors.push(...csiErrors(spec.csi));
   if (spec.local && !spec.nodeAffinity?.required)
     errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
   if (spec.nodeAffinity?.required)

@@ -1,7 +1,7 @@
 import type { PodCertificateRequest } from '../../api/generated/certificates-v1beta1.ts';
 import type { PolicyRule } from '../../api/generated/rbac-v1.ts';
 import type { VolumeAttachment } from '../../api/generated/storage-v1.ts';
-import { builtin, persistentVolumeClaims, pods } from '../../api/resource.ts';
+import { builtin, persistentVolumeClaims, persistentVolumes, pods } from '../../api/resource.ts';
 import { groups } from '../authentication/groups.ts';
 import type { ObjectReader, RequestInfo, UserInfo } from '../request.ts';
 import type { Decision } from './decision.ts';
@@ -47,7 +47,7 @@ interface Question {
 }
 
 const byResource: Record<string, (question: Question) => Decision> = {
-  '/secrets': (question) => readReferenced(question, () => isReferenced(question)),
+  '/secrets': (question) => readReferenced(question, () => isReferenced(question) || isSecretOfVolume(question)),
   '/configmaps': (question) => readReferenced(question, () => isReferenced(question)),
   '/persistentvolumeclaims': (question) => {
     if (question.request.subresource !== 'status') return getRelated(question, () => isReferenced(question));
@@ -138,6 +138,18 @@ function isReferenced({ node, request, reader }: Question): boolean {
   return reader
     .list(pods, request.namespace)
     .some((pod) => pod.spec?.nodeName === node && podReferences(pod).has(wanted));
+}
+
+/** Whether a CSI volume that a Pod of the node uses refers to the secret (graph.go AddPV). */
+function isSecretOfVolume({ node, request, reader }: Question): boolean {
+  const { namespace, name } = request;
+  return reader.list(persistentVolumes).some(({ metadata, spec }) => {
+    const { nodePublishSecretRef, nodeStageSecretRef, nodeExpandSecretRef } = spec?.csi ?? {};
+    const isNamed = [nodePublishSecretRef, nodeStageSecretRef, nodeExpandSecretRef].some(
+      (reference) => reference?.name === name && reference.namespace === namespace,
+    );
+    return isNamed && isBoundVolume({ node, reader, request: { ...request, name: metadata.name } });
+  });
 }
 
 /** Whether a claim that a Pod of the node refers to is bound to the volume that is asked for. */

@@ -4,9 +4,9 @@ import { builtin } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Client } from '../../client/client.ts';
 
-const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
+export const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
 
-/** The node's list of CSI drivers, which is empty: there is no plugin registration (nodeinfomanager InitializeCSINodeWithAnnotation). */
+/** The node's list of CSI drivers, before any has registered (nodeinfomanager InitializeCSINodeWithAnnotation). */
 export async function ensureCsiNode(client: Client, { metadata: { name, uid } }: Node): Promise<void> {
   const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name, uid }];
   try {

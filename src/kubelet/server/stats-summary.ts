@@ -6,6 +6,7 @@ import type { DiskUsage } from '../../linux/system-info.ts';
 import { directoryBytes, diskOf } from '../disk-use.ts';
 import type { NodeContext } from '../node-context.ts';
 import { podDirs } from '../pod-files.ts';
+import type { ReadyVolume } from '../volumes/volume.ts';
 import { CpuRates } from './cpu-rates.ts';
 import { type ContainerUse, type NodeUse, networkOf, type PodUse } from './usage.ts';
 
@@ -90,17 +91,24 @@ export class StatsSummary {
     };
   }
 
+  async #use(uid: string, volume: ReadyVolume, time: string) {
+    const told = await this.#node.volumes.driverStats(uid, volume).catch(() => undefined);
+    if (told) return driverStats(time, told);
+    const disk = fsStats(time, diskOf(volume.hostPath));
+    // A file system of its own has counted its files.
+    return { ...disk, usedBytes: volume.csi ? disk.usedBytes : await directoryBytes(volume.hostPath) };
+  }
+
   /** Volumes that are directories on this node; hostPath is not the Pod's own (stats/volume_stat_calculator.go). */
   async #volumes({ record, atMs }: PodUse) {
     const ready = this.#node.volumes.ready(record.uid);
     const own = (record.pod.spec.volumes ?? []).filter(({ name, hostPath }) => !hostPath && ready.has(name));
     return Promise.all(
       own.map(async ({ name, emptyDir, persistentVolumeClaim: claim }) => {
-        const { hostPath } = ready.get(name)!;
+        const volume = ready.get(name)!;
         return {
           name,
-          ...fsStats(timeOf(atMs), diskOf(hostPath)),
-          usedBytes: await directoryBytes(hostPath),
+          ...(await this.#use(record.uid, volume, timeOf(atMs))),
           ...(claim && { pvcRef: { name: claim.claimName, namespace: record.pod.metadata.namespace } }),
           ephemeral: emptyDir !== undefined && emptyDir.medium !== 'Memory',
         };
@@ -133,6 +141,18 @@ function memoryStats({
     ...{ workingSetBytes, rssBytes, pageFaults, majorPageFaults },
   };
 }
+
+/** A driver's words, where it has some. */
+function driverStats(time: string, { bytes, inodes }: NonNullable<DriverStats>) {
+  return {
+    time,
+    ...(bytes && { availableBytes: bytes.available, capacityBytes: bytes.total }),
+    usedBytes: bytes?.used ?? 0,
+    ...(inodes && { inodesFree: inodes.available, inodes: inodes.total, inodesUsed: inodes.used }),
+  };
+}
+
+type DriverStats = Awaited<ReturnType<NodeContext['volumes']['driverStats']>>;
 
 function fsStats(time: string, { availableBytes, capacityBytes, usedBytes, inodes, inodesFree }: DiskUsage) {
   return { time, availableBytes, capacityBytes, usedBytes, inodesFree, inodes, inodesUsed: inodes - inodesFree };

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { mkdir, open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostPathVolumeSource } from '../../api/generated/core-v1.ts';
-import type { ReadyVolume } from './volume.ts';
+import type { ReadyVolume, VolumeContext } from './volume.ts';
 
 const expected: Record<string, [(stats: Stats) => boolean, string]> = {
   Directory: [(stats) => stats.isDirectory(), 'a directory'],
@@ -15,8 +15,11 @@ const expected: Record<string, [(stats: Stats) => boolean, string]> = {
 };
 
 /** hostPath: a path of the node, checked or made by its type (pkg/volume/hostpath). */
-export async function setUpHostPath(source: HostPathVolumeSource): Promise<ReadyVolume> {
-  const { path: hostPath, type = '' } = source;
+export async function setUpHostPath(
+  { kubeletDirectory }: Pick<VolumeContext, 'kubeletDirectory'>,
+  { path: wanted, type = '' }: HostPathVolumeSource,
+): Promise<ReadyVolume> {
+  const hostPath = await kubeletDirectory.resolve(wanted);
   const [matches, what] = expected[type] ?? [];
   let stats = await stat(hostPath).catch(() => undefined);
   if (!stats && type === 'DirectoryOrCreate') {
@@ -30,7 +33,7 @@ export async function setUpHostPath(source: HostPathVolumeSource): Promise<Ready
     await mkdir(hostPath, { recursive: true, mode: 0o755 });
   }
   if (matches && !(stats && matches(stats))) {
-    throw new Error(`hostPath type check failed: ${path.normalize(hostPath)} is not ${what}`);
+    throw new Error(`hostPath type check failed: ${path.normalize(wanted)} is not ${what}`);
   }
   return { hostPath };
 }

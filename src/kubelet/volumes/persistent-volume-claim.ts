@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
 import type { PersistentVolumeSpec, Volume } from '../../api/generated/core-v1.ts';
 import { persistentVolumeClaims, persistentVolumes } from '../../api/resource.ts';
+import { persistentSource } from '../csi/csi-source.ts';
 import { setUpHostPath } from './host-path.ts';
 import { setOwnership } from './ownership.ts';
 import type { ReadyVolume, VolumeContext } from './volume.ts';
 
-/** A claim (named, or made for a generic ephemeral volume) that is bound to a hostPath or local PersistentVolume. */
+/** A claim (named, or made for a generic ephemeral volume) that is bound to a hostPath, local or CSI PersistentVolume. */
 export async function setUpClaim(context: VolumeContext, volume: Volume): Promise<ReadyVolume> {
   const { client, pod } = context;
   const namespace = pod.metadata.namespace ?? '';
@@ -22,7 +23,8 @@ export async function setUpClaim(context: VolumeContext, volume: Volume): Promis
   const { spec } = await client.get(persistentVolumes, claim.spec.volumeName);
   const readOnly = volume.persistentVolumeClaim?.readOnly === true;
   const exclusive = spec.accessModes?.includes('ReadWriteOncePod') && { exclusive: claim.spec.volumeName };
-  return { ...(await setUpVolume(context, spec, claim.spec.volumeName, readOnly)), readOnly, ...exclusive };
+  const ready = await setUpVolume(context, spec, claim.spec.volumeName, readOnly);
+  return { ...ready, readOnly: readOnly || ready.readOnly === true, claim: { namespace, name }, ...exclusive };
 }
 
 function setUpVolume(
@@ -31,8 +33,9 @@ function setUpVolume(
   volumeName: string,
   readOnly: boolean,
 ): Promise<ReadyVolume> {
+  if (spec.csi) return context.csi.setUp(context.pod, persistentSource(volumeName, spec, readOnly));
   if (spec.volumeMode === 'Block') return setUpBlock(context, spec, volumeName);
-  if (spec.hostPath) return setUpHostPath(spec.hostPath);
+  if (spec.hostPath) return setUpHostPath(context, spec.hostPath);
   return setUpLocal(context, spec, volumeName, readOnly);
 }
 

@@ -4,8 +4,14 @@ import { StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 
+/** A token, and until when it is good. */
+export interface BoundToken {
+  token: string;
+  expirationTimestamp: string;
+}
+
 interface Token {
-  value: Promise<string>;
+  value: Promise<BoundToken>;
   podUid: string;
   /** When a new one is to be fetched: at 80 % of its life, at the latest after a day (kubelet token_manager.go). */
   renewAtMs: number;
@@ -23,11 +29,19 @@ export class ServiceAccountTokens {
     this.#clock = clock;
   }
 
-  get(pod: Pod, { audience = '', expirationSeconds = 3600 }: ServiceAccountTokenProjection): Promise<string> {
+  async get(pod: Pod, wanted: Omit<ServiceAccountTokenProjection, 'path'>): Promise<string> {
+    return (await this.getBound(pod, wanted)).token;
+  }
+
+  getBound(
+    pod: Pod,
+    { audience = '', expirationSeconds = 3600 }: Omit<ServiceAccountTokenProjection, 'path'>,
+  ): Promise<BoundToken> {
     const key = `${pod.metadata.uid}/${audience}/${expirationSeconds}`;
     const cached = this.#tokens.get(key);
     if (cached && cached.renewAtMs > this.#clock.now()) return cached.value;
-    const token: Token = { podUid: pod.metadata.uid, renewAtMs: Number.POSITIVE_INFINITY, value: Promise.resolve('') };
+    const none = Promise.resolve({ token: '', expirationTimestamp: '' });
+    const token: Token = { podUid: pod.metadata.uid, renewAtMs: Number.POSITIVE_INFINITY, value: none };
     token.value = this.#request(pod, audience, expirationSeconds, token);
     this.#tokens.set(key, token);
     token.value.catch(() => this.#tokens.delete(key));
@@ -44,7 +58,7 @@ export class ServiceAccountTokens {
     for (const [key, token] of this.#tokens) if (token.podUid === podUid) this.#tokens.delete(key);
   }
 
-  async #request(pod: Pod, audience: string, expirationSeconds: number, token: Token): Promise<string> {
+  async #request(pod: Pod, audience: string, expirationSeconds: number, token: Token): Promise<BoundToken> {
     const { namespace, name, uid } = pod.metadata;
     const account = pod.spec.serviceAccountName || 'default';
     const body: TokenRequest = {
@@ -64,9 +78,10 @@ export class ServiceAccountTokens {
     });
     const answer = (await response.json()) as TokenRequest & ConstructorParameters<typeof StatusError>[0];
     if (response.status >= 300) throw new StatusError(answer);
-    const expiresMs = Date.parse(answer.status?.expirationTimestamp ?? '');
+    const { token: value = '', expirationTimestamp = '' } = answer.status ?? {};
+    const expiresMs = Date.parse(expirationTimestamp);
     const now = this.#clock.now();
     token.renewAtMs = now + Math.min(0.8 * (expiresMs - now), 24 * 3600 * 1000);
-    return answer.status?.token ?? '';
+    return { token: value, expirationTimestamp };
   }
 }

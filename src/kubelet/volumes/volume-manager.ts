@@ -8,6 +8,12 @@ import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import type { Linux } from '../../linux/linux.ts';
 import type { ImageInfo } from '../../runtime/runtime.ts';
+import { Attachments } from '../csi/attachments.ts';
+import type { CsiDrivers } from '../csi/csi-drivers.ts';
+import { inlineSource } from '../csi/csi-source.ts';
+import { CsiVolumes } from '../csi/csi-volumes.ts';
+import { expandVolume } from '../csi/expand-volumes.ts';
+import type { KubeletDirectory } from '../csi/kubelet-directory.ts';
 import type { PodFacts } from '../env/field-ref.ts';
 import type { ObjectCache } from '../object-cache.ts';
 import type { PodDirs } from '../pod-files.ts';
@@ -33,6 +39,10 @@ export class VolumeError extends Error {
 }
 
 interface Parts {
+  csi: CsiVolumes;
+  kubeletDirectory: KubeletDirectory;
+  events: EventRecorder;
+  clock: Clock;
   client: Client;
   linux: Linux;
   objects: ObjectCache;
@@ -43,17 +53,20 @@ interface Parts {
 
 /** @param options.changed told the uids of Pods whose volumes are to be refreshed */
 export function createVolumeManager(
-  options: Pick<Parts, 'client' | 'linux' | 'objects'> & {
+  options: Omit<Parts, 'tokens' | 'trustBundles' | 'certificates' | 'csi'> & {
     informers: InformerFactory;
-    events: EventRecorder;
-    clock: Clock;
     nodeName: string;
+    csiDrivers: CsiDrivers;
     changed: (podUids: string[]) => void;
   },
 ): VolumeManager {
+  const { client, kubeletDirectory: directory, csiDrivers: drivers } = options;
+  const tokens = new ServiceAccountTokens(client, options.clock);
+  const attachments = new Attachments(options);
   return new VolumeManager({
     ...options,
-    tokens: new ServiceAccountTokens(options.client, options.clock),
+    tokens,
+    csi: new CsiVolumes({ ...options, directory, drivers, attachments, tokens }),
     trustBundles: new TrustBundles(options),
     certificates: new PodCertificates(options),
   });
@@ -67,6 +80,10 @@ export class VolumeManager {
   readonly #tokens: ServiceAccountTokens;
   readonly #trustBundles: TrustBundles;
   readonly #certificates: PodCertificates;
+  readonly #csi: CsiVolumes;
+  readonly #kubeletDirectory: KubeletDirectory;
+  readonly #events: EventRecorder;
+  readonly #clock: Clock;
   /** What each volume holds: digests by Pod and volume, so that nothing is written twice. */
   readonly #written = new Map<string, Map<string, string>>();
   /** Volumes that are set up, by Pod. */
@@ -79,11 +96,19 @@ export class VolumeManager {
     this.#tokens = parts.tokens;
     this.#trustBundles = parts.trustBundles;
     this.#certificates = parts.certificates;
+    this.#csi = parts.csi;
+    this.#kubeletDirectory = parts.kubeletDirectory;
+    this.#events = parts.events;
+    this.#clock = parts.clock;
   }
 
-  /** Pods with a token or certificate that is to be renewed. */
+  /** Pods with a token or certificate that is to be renewed, or a volume to be published again. */
   due(): Set<string> {
-    return this.#tokens.due().union(this.#certificates.due());
+    const now = this.#clock.steady();
+    const republish = [...this.#ready].flatMap(([uid, ready]) =>
+      [...ready.values()].some((volume) => isDue(volume, now)) ? [uid] : [],
+    );
+    return new Set([...this.#tokens.due(), ...this.#certificates.due(), ...republish]);
   }
 
   /** Sets up every volume that is not yet. Rejects with a VolumeError. */
@@ -120,27 +145,54 @@ export class VolumeManager {
   async refresh(pod: Pod, dirs: PodDirs, facts: PodFacts): Promise<void> {
     const context = this.#context(pod, dirs, facts);
     for (const volume of pod.spec.volumes ?? []) {
-      if (!payloadPlugin(volume) || !this.#ready.get(pod.metadata.uid)?.has(volume.name)) continue;
-      await this.#write(context, volume);
+      const all = this.#ready.get(pod.metadata.uid);
+      const ready = all?.get(volume.name);
+      if (!all || !ready) continue;
+      if (payloadPlugin(volume)) await this.#write(context, volume);
+      else if (ready.csi && isDue(ready, this.#clock.steady()))
+        all.set(volume.name, { ...ready, ...(await this.#csi.setUp(pod, ready.csi)) });
     }
+  }
+
+  /** Volumes that have grown by their driver, and the node has to follow. */
+  async expand(): Promise<void> {
+    const parts = { client: this.#client, events: this.#events, volumes: this.#csi };
+    const seen = new Set<string>();
+    for (const [uid, ready] of this.#ready)
+      for (const volume of ready.values()) {
+        if (!volume.csi || !volume.claim || seen.has(volume.csi.name)) continue;
+        seen.add(volume.csi.name);
+        await expandVolume(uid, volume, parts);
+      }
+  }
+
+  /** What a driver says of the use of a volume; undefined where none is asked. */
+  async driverStats(uid: string, volume: ReadyVolume) {
+    return volume.csi && this.#csi.stats(uid, volume.csi);
+  }
+
+  /** Pods with something of a driver's that nobody else may know any more. */
+  podsWithDrivers(): Promise<string[]> {
+    return this.#csi.podUids();
   }
 
   /** Unmounts and removes the volumes of a Pod whose containers have all ended: what was in its emptyDirs is gone. */
   async unmount(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
     await this.#detachLoops(uid);
+    const byDrivers = !spec || mayUseDrivers(spec) ? await this.#csi.tearDown(uid) : 0;
     this.#ready.delete(uid);
     this.#written.delete(uid);
     for (const source of [this.#tokens, this.#trustBundles, this.#certificates]) source.forget(uid);
     this.#objects.release(uid);
     // An orphan's volumes are not known: look for mounts to be safe.
-    if (!spec || hasMounts(spec)) {
+    if (!spec || byDrivers > 0 || hasMounts(spec)) {
       for (const directory of [dirs.run, dirs.state])
         for (const { target } of await this.#linux.mounts.list(`${directory}/`))
           await this.#linux.mounts.unmount(target);
     }
     for (const name of ['volumes', 'volume-subpaths'])
       rmSync(path.join(dirs.run, name), { recursive: true, force: true });
-    if (!spec || spec.volumes?.some((volume) => volume.emptyDir))
+    if (!spec || byDrivers > 0 || spec.volumes?.some((volume) => volume.emptyDir))
       await rm(dirs.state, { recursive: true, force: true });
   }
 
@@ -180,13 +232,15 @@ export class VolumeManager {
     return {
       ...{ pod, dirs, facts, references, client: this.#client, linux: this.#linux },
       ...{ tokens: this.#tokens, trustBundles: this.#trustBundles, certificates: this.#certificates },
+      ...{ csi: this.#csi, kubeletDirectory: this.#kubeletDirectory },
     };
   }
 
   async #setUpOne(context: VolumeContext, volume: Volume): Promise<ReadyVolume> {
     if (payloadPlugin(volume)) return this.#write(context, volume);
     if (volume.emptyDir) return setUpEmptyDir(context, volume);
-    if (volume.hostPath) return setUpHostPath(volume.hostPath);
+    if (volume.hostPath) return setUpHostPath(context, volume.hostPath);
+    if (volume.csi) return this.#csi.setUp(context.pod, inlineSource(context.pod, volume));
     if (volume.persistentVolumeClaim || volume.ephemeral)
       return this.#alone(context, await setUpClaim(context, volume));
     throw new Error(`no volume plugin matched: ${Object.keys(volume).find((key) => key !== 'name')}`);
@@ -206,6 +260,11 @@ export class VolumeManager {
     return { hostPath, readOnly: true };
   }
 }
+
+const isDue = ({ republishMs }: ReadyVolume, now: number): boolean => republishMs !== undefined && republishMs <= now;
+
+const mayUseDrivers = ({ volumes = [] }: PodSpec): boolean =>
+  volumes.some(({ csi, persistentVolumeClaim, ephemeral }) => csi || persistentVolumeClaim || ephemeral);
 
 /** Whether something is mounted in the Pod's own directories; what a container mounts may come out to us. */
 function hasMounts({ volumes = [], containers, initContainers = [], ephemeralContainers = [] }: PodSpec): boolean {

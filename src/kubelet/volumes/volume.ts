@@ -1,6 +1,9 @@
 import type { Pod, Volume } from '../../api/generated/core-v1.ts';
 import type { Client } from '../../client/client.ts';
 import type { Linux } from '../../linux/linux.ts';
+import type { CsiSource } from '../csi/csi-source.ts';
+import type { CsiVolumes } from '../csi/csi-volumes.ts';
+import type { KubeletDirectory } from '../csi/kubelet-directory.ts';
 import type { References } from '../env/container-env.ts';
 import type { PodFacts } from '../env/field-ref.ts';
 import type { PodDirs } from '../pod-files.ts';
@@ -17,6 +20,8 @@ export interface VolumeContext {
   tokens: ServiceAccountTokens;
   trustBundles: TrustBundles;
   certificates: PodCertificates;
+  csi: CsiVolumes;
+  kubeletDirectory: KubeletDirectory;
   client: Client;
   linux: Linux;
 }
@@ -40,6 +45,12 @@ export interface ReadyVolume {
   exclusive?: string;
   /** A block volume: the device on the host. */
   device?: string;
+  /** What a CSI driver has mounted. */
+  csi?: CsiSource;
+  /** When it is to be published again, in milliseconds of the steady clock. */
+  republishMs?: number;
+  /** The claim that it is bound to. */
+  claim?: { namespace: string; name: string };
 }
 
 /** `<pod dir>/volumes/kubernetes.io~<plugin>/<name>`, as the kubelet lays it out. */

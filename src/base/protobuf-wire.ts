@@ -1,4 +1,4 @@
-/** The part of the protobuf encoding that etcd's messages need (protobuf.dev/programming-guides/encoding). */
+/** The part of the protobuf encoding that the messages of etcd and of CSI drivers need (protobuf.dev/programming-guides/encoding). */
 export class MessageWriter {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
@@ -15,6 +15,13 @@ export class MessageWriter {
     const content = typeof value === 'string' ? Buffer.from(value) : value;
     this.#add(Buffer.from([...varint(field * 8 + 2), ...varint(content.length)]));
     this.#add(content);
+    return this;
+  }
+
+  /** A map<string, string>. */
+  map(field: number, entries: Record<string, string> = {}): this {
+    for (const [key, value] of Object.entries(entries))
+      this.bytes(field, new MessageWriter().bytes(1, key).bytes(2, value).finish());
     return this;
   }
 
@@ -68,4 +75,13 @@ export function readMessage(message: Buffer, visit: FieldVisitor): void {
     } else if (type === 1 || type === 5) at += type === 1 ? 8 : 4;
     else throw new Error(`protobuf wire type ${type} of field ${field} is unknown`);
   }
+}
+
+/** The entry of a map<string, string>. */
+export function readEntry(message: Buffer): [string, string] {
+  const entry: [string, string] = ['', ''];
+  readMessage(message, (field, _number, bytes) => {
+    if (field === 1 || field === 2) entry[field - 1] = bytes.toString();
+  });
+  return entry;
 }

@@ -1,0 +1,59 @@
+import type { PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
+import { compareQuantities } from '../../api/quantity.ts';
+import { persistentVolumeClaims, persistentVolumes } from '../../api/resource.ts';
+import type { Client } from '../../client/client.ts';
+import type { EventRecorder } from '../../client/event-recorder.ts';
+import { wholeValue } from '../quantity.ts';
+import type { ReadyVolume } from '../volumes/volume.ts';
+import type { CsiVolumes } from './csi-volumes.ts';
+
+const resizeConditions = ['Resizing', 'FileSystemResizePending', 'NodeResizeError', 'ControllerResizeError'];
+
+/**
+ * The node's part of growing a claim: the volume is larger already, its file system is to follow (pkg/volume/util
+ * operationexecutor NodeExpandVolume, KEP-1790). One look at the claim of one volume that is mounted.
+ */
+export async function expandVolume(
+  podUid: string,
+  { csi, claim: reference }: ReadyVolume,
+  { client, events, volumes }: { client: Client; events: EventRecorder; volumes: CsiVolumes },
+): Promise<void> {
+  if (!csi || !reference) return;
+  const claim = await client.get(persistentVolumeClaims, reference.name, reference.namespace);
+  const has = claim.status?.capacity?.storage ?? '0';
+  if (compareQuantities(claim.spec.resources?.requests?.storage ?? '0', has) <= 0) return;
+  const volume = await client.get(persistentVolumes, csi.name);
+  const storage = volume.spec.capacity?.storage ?? '0';
+  if (compareQuantities(storage, has) <= 0) return;
+  try {
+    await volumes.expand(podUid, csi, wholeValue(storage));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    events.event(
+      claim,
+      'Warning',
+      'VolumeResizeFailed',
+      `NodeExpandVolume.NodeExpandVolume failed for volume "${csi.name}" : ${why}`,
+    );
+    return;
+  }
+  await client.update(persistentVolumeClaims, grown(claim, storage), { subresource: 'status' });
+  events.event(
+    claim,
+    'Normal',
+    'FileSystemResizeSuccessful',
+    `MountVolume.NodeExpandVolume succeeded for volume "${csi.name}"`,
+  );
+}
+
+function grown(claim: PersistentVolumeClaim, storage: string): PersistentVolumeClaim {
+  const { allocatedResourceStatuses: _, ...status } = claim.status ?? {};
+  return {
+    ...claim,
+    status: {
+      ...status,
+      capacity: { ...status.capacity, storage },
+      conditions: (status.conditions ?? []).filter(({ type }) => !resizeConditions.includes(type)),
+    },
+  };
+}
