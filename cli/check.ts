@@ -1,6 +1,6 @@
 import { UserError } from '../src/base/errors.ts';
 import { type CheckReport, checkCluster } from '../src/check/check-cluster.ts';
-import { withNode } from '../src/cluster.ts';
+import { withNodes } from '../src/cluster.ts';
 import { clusterState, restartNodes } from '../src/launch.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Output, UsageError } from './command.ts';
@@ -9,7 +9,7 @@ import { formatTable } from './output.ts';
 export const command: Command = {
   options: { repair: { type: 'boolean' }, deep: { type: 'boolean' }, output: { type: 'string', short: 'o' } },
   help: `
-Verifies that the node's files, the kernel and the API tell of the same Pods, that the store is whole (SQLite's integrity and
+Verifies that the nodes' files, the kernel and the API tell of the same Pods, that the store is whole (SQLite's integrity and
 the order of revisions; on etcd, that every key can be read), and that the images are. Works on a running, a stopped and a
 crashed cluster; changes nothing.
 Exit code 0 when all is well, 1 when something is off.
@@ -31,7 +31,7 @@ examples:
     let report = await look();
     let repaired = false;
     if (values.repair && agent && report.findings.some(({ area }) => area !== 'store' && area !== 'images')) {
-      out.progress('starting the node process anew …');
+      out.progress('starting the node processes anew …');
       await restartNodes(name);
       repaired = true;
       report = await look();
@@ -45,7 +45,9 @@ examples:
 async function checkNow(name: string, hasServer: boolean, deep: boolean): Promise<CheckReport> {
   const client = hasServer ? clusterClient(name) : undefined;
   try {
-    return await withNode(name, (node) => checkCluster({ ...node, deep, ...(client && { client }) }));
+    return await withNodes(name, ({ nodes, ...cluster }) =>
+      checkCluster({ ...cluster, deep, nodes: nodes.map((node) => ({ ...node, ...(client && { client }) })) }),
+    );
   } finally {
     client?.close();
   }

@@ -84,6 +84,7 @@ export const columns = {
   namespace: left('NAMESPACE', ({ process }) => process.container?.pod?.namespace ?? '-'),
   service: left('SERVICE', ({ process }, snapshot) => names(servicesOf(process.container?.pod, snapshot.objects))),
   workload: left('WORKLOAD', ({ process }) => workload(process)),
+  node: left('NODE', ({ process }) => process.container?.pod?.object.spec.nodeName ?? '-'),
   pod: left('POD', ({ process }) => podName(process.container)),
   container: left('CONTAINER', ({ process }) => containerName(process.container)),
   owner: left('POD/UNIT', ({ process }) => ownerName(process)),

@@ -1,5 +1,6 @@
 import { nodes, pods } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
+import { furtherNodes } from '../src/further-nodes.ts';
 import { size } from '../src/inspect/size.ts';
 import { clusterState, replicaServers } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
@@ -11,7 +12,7 @@ import { formatTable } from './output.ts';
 export const command: Command = {
   options: { output: { type: 'string', short: 'o' } },
   help: `
-Shows the cluster's components, node, addresses, versions, and what Vitrine itself uses. Exit code 1 when it is not up.
+Shows the cluster's components, nodes, addresses, versions, and what Vitrine itself uses. Exit code 1 when it is not up.
 
   -o, --output json    for programs
 
@@ -21,23 +22,25 @@ example:
     const state = clusterState(name);
     if (!state.config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
     const replicas = replicaServers(name);
+    const further = furtherNodes(state.paths);
     const components = [
       componentStatus('control plane', state.server),
       ...replicas.map(({ replica, daemon }) => componentStatus(`control plane ${replica}`, daemon)),
       componentStatus('node', state.agent),
+      ...further.map(({ name: node, daemon }) => componentStatus(`node ${node}`, daemon)),
     ];
     const isServed = state.server !== undefined || replicas.length > 0;
-    const api = isServed ? await apiStatus(name) : undefined;
+    const api = isServed ? await apiStatus(name, state.config.nodeName) : undefined;
     const report = {
       version: vitrineVersion,
-      running: isServed && state.agent !== undefined,
+      running: isServed && [state.agent, ...further.map(({ daemon }) => daemon)].every(Boolean),
       ...state.config,
       components,
       api,
     };
     if (values.output === 'json') out.line(JSON.stringify(report, null, 2));
     else for (const line of render(report)) out.line(line);
-    return report.running && api?.nodeReady ? 0 : 1;
+    return report.running && api?.nodeReady && api.nodes.every(({ ready }) => ready) ? 0 : 1;
   },
 };
 
@@ -45,17 +48,23 @@ function componentStatus(component: string, daemon: { pid: number } | undefined)
   return { component, pid: daemon?.pid, pssBytes: daemon && memoryPss(daemon.pid) };
 }
 
-async function apiStatus(name: string) {
+/** `own`: the node beside the control plane. */
+async function apiStatus(name: string, own: string) {
   const client = clusterClient(name);
   try {
     const version = (await (await client.request({ method: 'GET', path: '/version' })).json()) as {
       gitVersion: string;
     };
     const [nodeList, podList] = await Promise.all([client.list(nodes), client.list(pods)]);
-    const node = nodeList.items[0];
+    const all = nodeList.items.map(({ metadata, status }) => ({
+      name: metadata.name,
+      address: status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '',
+      ready: status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false,
+    }));
     return {
       kubernetesVersion: version.gitVersion,
-      nodeReady: node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
+      nodeReady: all.find((node) => node.name === own)?.ready ?? false,
+      nodes: all,
       pods: podList.items.length,
       podsRunning: podList.items.filter((pod) => pod.status?.phase === 'Running').length,
     };
@@ -87,10 +96,12 @@ function render(report: Report): string[] {
     `cluster ${report.name}: Vitrine ${report.version}${report.api ? `, Kubernetes ${report.api.kubernetesVersion}` : ''}`,
     ...formatTable(rows).map((line) => `  ${line}`),
     ...formatTable([
-      [
-        'node',
-        `${report.nodeName} (${report.plan.nodeAddress})${report.api ? (report.api.nodeReady ? ', Ready' : ', not Ready') : ''}`,
-      ],
+      ...(report.api?.nodes ?? [{ name: report.nodeName, address: report.plan.nodeAddress, ready: undefined }]).map(
+        ({ name, address, ready }) => [
+          'node',
+          `${name} (${address})${ready === undefined ? '' : ready ? ', Ready' : ', not Ready'}`,
+        ],
+      ),
       ['API', `https://127.0.0.1:${report.apiPort}`],
       ...(report.datastore
         ? [['datastore', `etcd ${report.datastore.endpoints.join()}, ${report.datastore.prefix}`]]

@@ -10,6 +10,7 @@ import { openLinux } from './linux/open.ts';
 import { checkLinux } from './linux/preflight.ts';
 import { NodeSwitch } from './network/node-switch.ts';
 import { createPodNetwork } from './network/pod-network.ts';
+import { firstNode, type NodeConfig, readNodeConfig } from './node-config.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
@@ -104,16 +105,33 @@ async function unmountBelow(linux: Linux, folders: string[]): Promise<void> {
     for (const mount of await linux.mounts.list(folder)) await linux.mounts.unmount(mount.target);
 }
 
-/** Gives `use` the kernel, the images, and what is known of a cluster that exists. */
-export async function withNode<T>(
+/** A node, and the kernel as it is seen in its network. */
+export interface OpenNode {
+  linux: Linux;
+  paths: ClusterPaths;
+  node: NodeConfig;
+}
+
+/** Gives `use` the nodes on this machine, the images, and what is known of a cluster that exists. */
+export async function withNodes<T>(
   name: string,
-  use: (node: { linux: Linux; images: Images; paths: ClusterPaths; config: ClusterConfig }) => Promise<T>,
+  use: (cluster: { nodes: OpenNode[]; images: Images; paths: ClusterPaths; config: ClusterConfig }) => Promise<T>,
 ): Promise<T> {
   const { paths, config } = clusterState(name);
   if (!config) throw new Error(`there is no cluster "${name}"`);
   return withLinux(async (linux) => {
     const images = await openImages({ dir: paths.images, linux, log: silentLogger });
-    return use({ linux, images, paths, config });
+    const nodes: OpenNode[] = [{ linux, paths, node: firstNode(config) }];
+    try {
+      for (const { paths: own, pins } of furtherNodes(paths)) {
+        const node = readNodeConfig(own);
+        const netns = isPinned(pins.net) && pins.net;
+        if (node && netns) nodes.push({ linux: await openLinux({ log: silentLogger, netns }), paths: own, node });
+      }
+      return await use({ nodes, images, paths, config });
+    } finally {
+      for (const node of nodes.slice(1)) await node.linux.close();
+    }
   });
 }
 

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorChain } from '../base/log.ts';
+import type { ClusterConfig } from '../cluster-config.ts';
 import { checkDatastore, storeFile } from '../datastore.ts';
+import type { ClusterPaths } from '../paths.ts';
 import type { Images } from '../runtime/runtime.ts';
 import { checkStore } from '../store/check.ts';
 import type { Finding } from './node-facts.ts';
@@ -17,18 +19,31 @@ export interface CheckReport {
 const looks = 3;
 const betweenMs = 700;
 
-/** Checks the node, the store and the images. With `deep` every byte of the images is read. */
-export async function checkCluster(sources: Sources & { images: Images; deep: boolean }): Promise<CheckReport> {
-  const node = await checkNode(sources);
+export interface ClusterSources {
+  paths: ClusterPaths;
+  config: ClusterConfig;
+  nodes: Sources[];
+  images: Images;
+  /** Read every byte of the images. */
+  deep: boolean;
+}
+
+/** Checks the nodes, the store and the images. */
+export async function checkCluster(sources: ClusterSources): Promise<CheckReport> {
+  const nodes = await Promise.all(sources.nodes.map(checkNode));
   const store = await checkObjects(sources);
   const images = await sources.images.check({ deep: sources.deep });
   return {
     findings: [
-      ...node.findings,
+      ...nodes.flatMap(({ findings }) => findings),
       ...store.findings,
       ...images.problems.map(({ about, problem }): Finding => ({ area: 'images', about, problem })),
     ],
-    looked: [...node.looked, ...store.looked, `images: ${images.images} in ${images.blobs} blobs`],
+    looked: [
+      ...nodes.flatMap(({ looked }) => looked),
+      ...store.looked,
+      `images: ${images.images} in ${images.blobs} blobs`,
+    ],
   };
 }
 
@@ -42,16 +57,17 @@ async function checkNode(sources: Sources): Promise<CheckReport> {
     findings = findings.filter((finding) => again.has(textOf(finding)));
   }
   const { sandboxes, containers, mounts, links, podCgroups, monitors, pods } = facts;
+  const { node } = sources.paths;
   const looked = [
-    `node: ${sandboxes.length} sandboxes, ${containers.length} containers, ${monitors.length} monitors, ${mounts.length} mounts, ${links.length} links, ${podCgroups.length} Pod cgroups`,
+    `node${node ? ` ${node}` : ''}: ${sandboxes.length} sandboxes, ${containers.length} containers, ${monitors.length} monitors, ${mounts.length} mounts, ${links.length} links, ${podCgroups.length} Pod cgroups`,
     pods ? `API: ${pods.size} Pods` : 'API: does not answer',
   ];
-  return { findings, looked };
+  return { findings: findings.map((one) => (node ? { ...one, about: `${node}: ${one.about}` } : one)), looked };
 }
 
 const textOf = ({ area, about, problem }: Finding): string => `${area} ${about} ${problem}`;
 
-async function checkObjects({ paths, config }: Sources): Promise<CheckReport> {
+async function checkObjects({ paths, config }: ClusterSources): Promise<CheckReport> {
   const about = config.datastore ? `etcd ${config.datastore.endpoints.join()}` : storeFile(paths);
   try {
     const { problems, revision, keys } = config.datastore ? await checkDatastore(config.datastore) : checkStore(about);

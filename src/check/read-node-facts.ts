@@ -2,13 +2,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pods } from '../api/resource.ts';
 import type { Client } from '../client/client.ts';
-import type { ClusterConfig } from '../cluster-config.ts';
 import { podUidOf } from '../kubelet/labels.ts';
 import { kubepods } from '../kubelet/resources.ts';
 import type { Linux } from '../linux/linux.ts';
 import { readAddresses } from '../network/address-pool.ts';
 import { linkName, linkPrefix, shaperOf } from '../network/pod-network.ts';
 import { podTable } from '../network/pod-rules.ts';
+import type { NodeConfig } from '../node-config.ts';
 import type { ClusterPaths } from '../paths.ts';
 import { ContainerState } from '../runtime/container-state.ts';
 import { readJsonFile } from '../runtime/json-file.ts';
@@ -17,18 +17,19 @@ import type { SandboxRecord } from '../runtime/sandboxes.ts';
 import type { ContainerFacts, NodeFacts, Owner, SandboxFacts } from './node-facts.ts';
 
 export interface Sources {
+  /** In the node's network. */
   linux: Linux;
   paths: ClusterPaths;
-  config: ClusterConfig;
+  node: NodeConfig;
   /** Absent while the API does not answer. */
   client?: Client;
 }
 
 /** Looks at disk, kernel and API. What changes while it looks may contradict itself: look twice. */
-export async function readNodeFacts({ linux, paths, config, client }: Sources): Promise<NodeFacts> {
+export async function readNodeFacts({ linux, paths, node, client }: Sources): Promise<NodeFacts> {
   const place = runtimePaths(path.join(paths.run, 'node/runtime'), path.join(paths.state, 'runtime'));
   const kubelet = [path.join(paths.run, 'node'), paths.state].map((base) => path.join(base, 'kubelet/pods'));
-  const pods = client && (await readPods(client, config.nodeName).catch(() => undefined));
+  const pods = client && (await readPods(client, node.nodeName).catch(() => undefined));
   const [mounts, links, routes, podCgroups] = await Promise.all([
     Promise.all([place.containers, place.sandboxes, ...kubelet].map((dir) => linux.mounts.list(dir))),
     linux.net.links(),
@@ -58,7 +59,7 @@ export async function readNodeFacts({ linux, paths, config, client }: Sources): 
     podCgroups,
     network: await readNetwork(
       linux,
-      config,
+      node,
       links.map(({ name }) => name),
     ),
     pods,
@@ -156,7 +157,7 @@ async function readPodCgroups(linux: Linux, nodeCgroup: string): Promise<NodeFac
   return (await Promise.all(found)).flat();
 }
 
-async function readNetwork(linux: Linux, { plan }: ClusterConfig, links: string[]): Promise<NodeFacts['network']> {
+async function readNetwork(linux: Linux, { plan }: NodeConfig, links: string[]): Promise<NodeFacts['network']> {
   const listing = await linux.nft.list('list tables ip').catch(() => '');
   const tables = [...listing.matchAll(/^table ip (\S+)/gm)].map(([, name]) => name as string);
   const wanted = [plan.nftTable, podTable(plan)];

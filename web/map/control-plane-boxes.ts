@@ -11,14 +11,17 @@ const parts = {
 
 type Component = keyof typeof parts;
 
-/** Which component of which cluster a process is, as its title says: 'vitrine: control plane default'. */
-export function componentOf(process: LiveProcess): { component: Component; cluster: string } | undefined {
-  const match = /^vitrine: (control plane|node) (\S+)/.exec(process.role === 'vitrine' ? process.command : '');
-  return match ? { component: match[1] as Component, cluster: match[2] ?? '' } : undefined;
+/** Which component of which cluster a process is, as its title says: 'vitrine: control plane default', 'vitrine: node default/vm-2'. */
+export function componentOf(
+  process: LiveProcess,
+): { component: Component; cluster: string; node: string | undefined } | undefined {
+  const title = process.role === 'vitrine' ? process.command : '';
+  const match = /^vitrine: (control plane|node) ([^\s/]+)(?:\/(\S+))?/.exec(title);
+  return match ? { component: match[1] as Component, cluster: match[2] ?? '', node: match[3] } : undefined;
 }
 
 /**
- * The cluster's two processes, then each node with its Pods and the monitors that hold their containers, then the rest
+ * The cluster's processes, then each node with its Pods and the monitors that hold their containers, then the rest
  * of the host. Containers are boxes without their processes here: those are in the other view, and light up there.
  */
 export function controlPlaneBoxes(world: World, filter: MapFilter): Box {
@@ -31,7 +34,8 @@ export function controlPlaneBoxes(world: World, filter: MapFilter): Box {
     if (!found || found.cluster !== cluster) continue;
     known.add(process.id);
     const note = parts[found.component];
-    const group = newBox('object', `component:${found.component}`, { word: '', name: found.component, note });
+    const name = found.node ? `${found.component} ${found.node}` : found.component;
+    const group = newBox('object', `component:${name}`, { word: '', name, note });
     group.children.push(processBox(process));
     components.children.push(group);
   }
