@@ -12,6 +12,8 @@ const CLONE_NEWNS = 0x20000;
 const CLONE_FS = 0x200;
 const AT_FDCWD = -100;
 const AT_RECURSIVE = 0x8000;
+/** What systemd mounts when it is first needed (autofs, as binfmt_misc) is not mounted for a look: in another namespace that fails. */
+const AT_NO_AUTOMOUNT = 0x800;
 const OPEN_TREE_CLONE = 1;
 const O_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
@@ -57,7 +59,7 @@ export function launch({ command, visible, trees }: Launch): number {
 }
 
 function copyTree(source: string): number {
-  return openTree(AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
+  return openTree(AT_FDCWD, source, OPEN_TREE_CLONE | O_CLOEXEC | AT_NO_AUTOMOUNT | AT_RECURSIVE);
 }
 
 function attach(copy: number, target: string): void {
@@ -90,7 +92,7 @@ function openBase(home: number, visible: string[]): number {
 /** A mount without those below it; undefined if a later mount hides it. */
 function openAlone(target: string): { copy: number; target: string } | undefined {
   try {
-    return { copy: openTree(AT_FDCWD, target, OPEN_TREE_CLONE | O_CLOEXEC), target };
+    return { copy: openTree(AT_FDCWD, target, OPEN_TREE_CLONE | O_CLOEXEC | AT_NO_AUTOMOUNT), target };
   } catch (error) {
     if (error instanceof SyscallError && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
     throw error;

@@ -79,7 +79,7 @@ export function overlay({ target, lower, upper, work }: OverlayRequest): void {
     overlayByLayers({ target, lower, upper, work });
   } catch (error) {
     if (!(error instanceof SyscallError) || (error.code !== 'EINVAL' && error.code !== 'ENOSYS')) throw error;
-    overlayRelative({ target, lower, upper, work });
+    overlayByLinks({ target, lower, upper, work });
   }
 }
 
@@ -105,30 +105,25 @@ function overlayByLayers({ target, lower, upper, work }: OverlayRequest): void {
   }
 }
 
-/** On older kernels: shorter options, by paths relative to the layers' common parent. */
-function overlayRelative({ target, lower, upper, work }: OverlayRequest): void {
+/** On older kernels: shorter options, by links with names of a letter or three; they are followed once, by the mount. */
+function overlayByLinks({ target, lower, upper, work }: OverlayRequest): void {
   const CLONE_FS = 0x200;
-  const parent = commonParent(lower);
-  const layers = lower.map((layer) => escapeLayer(path.relative(parent, layer) || '.')).join(':');
-  const data = `lowerdir=${layers}${writable(upper, work)}`;
-  call('unshare', 'working directory', CLONE_FS); // chdir(2) then concerns this thread only
-  call('chdir', parent, parent);
+  const links = fs.mkdtempSync(path.join(path.dirname(target), 'layers-'));
   try {
+    const names = lower.map((_, index) => index.toString(36));
+    for (const [index, layer] of lower.entries()) fs.symlinkSync(layer, path.join(links, names[index] as string));
+    const data = `lowerdir=${names.join(':')}${writable(upper, work)}`;
+    call('unshare', 'working directory', CLONE_FS); // chdir(2) then concerns this thread only
+    call('chdir', links, links);
     call('mount', `overlay of ${lower.length} layers on ${target}`, 'overlay', target, 'overlay', 0, data);
   } finally {
     call('chdir', '/', '/');
+    fs.rmSync(links, { recursive: true });
   }
 }
 
 const writable = (upper: string | undefined, work: string | undefined): string =>
   upper && work ? `,upperdir=${escapePath(upper)},workdir=${escapePath(work)}` : '';
-
-function commonParent(directories: string[]): string {
-  const [first = '/', ...others] = directories;
-  let parent = path.dirname(first);
-  while (parent !== '/' && !others.every((other) => other.startsWith(`${parent}/`))) parent = path.dirname(parent);
-  return parent;
-}
 
 const escapePath = (directory: string) => directory.replace(/[\\,]/g, '\\$&');
 const escapeLayer = (directory: string) => directory.replace(/[\\,:]/g, '\\$&');
