@@ -162,11 +162,16 @@ async function* watchEvents<T extends KubeObject>(
   const { signal, shared = false } = options;
   const response = await send({ method: 'GET', path, signal, shared });
   if (response.status >= 400) throw await failure(response, 'GET', path);
-  for await (const value of response.values ?? parsedLines(response.body)) {
+  for await (const value of eventsOf(response)) {
     const event = value as WatchEvent<T>;
     if (event.type === 'ERROR') throw fromStatus(event.object, 500);
     yield event;
   }
+}
+
+/** The events that a watch was answered with. */
+export function eventsOf({ values, body }: RawResponse): AsyncIterable<object> {
+  return values ?? parsedLines(body);
 }
 
 async function* parsedLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<object> {

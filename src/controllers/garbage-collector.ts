@@ -1,11 +1,10 @@
-import type { KubeObject } from '../api/object.ts';
+import type { KubeObject, WatchEvent } from '../api/object.ts';
 import type { Resource, ResourceInfo } from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
-import { pathOf } from '../client/rest.ts';
-import { splitLines } from '../client/split-lines.ts';
+import { eventsOf, pathOf } from '../client/rest.ts';
 import { WorkQueue } from '../client/work-queue.ts';
 import { discoverResources } from './discover-resources.ts';
 import { type Node, OwnerGraph } from './owner-graph.ts';
@@ -143,16 +142,16 @@ export function startGarbageCollector({
       path: `${pathOf(info)}?watch=true&allowWatchBookmarks=true&resourceVersion=${resourceVersion}`,
       headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' },
       signal: stopper.signal,
+      shared: true,
     });
     if (response.status !== 200)
       throw new Error(`watch ${info.resource}: ${response.status}: ${await response.text()}`);
-    for await (const lines of splitLines(response.body))
-      for (const line of lines) {
-        const event = JSON.parse(line) as { type: string; object: KubeObject };
-        if (event.type === 'ERROR') throw new Error(`watch ${info.resource}: ${line}`);
-        if (event.type === 'DELETED') graph.remove(event.object.metadata.uid);
-        else if (event.type !== 'BOOKMARK') graph.set(info, event.object);
-      }
+    for await (const value of eventsOf(response)) {
+      const { type, object } = value as WatchEvent<KubeObject>;
+      if (type === 'ERROR') throw new Error(`watch ${info.resource}: ${JSON.stringify(object)}`);
+      if (type === 'DELETED') graph.remove(object.metadata.uid);
+      else if (type !== 'BOOKMARK') graph.set(info, object);
+    }
   }
 
   async function work(): Promise<void> {

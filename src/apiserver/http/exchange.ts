@@ -15,6 +15,8 @@ export interface ServerRequest extends ApiRequest {
   upgrade?: Upgrade;
   /** Set by calls from within the process, which have proved who they are: authentication believes it. */
   trustedUser?: UserInfo;
+  /** Set by calls from within the process that take the events of a watch as they are (ValueFrame). */
+  takesValues?: boolean;
   /** Who is impersonating `user`. */
   realUser?: UserInfo;
   /** Warnings for the client, collected on the way. */

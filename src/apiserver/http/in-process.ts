@@ -3,7 +3,7 @@ import { parseRequestInfo } from '../request-info.ts';
 import { Cancellation, nobody, type ServerHandler, type ServerRequest, splitTarget } from './exchange.ts';
 import { contentTypes } from './media-type.ts';
 import { PushStream } from './push-stream.ts';
-import { sharedValue } from './shared-values.ts';
+import { sharedValue, ValueFrame } from './shared-values.ts';
 
 /** A request as client/client.ts has it (RawRequest); written down again because the server does not import its clients. */
 export interface LocalRequest {
@@ -60,6 +60,7 @@ function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
     remoteAddress: '127.0.0.1',
     user: nobody,
     trustedUser: user,
+    takesValues: request.shared ?? false,
     info: parseRequestInfo(request.method, path, query),
     get signal() {
       return cancellation.signal;
@@ -80,7 +81,7 @@ function responseOf({ status, headers, body }: ApiResponse): LocalResponse {
   };
 }
 
-/** Lists and watches in plain JSON as values; any other answer is as it always is. */
+/** Lists in plain JSON, and watches in JSON, as values; any other answer is as it always is. */
 function sharedResponse(response: ApiResponse): LocalResponse {
   const { body, items, headers } = response;
   const plain = responseOf(response);
@@ -93,7 +94,7 @@ function sharedResponse(response: ApiResponse): LocalResponse {
 }
 
 async function* valuesOf(frames: AsyncIterable<Uint8Array>): AsyncGenerator<object> {
-  for await (const frame of frames) yield sharedValue(frame);
+  for await (const frame of frames) yield frame instanceof ValueFrame ? frame.value : sharedValue(frame);
 }
 
 function iterate(body: ApiResponse['body']): AsyncIterable<Uint8Array> {

@@ -12,3 +12,13 @@ export function sharedValue(bytes: Uint8Array): object {
   values.set(bytes, new WeakRef(value));
   return value;
 }
+
+/** Stands in a stream of bytes for a value that need not become bytes, as it stays in this process. Nobody may change it. */
+export class ValueFrame extends Uint8Array {
+  readonly value: object;
+
+  constructor(value: object) {
+    super(0);
+    this.value = value;
+  }
+}

@@ -2,6 +2,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { encodeWatchFrame } from '../../api/protobuf/watch-frame.ts';
 import type { Call } from '../backend.ts';
 import type { Accepted } from '../http/media-type.ts';
+import { ValueFrame } from '../http/shared-values.ts';
 import { loadEncoder } from '../render.ts';
 import { loadTransform } from '../render-as.ts';
 import { viewOf } from '../views.ts';
@@ -40,7 +41,8 @@ function bookmarkAs({ as, asVersion }: Accepted, { metadata }: { metadata: objec
 
 type Framing = (type: string, object: object, encode: (value: object) => Uint8Array) => Uint8Array;
 
-function framingOf({ accepted }: Call): Framing {
+function framingOf({ accepted, request }: Call): Framing {
+  if (accepted.format === 'json' && request.takesValues) return (type, object) => new ValueFrame({ type, object });
   if (accepted.format === 'json') return (type, object) => Buffer.from(`${JSON.stringify({ type, object })}\n`);
   if (accepted.format === 'yaml')
     return (type, object, encode) => Buffer.concat([Buffer.from('---\n'), encode({ type, object })]);
