@@ -47,8 +47,6 @@ export interface ApiRequest {
   /** Set by authentication. */
   user: UserInfo;
   info: RequestInfo;
-  /** Aborted when the client goes away, or has waited for too long. */
-  signal: AbortSignal;
 }
 
 /** The answer: bytes at once, or written bit by bit (watch, logs). */

@@ -31,8 +31,8 @@ export function aggregationPaths(options: {
       const { method, target, user } = asking;
       // Who asked has his answer by then: a server that hangs must not hold connections.
       const signal = isLongRunning(asking)
-        ? asking.signal
-        : AbortSignal.any([asking.signal, AbortSignal.timeout(requestTimeoutMs)]);
+        ? asking.cancellation.signal
+        : AbortSignal.any([asking.cancellation.signal, AbortSignal.timeout(requestTimeoutMs)]);
       const headers: OutgoingHttpHeaders = {};
       for (const [name, value] of Object.entries(request.headers)) if (!ownHeaders.test(name)) headers[name] = value;
       const body = method === 'GET' || method === 'HEAD' ? {} : { body: await request.body() };

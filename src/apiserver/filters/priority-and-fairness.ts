@@ -23,7 +23,7 @@ export function priorityAndFairness(
     if (!flow) return next(request);
     const seats = flow.level.exempt || request.info.verb !== 'list' ? 1 : seatsOf(request);
     if (!flowControl.tryBegin(flow, seats)) {
-      const outcome = await flowControl.begin(flow, seats, request.signal);
+      const outcome = await flowControl.begin(flow, seats, request.cancellation.signal);
       if (outcome !== 'run') return marked(tooManyRequests(), flow);
     }
     const start = performance.now();

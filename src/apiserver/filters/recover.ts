@@ -11,7 +11,7 @@ export function recover(next: ServerHandler, log: Logger): ServerHandler {
     try {
       return await next(request);
     } catch (error) {
-      if (!(error instanceof StatusError) && !request.signal.aborted) {
+      if (!(error instanceof StatusError) && !request.cancellation.signal.aborted) {
         log.error('request failed', { method: request.method, path: request.target, error });
       }
       return failure(request, error);

@@ -23,7 +23,7 @@ export interface ServerRequest extends ApiRequest {
   warnings: Set<string>;
   /** What the audit log is to say of it beyond the request itself, collected on the way. */
   auditAnnotations: Map<string, string>;
-  /** Ends `signal` and all work on the request. */
+  /** Ends all work on the request: the client has gone away, or has waited for too long. */
   cancellation: Cancellation;
 }
 

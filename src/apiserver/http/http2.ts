@@ -82,9 +82,6 @@ function requestOf(stream: ServerStream, peer: Peer): ServerRequest {
     ...peer,
     user: nobody,
     info: parseRequestInfo(method, path, query),
-    get signal() {
-      return cancellation.signal;
-    },
     warnings: new Set(),
     auditAnnotations: new Map(),
     cancellation,

@@ -62,9 +62,6 @@ function requestOf(request: LocalRequest, user: UserInfo): ServerRequest {
     trustedUser: user,
     takesValues: request.shared ?? false,
     info: parseRequestInfo(request.method, path, query),
-    get signal() {
-      return cancellation.signal;
-    },
     warnings: new Set(),
     auditAnnotations: new Map(),
     cancellation,

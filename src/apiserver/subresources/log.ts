@@ -35,7 +35,12 @@ export async function log(call: Call): Promise<ServerResponse> {
   }
   const { namespace, name } = pod.metadata;
   const path = `/containerLogs/${namespace}/${name}/${container}?${query}`;
-  const body = await getFromKubelet(kubeletAddress(backend, pod.spec.nodeName), path, backend.kubelet, request.signal);
+  const body = await getFromKubelet(
+    kubeletAddress(backend, pod.spec.nodeName),
+    path,
+    backend.kubelet,
+    request.cancellation.signal,
+  );
   if (wantsWebSocket(request)) return answerOverWebSocket(request, body);
   return { status: 200, headers, body };
 }

@@ -139,7 +139,7 @@ function send(request: ServerRequest, to: TunnelTarget, body: Uint8Array | undef
   for (const [name, value] of Object.entries(request.headers)) if (!hopHeaders.test(name)) headers[name] = value;
   Object.assign(headers, forwarded(request));
   const { host, port, path, tls } = to;
-  const options = { host, port, path, method: request.method, headers, signal: request.signal };
+  const options = { host, port, path, method: request.method, headers, signal: request.cancellation.signal };
   return new Promise((resolve, reject) => {
     const outgoing = tls ? https.request({ ...options, ...tls }, resolve) : http.request(options, resolve);
     outgoing.on('error', (cause) => {

@@ -86,7 +86,7 @@ class Watcher {
       for (const event of resource.eventsAfter(this.#after)) this.#deliver(event);
     }
     this.#listen();
-    const { signal } = this.#call.request;
+    const { signal } = this.#call.request.cancellation;
     signal.addEventListener('abort', () => this.stream.cancel(), { once: true });
     const stop = () => this.#end();
     for (const end of [this.#call.backend.shutdown, this.#call.resource.ended]) {

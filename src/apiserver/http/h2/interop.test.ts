@@ -27,9 +27,10 @@ before(async () => {
       'x-method': request.method,
       'x-user': request.certificate?.commonName ?? '',
     };
-    request.signal.addEventListener('abort', () => aborted++);
+    request.cancellation.signal.addEventListener('abort', () => aborted++);
     try {
-      if (request.path === '/hang') await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
+      if (request.path === '/hang')
+        await new Promise((resolve) => request.cancellation.signal.addEventListener('abort', resolve));
       if (request.path === '/large') return { status: 200, headers, body: Array(5000).fill(Buffer.alloc(1000, 'x')) };
       if (request.path === '/field')
         return { status: 200, headers, body: Buffer.from(request.headers['x-field'] ?? '', 'latin1') };
