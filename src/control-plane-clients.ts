@@ -31,6 +31,8 @@ export interface ControlPlaneClients {
   log: Logger;
   /** Where all of them tell their figures. */
   metrics: MetricSources;
+  /** Where they say how they are, by the names of `kubectl get componentstatuses`. */
+  components: Map<string, () => Promise<void>>;
   /** With other servers of the same cluster: who we are among them. Undefined: there are no others. */
   identity: string | undefined;
 }
@@ -41,6 +43,8 @@ const apiServer: UserInfo = { name: 'system:apiserver', groups: ['system:masters
 
 /** Controllers and scheduler, each while it leads. */
 export function startClients(options: ControlPlaneClients): Stop {
+  // They live in this process, leading or waiting to: while it answers for them, they are well.
+  for (const name of ['controller-manager', 'scheduler']) options.components.set(name, async () => {});
   const stops = [
     whileLeading('kube-controller-manager', options, startManager),
     whileLeading('kube-scheduler', options, startScheduling),

@@ -56,6 +56,7 @@ export async function startControlPlane(
   ]);
   // Controllers and scheduler are told of by the API server, as they have no port of their own.
   const metrics: MetricSources = new Set();
+  const components = new Map([['etcd-0', async () => void (await store.currentRevision())]]);
   const api = createApiServer({
     store,
     log: log.child('apiserver'),
@@ -83,6 +84,7 @@ export async function startControlPlane(
       frontProxy: { key: pki.frontProxyClient.key, cert: pki.frontProxyClient.certificate },
       serverAddress: `${plan.nodeAddress}:${config.internalApiPort}`,
       metrics,
+      components,
       ...asked,
     }),
   });
@@ -120,6 +122,7 @@ export async function startControlPlane(
     clock,
     log,
     metrics,
+    components,
     identity: store.shared ? serverIdentity(config, replica) : undefined,
   });
   const stopListening = listenWhenAddressIsThere();

@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Actions } from './actions.ts';
 import type { Admission } from './admission-chain.ts';
+import type { ComponentChecks } from './component-statuses.ts';
 import type { ServerRequest } from './http/exchange.ts';
 import type { Accepted } from './http/media-type.ts';
 import type { ServiceAllocation } from './services/service-allocation.ts';
@@ -25,6 +26,8 @@ export interface Backend {
   kubelet: KubeletCredentials | undefined;
   /** Resources that answer but store nothing. */
   actions: Actions;
+  /** How the control plane's parts are. */
+  components: ComponentChecks;
   /** Aborted when the server stops: watches end. */
   shutdown: AbortSignal;
   clock: Clock;

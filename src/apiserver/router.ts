@@ -3,6 +3,7 @@ import type { ResourceInfo } from '../api/resource.ts';
 import { methodNotSupported } from '../api/status-error.ts';
 import { actionKey, perform } from './actions.ts';
 import type { Backend, Call } from './backend.ts';
+import { isComponentStatus, readComponentStatuses } from './component-statuses.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from './http/exchange.ts';
 import { negotiate, prettified } from './http/media-type.ts';
 import { pathNotFound, resourceNotFound } from './http/response.ts';
@@ -101,6 +102,8 @@ function route(call: Call): Promise<ServerResponse> {
   const { info } = call.request;
   const { info: served, deprecation } = call.resource;
   if (deprecation) call.request.warnings.add(deprecation);
+  if (isComponentStatus(served) && served.verbs.includes(info.verb))
+    return readComponentStatuses(call, call.backend.components);
   const action = call.backend.actions[actionKey(info)];
   if (action && info.verb === 'create') return perform(call, action);
   if (info.subresource) {

@@ -8,6 +8,7 @@ import type { Actions } from './actions.ts';
 import { Admission } from './admission-chain.ts';
 import type { Backend } from './backend.ts';
 import { buildChain } from './chain.ts';
+import type { ComponentChecks } from './component-statuses.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import type { HealthCheck } from './endpoints/health.ts';
 import { builtinPaths } from './endpoints/paths.ts';
@@ -67,6 +68,8 @@ export interface ApiServerPlugins {
   flowControl?: FlowControl;
   /** Reviews and tokens: what answers a POST without storing it. */
   actions?: Actions;
+  /** How the control plane's parts are. */
+  components?: ComponentChecks;
   /** Paths beyond those of resources: discovery, OpenAPI, the JWKS. Asked in order. */
   paths?: PathHandler[];
   /** Called when the cache is filled, and before it is let go. */
@@ -129,6 +132,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     allocation,
     kubelet: options.kubelet,
     actions: plugins.actions ?? {},
+    components: plugins.components ?? new Map(),
     shutdown: shutdown.signal,
     clock,
     log,

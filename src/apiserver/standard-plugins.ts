@@ -25,6 +25,7 @@ import { issueToken } from './authentication/token-request.ts';
 import { reviewAccess, reviewLocalAccess, reviewOwnAccess, reviewOwnRules } from './authorization/access-reviews.ts';
 import { type ClusterAuthorizer, createAuthorizer } from './authorization/authorizers.ts';
 import { nodeRules } from './bootstrap/rbac-defaults.ts';
+import type { ComponentChecks } from './component-statuses.ts';
 import { discoveryPaths } from './discovery/discovery-paths.ts';
 import type { Audit } from './filters/audit.ts';
 import { FlowControl } from './flow-control/flow-control.ts';
@@ -53,6 +54,8 @@ export interface StandardOptions {
   serverAddress: string;
   /** More figures for /metrics. */
   metrics?: MetricSources;
+  /** How the control plane's parts are; more may come. */
+  components?: ComponentChecks;
   /** Where requests are told of; nowhere when absent. */
   audit?: Audit | undefined;
   /** Others who know bearer tokens, for a server with these audiences. */
@@ -113,6 +116,7 @@ export function standardPlugins(options: StandardOptions): (core: ApiServerCore)
         flowObjects.stop();
         metrics.stop();
       },
+      ...(options.components ? { components: options.components } : {}),
       ended: () => options.audit?.backend.close(),
       actions: actionsOf(
         { reader, clock, tokens, others: (token) => userOfOthers(token, others, authenticationLog) },

@@ -8,6 +8,8 @@ import { isTerminated } from './pod-state.ts';
 
 /** Finished Pods are kept up to this number (--terminated-pod-gc-threshold). */
 const terminatedThreshold = 12_500;
+/** A node that nobody knows may only be late: so long its Pods are left alone (podgc quarantineTime). */
+const quarantineMs = 40_000;
 /** The key under which finished Pods are counted; no node can have this name. */
 const finishedKey = 'finished/pods';
 
@@ -18,6 +20,8 @@ const finishedKey = 'finished/pods';
 export function podGcController({ client, informers, clock, log }: ControllerContext): Controller {
   const all = informers.informer(pods, { indexes: { nodeName: (pod: Pod) => [pod.spec.nodeName ?? ''] } });
   const allNodes = informers.informer(nodes);
+  /** Since when nodes that Pods name have been missing. */
+  const missing = new Map<string, number>();
   /** Keys of the Pods that have finished and are still there. */
   const finished = new Set<string>();
   all.on({
@@ -37,7 +41,13 @@ export function podGcController({ client, informers, clock, log }: ControllerCon
       const pod = key.includes('/') ? all.get(key) : undefined;
       if (pod && !pod.spec.nodeName) return pod.metadata.deletionTimestamp ? remove(pod) : undefined;
       const node = pod?.spec.nodeName ?? key;
-      if (allNodes.get(node) || (await nodeExists(node))) return;
+      if (allNodes.get(node) || all.byIndex('nodeName', node).length === 0) return void missing.delete(node);
+      const sinceMs = missing.get(node) ?? clock.steady();
+      missing.set(node, sinceMs);
+      const leftMs = sinceMs + quarantineMs - clock.steady();
+      if (leftMs > 0) return { requeueAfterMs: leftMs };
+      missing.delete(node);
+      if (await nodeExists(node)) return;
       for (const orphan of all.byIndex('nodeName', node)) await removeOrphan(orphan);
     },
   };

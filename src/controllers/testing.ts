@@ -1,6 +1,6 @@
 import type { Node, Pod } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import type { ControllerFactory } from '../client/controller.ts';
 import { FakeTransport } from '../client/fake-transport.ts';
@@ -48,16 +48,16 @@ export const readySince = (second: number): Part<Pod> => ({
 });
 
 /** Runs controllers over a small API in memory. */
-export async function runInMemory(factories: ControllerFactory[]) {
+export async function runInMemory(factories: ControllerFactory[], clock: Clock = systemClock) {
   const transport = new FakeTransport();
   const client = createClient(transport);
-  const informers = createInformerFactory(client, { log: silentLogger, clock: systemClock });
+  const informers = createInformerFactory(client, { log: silentLogger, clock });
   const told: string[] = [];
   const events = {
     event: (_about: KubeObject, type: string, reason: string, message: string) =>
       void told.push(`${type} ${reason} ${message}`),
   };
-  const running = runControllers(factories, { client, informers, events, clock: systemClock, log: silentLogger });
+  const running = runControllers(factories, { client, informers, events, clock, log: silentLogger });
   await running.whenSynced();
   return {
     client,

@@ -16,6 +16,16 @@ before(async () => {
 after(() => cluster?.delete());
 
 describe('kubectl', { concurrency: 4 }, () => {
+  test('shows how the parts of the control plane are, and that this is an old way to ask', async () => {
+    const { stdout, stderr } = await cluster.tryKubectl('get componentstatuses');
+    assert.match(stderr, /Warning: v1 ComponentStatus is deprecated in v1\.19\+/);
+    assert.match(stdout, /^NAME +STATUS +MESSAGE +ERROR/);
+    for (const name of ['etcd-0', 'controller-manager', 'scheduler'])
+      assert.match(stdout, new RegExp(`^${name} +Healthy +ok`, 'm'));
+    assert.match(await cluster.kubectl('get cs scheduler -o jsonpath={.conditions[0].type}'), /^Healthy$/);
+    assert.match(await cluster.kubectlFails('get cs none'), /componentstatuses "none" not found/);
+  });
+
   test('creates, shows, changes and deletes objects', async () => {
     const space = await cluster.space('basics');
     assert.match(await space.apply(deployment('web', 2, web())), /deployment.apps\/web created/);

@@ -4,13 +4,13 @@ import type { Event as NewEvent } from '../generated/events-v1.ts';
 import type { Kind } from '../kind.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { Cause } from '../status-error.ts';
-import { invalidEach, invalidValue, required } from '../validation/field-error.ts';
+import { immutable, invalidEach, invalidValue, required, sameValue } from '../validation/field-error.ts';
 
 /** pkg/apis/core/validation/events.go and pkg/registry/core/event. */
 export const event: Kind<Event> = {
   type: 'core/v1.Event',
-  validate: eventErrors,
-  validateUpdate: eventErrors,
+  validate: (event) => eventErrors(event, 'reportingComponent'),
+  validateUpdate: (event) => eventErrors(event, 'reportingComponent'),
   selectableFields: {
     'involvedObject.kind': ({ involvedObject }) => involvedObject.kind ?? '',
     'involvedObject.namespace': ({ involvedObject }) => involvedObject.namespace ?? '',
@@ -30,7 +30,7 @@ export const event: Kind<Event> = {
 export const newEvent: Kind<NewEvent> = {
   type: 'events/v1.Event',
   validate(event) {
-    const errors = eventErrors(eventToCore(event));
+    const errors = eventErrors(eventToCore(event), 'reportingController');
     errors.push(...seriesErrors(event));
     if (!event.eventTime) errors.push(required('eventTime'));
     if (event.type !== 'Normal' && event.type !== 'Warning')
@@ -45,9 +45,14 @@ export const newEvent: Kind<NewEvent> = {
       if (value) errors.push(invalidValue(field, '', 'needs to be unset'));
     return errors;
   },
-  // The strategy compares the new object with itself, so no field is immutable, as the conformance suite relies on
-  // (pkg/registry/core/event/strategy.go ValidateUpdate).
-  validateUpdate: (event) => eventErrors(eventToCore(event)),
+  validateUpdate(event, old) {
+    const [now, before] = [eventToCore(event), eventToCore(old)];
+    const errors = eventErrors(now, 'reportingController');
+    if (!sameValue(event.series, old.series)) errors.push(...seriesErrors(event));
+    for (const [name, field] of Object.entries(immutableFields))
+      errors.push(...immutable(field, now[name as keyof Event], before[name as keyof Event]));
+    return errors;
+  },
   selectableFields: {
     reason: ({ reason }) => reason ?? '',
     reportingController: ({ reportingController }) => reportingController ?? '',
@@ -59,8 +64,25 @@ export const newEvent: Kind<NewEvent> = {
   },
 };
 
-/** legacyValidateEvent */
-function eventErrors(event: Event): Cause[] {
+/** What no update through events.k8s.io may change, and how errors call it (ValidateEventUpdate). */
+const immutableFields: Partial<Record<keyof Event, string>> = {
+  involvedObject: 'involvedObject',
+  reason: 'reason',
+  message: 'message',
+  source: 'source',
+  firstTimestamp: 'firstTimestamp',
+  lastTimestamp: 'lastTimestamp',
+  count: 'count',
+  type: 'type',
+  eventTime: 'eventTime',
+  action: 'action',
+  related: 'related',
+  reportingComponent: 'reportingController',
+  reportingInstance: 'reportingInstance',
+};
+
+/** legacyValidateEvent; `controller` is the name that the version has for the one who reports. */
+function eventErrors(event: Event, controller: string): Cause[] {
   const { metadata, involvedObject = {} } = event;
   const namespace = metadata.namespace ?? '';
   const about = involvedObject.namespace ?? '';
@@ -70,20 +92,20 @@ function eventErrors(event: Event): Cause[] {
     if (about === '' ? namespace !== '' && namespace !== 'default' : namespace !== about) errors.push(mismatch);
   } else {
     if (about === '' && namespace !== 'default' && namespace !== 'kube-system') errors.push(mismatch);
-    errors.push(...newFieldErrors(event));
+    errors.push(...newFieldErrors(event, controller));
   }
   return [...errors, ...invalidEach('namespace', namespace, dns1123Subdomain(namespace))];
 }
 
-function newFieldErrors(event: Event): Cause[] {
+function newFieldErrors(event: Event, field: string): Cause[] {
   const errors: Cause[] = [];
   const controller = event.reportingComponent ?? '';
-  const text = (field: string, value: string | undefined, max: number, isRequired = true) => {
-    if (!value && isRequired) errors.push(required(field));
-    if ((value ?? '').length > max) errors.push(invalidValue(field, '', `can have at most ${max} characters`));
+  const text = (name: string, value: string | undefined, max: number, isRequired = true) => {
+    if (!value && isRequired) errors.push(required(name));
+    if ((value ?? '').length > max) errors.push(invalidValue(name, '', `can have at most ${max} characters`));
   };
-  if (!controller) errors.push(required('reportingController'));
-  errors.push(...invalidEach('reportingController', controller, qualifiedName(controller)));
+  if (!controller) errors.push(required(field));
+  errors.push(...invalidEach(field, controller, qualifiedName(controller)));
   text('reportingInstance', event.reportingInstance, 128);
   text('action', event.action, 128);
   text('reason', event.reason, 128);

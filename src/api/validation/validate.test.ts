@@ -549,3 +549,20 @@ test('what priority and fairness cannot do without is as it is, but for the shar
     /spec of 'exempt' must equal the fixed value$/,
   );
 });
+
+test('updates of Events through events.k8s.io may only tell of a series', () => {
+  const event = {
+    metadata: { name: 'e', namespace: 'default' },
+    ...{ eventTime: '2026-01-01T00:00:00.000001Z', reportingController: 'c', reportingInstance: 'c-1' },
+    ...{ action: 'Do', reason: 'Test', type: 'Normal', note: 'n', regarding: { namespace: 'default' } },
+  };
+  const errors = (now: Loose) => updateErrors('events/v1.Event', { ...event, ...now }, event);
+  assert.deepEqual(errors({ series: { count: 2, lastObservedTime: '2026-01-01T00:00:01.000000Z' } }), []);
+  assert.deepEqual(errors({ series: { count: 1, lastObservedTime: '2026-01-01T00:00:01.000000Z' } }), [
+    'series.count: Invalid value: "": should be at least 2',
+  ]);
+  assert.deepEqual(errors({ note: 'm', reportingController: 'd' }), [
+    'message: Invalid value: "m": field is immutable',
+    'reportingController: Invalid value: "d": field is immutable',
+  ]);
+});

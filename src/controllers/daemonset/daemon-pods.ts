@@ -6,14 +6,23 @@ import { tolerates } from '../../api/tolerations.ts';
 /** Which nodes a DaemonSet's Pods belong on, and how they are pinned there (kubernetes pkg/controller/daemon/util). Pure. */
 
 export const hashLabel = 'controller-revision-hash';
+/** Which generation of the template a Pod is of, as the annotation of the DaemonSet counts them; deprecated, and still set. */
+const generationLabel = 'pod-template-generation';
+const generationAnnotation = 'deprecated.daemonset.template.generation';
 
 /** The template of the Pod for one node: the scheduler places it, but nowhere else (ReplaceDaemonSetPodNodeNameNodeAffinity). */
 export function daemonTemplate(set: DaemonSet, nodeName: string, hash: string): PodTemplateSpec {
   const { template } = set.spec;
   const spec = template.spec ?? { containers: [] };
   const term = { matchFields: [{ key: 'metadata.name', operator: 'In' as const, values: [nodeName] }] };
+  const generation = set.metadata.annotations?.[generationAnnotation];
+  const labels = {
+    ...template.metadata?.labels,
+    ...(generation !== undefined ? { [generationLabel]: generation } : {}),
+    [hashLabel]: hash,
+  };
   return {
-    metadata: { ...template.metadata, labels: { ...template.metadata?.labels, [hashLabel]: hash } },
+    metadata: { ...template.metadata, labels },
     spec: {
       ...spec,
       nodeName: undefined,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { DaemonSet } from '../../api/generated/apps-v1.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { made, node, pod, readySince, startMs } from '../testing.ts';
+import { daemonTemplate } from './daemon-pods.ts';
 import { planDaemons } from './plan-daemons.ts';
 
 const set = (spec: object = {}) =>
@@ -69,3 +70,16 @@ const rows: [why: string, DaemonSet, typeof three, Pod[], expected: string][] = 
 ];
 for (const [why, one, nodes, pods, expected] of rows)
   test(`a DaemonSet ${why}`, () => assert.equal(shown(one, nodes, pods), expected));
+
+test('Pods say which generation of the template they are of', () => {
+  const metadata = { annotations: { 'deprecated.daemonset.template.generation': '3' } };
+  const one = made<DaemonSet>('DaemonSet', 'd', {
+    metadata,
+    spec: { template: { metadata: { labels: { app: 'd' } }, spec: { containers: [] } } },
+  } as never);
+  assert.deepEqual(daemonTemplate(one, 'a', 'h').metadata?.labels, {
+    app: 'd',
+    'pod-template-generation': '3',
+    'controller-revision-hash': 'h',
+  });
+});

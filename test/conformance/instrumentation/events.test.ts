@@ -55,10 +55,10 @@ describe('events.k8s.io', { concurrency: 2 }, () => {
       );
 
       const created = await own.get(name);
-      const note = 'This is a test event - patched';
-      await own.patch(name, 'strategic', { note });
+      const first = { count: 2, lastObservedTime: '2017-09-19T13:49:11.000000Z' };
+      await own.patch(name, 'strategic', { series: first });
       const patched = await own.get(name);
-      assert.deepEqual(settled(patched), settled({ ...created, note }));
+      assert.deepEqual(settled(patched), settled({ ...created, series: first }));
 
       const series = { count: 100, lastObservedTime: '2017-09-19T13:49:16.000000Z' };
       await own.update({ ...patched, series });
