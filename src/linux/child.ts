@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, write } from 'node:fs';
 import { constants } from 'node:os';
 import { PassThrough, type Readable, Writable } from 'node:stream';
+import { setTimeout as delay, setImmediate as polled } from 'node:timers/promises';
 import { ReadStream } from 'node:tty';
 import { ConsoleSocket } from './console-socket.ts';
 import { openTerminal, setTerminalSize } from './terminal.ts';
@@ -138,12 +139,26 @@ function readTerminal(master: number, stdout: PassThrough) {
     destroy: () => terminal.destroy(),
     /** The process has ended; what it left behind may keep the terminal open, and is not waited for. */
     end: async () => {
-      const giveUp = setTimeout(() => terminal.destroy(), 500);
-      await drained;
-      clearTimeout(giveUp);
+      await Promise.race([drained, silence(terminal)]);
       terminal.destroy();
     },
   };
+}
+
+const silenceMs = 500;
+
+/** Nothing has come for a while, to a reader who was ready for it. On a busy machine what is there is read late. */
+async function silence(terminal: ReadStream): Promise<void> {
+  let heard = true;
+  terminal.on('data', () => {
+    heard = true;
+  });
+  while (!terminal.destroyed && (heard || terminal.isPaused())) {
+    heard = false;
+    await delay(silenceMs, undefined, { ref: false });
+    // Timers come first in a turn of the event loop, then what can be read.
+    await polled();
+  }
 }
 
 /** What is written waits until there is somewhere to write to. */
