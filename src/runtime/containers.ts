@@ -12,6 +12,7 @@ import {
   type StartedState,
   toContainer,
 } from './container-state.ts';
+import { readJsonFile } from './json-file.ts';
 import { Launcher, type LauncherOptions } from './launcher.ts';
 import type { OciRuntimes } from './oci-runtimes.ts';
 import type { OciProcess, OciSpec } from './oci-spec.ts';
@@ -308,12 +309,19 @@ export class Containers {
     }
   }
 
+  /** Where crun was to put a container. */
+  #configuredCgroup(id: string): string | undefined {
+    const config = readJsonFile<OciSpec>(path.join(this.bundle(id), 'config.json'));
+    return config?.linux.cgroupsPath as string | undefined;
+  }
+
   async #discard(id: string, created = this.#entries.get(id)?.created): Promise<void> {
     const { linux, paths } = this.#options;
     const entry = this.#entries.get(id);
     entry?.unwatch?.();
     const dir = this.bundle(id);
-    if (!entry?.finished && created) await linux.cgroups.remove(created.cgroup);
+    const cgroup = created?.cgroup ?? this.#configuredCgroup(id);
+    if (!entry?.finished && cgroup) await linux.cgroups.remove(cgroup);
     // The writable layer goes last of what `#finish` removes; of what we don't know anything may be there.
     const writable = path.join(paths.writable, id);
     if (!entry || existsSync(writable)) await unmountRootfs(linux, path.join(dir, 'rootfs'), writable);

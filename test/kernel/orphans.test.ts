@@ -63,11 +63,14 @@ test('what every moment of a start leaves behind is found and removed, and nothi
   const { pause, ...rest } = JSON.parse(readFileSync(file, 'utf8'));
   writeFileSync(file, JSON.stringify(rest));
 
+  // As dead: it sees nothing end any more.
+  await runtime.close();
   const other = await openFixture(fixture.dir);
   adopting = other;
-  await until('monitors and processes are gone', () => {
+  await until('monitors, processes and their cgroups are gone', async () => {
     const left = [unnoted.pid, unknown.pid, pause.pid].filter(isAlive);
-    return left.length === 0 && monitors().length === 1;
+    const cgroups = await linux.cgroups.children(`${cgroup}/pod`);
+    return left.length === 0 && monitors().length === 1 && cgroups.length === 1;
   });
   assert.deepEqual(monitors(), ['bystander']);
   assert.deepEqual(
