@@ -197,7 +197,7 @@ test('40 Pods become Ready and go', async () => {
   const startMs = performance.now();
   const cpu = process.cpuUsage();
   for (const one of names) cluster.put(pods, pod(one, [shell('main', 'exec sleep 1000')]));
-  await until(() => names.every(isReady), 'all Ready');
+  await until(() => names.every(isReady), 'all Ready', 600_000);
   const used = process.cpuUsage(cpu);
   const ms = Math.round(performance.now() - startMs);
   console.log(
