@@ -16,7 +16,7 @@ import { createClient } from './client/rest.ts';
 import { type ClusterConfig, ensureClusterConfig, replicaConfig, type ServerOptions } from './cluster-config.ts';
 import { startClients } from './control-plane-clients.ts';
 import { storageClasses } from './controllers/volumes/binder.ts';
-import { localPathClass } from './controllers/volumes/local-path.ts';
+import { localImageClass, localPathClass } from './controllers/volumes/local-path.ts';
 import { openDatastore } from './datastore.ts';
 import { joinObjects } from './join-objects.ts';
 import type { RunningProcess } from './main.ts';
@@ -106,6 +106,7 @@ export async function startControlPlane(
         ...dns(plan),
         ...joinObjects(plan),
         { resource: storageClasses, object: localPathClass, reconcile: 'keep' },
+        { resource: storageClasses, object: localImageClass, reconcile: 'keep' },
       ],
     },
   );

@@ -112,6 +112,6 @@ function localPath(directories: LocalDirectories | undefined): ControllerEntry[]
   return [
     { account: 'persistent-volume-binder', make: localPathProvisionerController(directories) },
     { account: 'persistent-volume-binder', make: localPathReclaimController(directories) },
-    { account: 'persistent-volume-binder', make: localPathResizeController },
+    { account: 'persistent-volume-binder', make: localPathResizeController(directories) },
   ];
 }

@@ -117,6 +117,7 @@ export class PodEvents {
         this.#workers.add(record);
       }
       await removeRemains(this.#node.linux, this.#node.paths, isKnown);
+      await this.#node.volumes.removeUnused();
     } catch (error) {
       this.#node.log.warn('cannot remove what pods that are gone have left', { error });
     }

@@ -91,6 +91,7 @@ export class FakeLinux implements Linux {
       this.loopFiles.set(device, file);
       return device;
     },
+    grow: async (file) => this.#record('loops.grow', file),
     detach: async (file) => {
       this.#record('loops.detach', file);
       for (const [device, backing] of this.loopFiles) if (backing === file) this.loopFiles.delete(device);

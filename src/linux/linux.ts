@@ -326,6 +326,8 @@ export type PacketStream = import('node:stream').Duplex;
 export interface LoopDevices {
   /** The block device that stands for a file; the same one for the same file. */
   attach(file: string): Promise<string>;
+  /** Lets it have the size that its file has now. */
+  grow(file: string): Promise<void>;
   /** Frees it, at the latest when its last user closes it; absent is no error. */
   detach(file: string): Promise<void>;
   /** Those in use. */

@@ -7,6 +7,7 @@ import { readText } from './read-text.ts';
 const LOOP_CTL_GET_FREE = 0x4c82;
 const LOOP_CONFIGURE = 0x4c0a;
 const LOOP_CLR_FD = 0x4c01;
+const LOOP_SET_CAPACITY = 0x4c07;
 /** struct loop_config: fd, block size, loop_info64 of 232 bytes, reserved. */
 const configBytes = 304;
 
@@ -43,16 +44,22 @@ export function attachLoop(file: string): string {
   }
 }
 
+/** Lets the loop device of a file have the size that the file has now; absent is no error. */
+export function growLoop(file: string): void {
+  for (const loop of listLoops()) if (loop.file === file) control(loop.device, 'LOOP_SET_CAPACITY', LOOP_SET_CAPACITY);
+}
+
 /** Frees the loop device of a file, at the latest when its last user closes it; absent is no error. */
 export function detachLoop(file: string): void {
-  for (const loop of listLoops()) {
-    if (loop.file !== file) continue;
-    const fd = fs.openSync(loop.device, 'r');
-    try {
-      call('ioctl', `LOOP_CLR_FD ${loop.device}`, fd, LOOP_CLR_FD, null);
-    } finally {
-      fs.closeSync(fd);
-    }
+  for (const loop of listLoops()) if (loop.file === file) control(loop.device, 'LOOP_CLR_FD', LOOP_CLR_FD);
+}
+
+function control(device: string, name: string, request: number): void {
+  const fd = fs.openSync(device, 'r');
+  try {
+    call('ioctl', `${name} ${device}`, fd, request, null);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -47,6 +47,7 @@ export async function openLinux({ log, netns }: { log: Logger; netns?: string })
     sysctl: { get: readSysctl, set: writeSysctl },
     loops: {
       attach: (file) => thread.call('loops.attach', file),
+      grow: (file) => thread.call('loops.grow', file),
       detach: (file) => thread.call('loops.detach', file),
       list: () => thread.call('loops.list'),
     },

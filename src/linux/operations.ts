@@ -6,7 +6,7 @@ import { ExitWatches } from './exit-watch.ts';
 import { type ErrorMessage, packError } from './kernel-messages.ts';
 import { launch } from './launch-namespace.ts';
 import type { BandwidthLimit, CgroupLimits, PodAttachment, Route, SwitchPlug } from './linux.ts';
-import { attachLoop, detachLoop, listLoops } from './loop-devices.ts';
+import { attachLoop, detachLoop, growLoop, listLoops } from './loop-devices.ts';
 import * as mounts from './mounts.ts';
 import * as namespaces from './namespaces.ts';
 import * as net from './net-devices.ts';
@@ -69,6 +69,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'net.addresses': net.addresses,
     'net.routes': net.routes,
     'loops.attach': attachLoop,
+    'loops.grow': growLoop,
     'loops.detach': detachLoop,
     'loops.list': listLoops,
     'nft.run': (script: string) => {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import type { Pod, PodSpec } from '../../src/api/generated/core-v1.ts';
+import type { PersistentVolumeClaim, Pod, PodSpec } from '../../src/api/generated/core-v1.ts';
 import { persistentVolumeClaims, persistentVolumes, pods } from '../../src/api/resource.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { testImage } from './fixture/image.ts';
 import { pod, shell, stay } from './fixture/objects.ts';
 import { run } from './fixture/run.ts';
-import { until } from './fixture/until.ts';
+import { until, untilObject } from './fixture/until.ts';
 
 let cluster: TestCluster;
 /** A file system of the host that the tests' volumes lie in, shared as on machines with systemd. */
@@ -28,6 +28,12 @@ async function mount(...args: string[]): Promise<void> {
   const { code, stderr } = await run('mount', args);
   assert.equal(code, 0, stderr);
 }
+
+/** CAP_SYS_RESOURCE (capabilities(7)). */
+const mayGrowMounted = (): boolean => {
+  const [, mask = '0'] = /^CapEff:\s*(\w+)/m.exec(fs.readFileSync('/proc/self/status').toString()) ?? [];
+  return (BigInt(`0x${mask}`) & (1n << 24n)) !== 0n;
+};
 
 const waiting = (one: Pod | undefined) => one?.status?.containerStatuses?.[0]?.state?.waiting;
 const mounted = (mountPath: string, more: object = {}) => ({ volumeMounts: [{ name: 'v', mountPath, ...more }] });
@@ -185,11 +191,54 @@ describe('volumes', { concurrency: 4 }, () => {
     assert.equal(waiting(wrong)?.message, 'volume v has volumeMode Block, but is specified in volumeMounts');
     await space.kubectl('delete pod reader wrong');
     await space.kubectl('delete pvc disk');
-    const ours = (files: string[]) => files.filter((file) => file.includes(`/${cluster.name}/`));
+    const ours = (files: string[]) => files.filter((file) => file.endsWith('_block_disk'));
     await until('no loop device is left', async () => {
       const { stdout } = await run('sh', ['-c', 'cat /sys/block/loop*/loop/backing_file 2> /dev/null; true']);
       return ours(stdout.split('\n')).length === 0;
     });
+  });
+
+  test('of claims that are held to their size have it, grow in use, and are full when they are full', async () => {
+    const space = await cluster.space('held');
+    const claim = claimOf('data', { storageClassName: 'local-image' });
+    await space.apply(claim, pod('user', shell(stay, mounted('/v')), usingClaim('data')));
+    await space.untilReady('user');
+    const untilGrown = async () => {
+      const is = (one?: PersistentVolumeClaim) => one?.status?.capacity?.storage === '24Mi';
+      const claim = await space.until(persistentVolumeClaims, 'data', is);
+      assert.deepEqual(claim.status?.conditions ?? [], []);
+      return claim;
+    };
+    const size = async (name: string) => {
+      const [blocks, bytes] = (await space.exec(name, 'stat -f -c "%b %S" /v')).trim().split(' ').map(Number);
+      return (blocks ?? 0) * (bytes ?? 0);
+    };
+    const before = await size('user');
+    assert.ok(before > 6 * 2 ** 20 && before <= 8 * 2 ** 20, `${before} of 8Mi`);
+    assert.match(await space.exec('user', 'dd if=/dev/zero of=/v/big bs=1M count=16 2>&1 || true'), /No space left/);
+    await space.exec('user', 'rm /v/big; echo kept > /v/file');
+    const grow = (storage: string) =>
+      space.kubectl(['patch', 'pvc', 'data', '-p', JSON.stringify({ spec: { resources: { requests: { storage } } } })]);
+    await grow('24Mi');
+    // ext4 grows in use for whom the kernel lets do it; for others with the next mount.
+    if (mayGrowMounted()) await untilGrown();
+    else
+      await until('the reason', async () =>
+        /Permission denied/.test(await space.kubectl('get events -o jsonpath={.items[*].message}')),
+      );
+    await space.kubectl('delete pod user --wait=true');
+    await space.apply(pod('next', shell(stay, mounted('/v')), usingClaim('data')));
+    await space.untilReady('next');
+    const grown = await untilGrown();
+    assert.ok((await size('next')) > 20 * 2 ** 20);
+    assert.equal(await space.exec('next', 'cat /v/file'), 'kept\n');
+    const volume = grown.spec.volumeName ?? '';
+    const uses = () => fs.readFileSync('/proc/self/mountinfo').toString().includes(volume);
+    assert.equal(uses(), true);
+    await space.kubectl('delete pod next --wait=true');
+    assert.equal(uses(), false);
+    await space.kubectl('delete pvc data --wait=true');
+    await untilObject(cluster.client, persistentVolumes, undefined, volume, (one) => one === undefined);
   });
 
   test('of claims for one Pod only go to one Pod; those made for a Pod go with it', async () => {

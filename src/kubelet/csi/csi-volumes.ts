@@ -65,21 +65,6 @@ export class CsiVolumes {
     return this.#published.podUids();
   }
 
-  /** Lets the node's part of a volume grow to what it is to hold; false where there is nothing to be done. */
-  async expand(podUid: string, source: CsiSource, requiredBytes: number): Promise<boolean> {
-    const service = this.#parts.drivers.get(source.driver);
-    if (!(await service.can('expand'))) return false;
-    const staged = await service.can('stageUnstage');
-    return service.expand({
-      volumeId: source.handle,
-      volumePath: this.#parts.directory.toPods(this.#published.target(podUid, source)),
-      requiredBytes,
-      ...(staged && { stagingPath: this.#stagingPath(source) }),
-      capability: await this.#capability(service, source),
-      secrets: await this.#secret(source.expandSecret),
-    });
-  }
-
   /** What the driver says of the use of a volume, undefined where it says nothing. */
   async stats(podUid: string, source: CsiSource) {
     const service = this.#parts.drivers.get(source.driver);
@@ -134,6 +119,7 @@ export class CsiVolumes {
     return {
       hostPath: target,
       csi: source,
+      ...(!source.ephemeral && { expand: (bytes: number) => this.#expand(pod.metadata.uid, source, bytes) }),
       ...(driver?.spec.requiresRepublish && { republishMs: this.#parts.clock.steady() + republishMs }),
       ...(source.readOnly && { readOnly: true }),
       ...(source.block && { device: target }),
@@ -152,6 +138,21 @@ export class CsiVolumes {
       await removeEmpty(directory.toHost(stagingPath), directory.at('plugins/kubernetes.io/csi'));
     }
     await attachments.release(uniqueVolumeName(volume.driver, volume.handle));
+  }
+
+  /** Lets the node's part of a volume grow to what it is to hold; false where there is nothing to be done. */
+  async #expand(podUid: string, source: CsiSource, requiredBytes: number): Promise<boolean> {
+    const service = this.#parts.drivers.get(source.driver);
+    if (!(await service.can('expand'))) return false;
+    const staged = await service.can('stageUnstage');
+    return service.expand({
+      volumeId: source.handle,
+      volumePath: this.#parts.directory.toPods(this.#published.target(podUid, source)),
+      requiredBytes,
+      ...(staged && { stagingPath: this.#stagingPath(source) }),
+      capability: await this.#capability(service, source),
+      secrets: await this.#secret(source.expandSecret),
+    });
   }
 
   /** As the driver sees it. */

@@ -24,7 +24,13 @@ export async function setUpClaim(context: VolumeContext, volume: Volume): Promis
   const readOnly = volume.persistentVolumeClaim?.readOnly === true;
   const exclusive = spec.accessModes?.includes('ReadWriteOncePod') && { exclusive: claim.spec.volumeName };
   const ready = await setUpVolume(context, spec, claim.spec.volumeName, readOnly);
-  return { ...ready, readOnly: readOnly || ready.readOnly === true, claim: { namespace, name }, ...exclusive };
+  return {
+    ...ready,
+    readOnly: readOnly || ready.readOnly === true,
+    claim: { namespace, name },
+    persistentVolume: claim.spec.volumeName,
+    ...exclusive,
+  };
 }
 
 function setUpVolume(
@@ -39,18 +45,23 @@ function setUpVolume(
   return setUpLocal(context, spec, volumeName, readOnly);
 }
 
-/** local: a directory that belongs to the volume alone, so that it can be given to the Pod's group (pkg/volume/local). */
+/**
+ * local: a directory, or a device (or a file that stands for one) with a file system. It belongs to the volume alone, so
+ * that it can be given to the Pod's group (pkg/volume/local).
+ */
 async function setUpLocal(
-  { pod }: VolumeContext,
-  { local }: PersistentVolumeSpec,
+  { pod, localDevices }: VolumeContext,
+  spec: PersistentVolumeSpec,
   volumeName: string,
   readOnly: boolean,
 ): Promise<ReadyVolume> {
+  const { local } = spec;
   if (!local) throw new Error(`no volume plugin matched PersistentVolume ${volumeName}`);
-  await found(local.path);
+  const isDevice = !(await found(local.path)).isDirectory();
+  const hostPath = isDevice ? await localDevices.mount(pod.metadata.uid, volumeName, local.path, spec) : local.path;
   const { fsGroup, fsGroupChangePolicy: policy } = pod.spec.securityContext ?? {};
-  if (fsGroup !== undefined) await setOwnership(local.path, { fsGroup, readOnly, ...(policy && { policy }) });
-  return { hostPath: local.path };
+  if (fsGroup !== undefined) await setOwnership(hostPath, { fsGroup, readOnly, ...(policy && { policy }) });
+  return { hostPath, ...(isDevice && { expand: () => localDevices.grow(volumeName, local.path) }) };
 }
 
 /** A block device of the node, or a file that stands for one. */
@@ -64,7 +75,7 @@ async function setUpBlock(
   const stats = await found(file);
   if (stats.isBlockDevice()) return { hostPath: file, device: file };
   if (!stats.isFile()) throw new Error(`path "${file}" is neither a block device nor a file`);
-  return { hostPath: file, device: await linux.loops.attach(file) };
+  return { hostPath: file, device: await linux.loops.attach(file), expand: () => linux.loops.grow(file) };
 }
 
 const found = (file: string) =>

@@ -12,15 +12,16 @@ import { Attachments } from '../csi/attachments.ts';
 import type { CsiDrivers } from '../csi/csi-drivers.ts';
 import { inlineSource } from '../csi/csi-source.ts';
 import { CsiVolumes } from '../csi/csi-volumes.ts';
-import { expandVolume } from '../csi/expand-volumes.ts';
 import type { KubeletDirectory } from '../csi/kubelet-directory.ts';
 import type { PodFacts } from '../env/field-ref.ts';
 import type { ObjectCache } from '../object-cache.ts';
 import type { PodDirs } from '../pod-files.ts';
 import { payloadDigest, writeAtomically } from './atomic-writer.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
+import { expandVolume } from './expand-volume.ts';
 import { setUpHostPath } from './host-path.ts';
 import { setUpImage } from './image-volume.ts';
+import { LocalDevices } from './local-devices.ts';
 import { payloadFiles, payloadPlugin } from './payload.ts';
 import { setUpClaim } from './persistent-volume-claim.ts';
 import { PodCertificates } from './pod-certificates.ts';
@@ -82,6 +83,7 @@ export class VolumeManager {
   readonly #certificates: PodCertificates;
   readonly #csi: CsiVolumes;
   readonly #kubeletDirectory: KubeletDirectory;
+  readonly #localDevices: LocalDevices;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
   /** What each volume holds: digests by Pod and volume, so that nothing is written twice. */
@@ -98,6 +100,7 @@ export class VolumeManager {
     this.#certificates = parts.certificates;
     this.#csi = parts.csi;
     this.#kubeletDirectory = parts.kubeletDirectory;
+    this.#localDevices = new LocalDevices(parts);
     this.#events = parts.events;
     this.#clock = parts.clock;
   }
@@ -154,16 +157,13 @@ export class VolumeManager {
     }
   }
 
-  /** Volumes that have grown by their driver, and the node has to follow. */
+  /** Volumes that have grown: their file systems follow. */
   async expand(): Promise<void> {
-    const parts = { client: this.#client, events: this.#events, volumes: this.#csi };
-    const seen = new Set<string>();
-    for (const [uid, ready] of this.#ready)
-      for (const volume of ready.values()) {
-        if (!volume.csi || !volume.claim || seen.has(volume.csi.name)) continue;
-        seen.add(volume.csi.name);
-        await expandVolume(uid, volume, parts);
-      }
+    const parts = { client: this.#client, events: this.#events };
+    const all = [...this.#ready.values()].flatMap((ready) => [...ready.values()]);
+    // Once for all Pods that have it.
+    for (const volume of new Map(all.map((one) => [one.persistentVolume, one])).values())
+      await expandVolume(volume, parts);
   }
 
   /** What a driver says of the use of a volume; undefined where none is asked. */
@@ -176,10 +176,16 @@ export class VolumeManager {
     return this.#csi.podUids();
   }
 
+  /** Takes down what no Pod that is known uses. */
+  async removeUnused(): Promise<void> {
+    await this.#localDevices.removeUnused();
+  }
+
   /** Unmounts and removes the volumes of a Pod whose containers have all ended: what was in its emptyDirs is gone. */
   async unmount(uid: string, dirs: PodDirs, spec: PodSpec | undefined): Promise<void> {
     await this.#detachLoops(uid);
     const byDrivers = !spec || mayUseDrivers(spec) ? await this.#csi.tearDown(uid) : 0;
+    await this.#localDevices.release(uid);
     this.#ready.delete(uid);
     this.#written.delete(uid);
     for (const source of [this.#tokens, this.#trustBundles, this.#certificates]) source.forget(uid);
@@ -232,7 +238,7 @@ export class VolumeManager {
     return {
       ...{ pod, dirs, facts, references, client: this.#client, linux: this.#linux },
       ...{ tokens: this.#tokens, trustBundles: this.#trustBundles, certificates: this.#certificates },
-      ...{ csi: this.#csi, kubeletDirectory: this.#kubeletDirectory },
+      ...{ csi: this.#csi, kubeletDirectory: this.#kubeletDirectory, localDevices: this.#localDevices },
     };
   }
 

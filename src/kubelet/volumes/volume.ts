@@ -7,6 +7,7 @@ import type { KubeletDirectory } from '../csi/kubelet-directory.ts';
 import type { References } from '../env/container-env.ts';
 import type { PodFacts } from '../env/field-ref.ts';
 import type { PodDirs } from '../pod-files.ts';
+import type { LocalDevices } from './local-devices.ts';
 import type { PodCertificates } from './pod-certificates.ts';
 import type { ServiceAccountTokens } from './service-account-token.ts';
 import type { TrustBundles } from './trust-bundles.ts';
@@ -22,6 +23,7 @@ export interface VolumeContext {
   certificates: PodCertificates;
   csi: CsiVolumes;
   kubeletDirectory: KubeletDirectory;
+  localDevices: LocalDevices;
   client: Client;
   linux: Linux;
 }
@@ -49,8 +51,11 @@ export interface ReadyVolume {
   csi?: CsiSource;
   /** When it is to be published again, in milliseconds of the steady clock. */
   republishMs?: number;
-  /** The claim that it is bound to. */
+  /** The claim that it is bound to, and its PersistentVolume. */
   claim?: { namespace: string; name: string };
+  persistentVolume?: string;
+  /** Lets the node's part of it grow to so many bytes; absent where there is none. */
+  expand?: (bytes: number) => Promise<unknown>;
 }
 
 /** `<pod dir>/volumes/kubernetes.io~<plugin>/<name>`, as the kubelet lays it out. */

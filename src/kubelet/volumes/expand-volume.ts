@@ -4,8 +4,7 @@ import { persistentVolumeClaims, persistentVolumes } from '../../api/resource.ts
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import { wholeValue } from '../quantity.ts';
-import type { ReadyVolume } from '../volumes/volume.ts';
-import type { CsiVolumes } from './csi-volumes.ts';
+import type { ReadyVolume } from './volume.ts';
 
 const resizeConditions = ['Resizing', 'FileSystemResizePending', 'NodeResizeError', 'ControllerResizeError'];
 
@@ -14,26 +13,25 @@ const resizeConditions = ['Resizing', 'FileSystemResizePending', 'NodeResizeErro
  * operationexecutor NodeExpandVolume, KEP-1790). One look at the claim of one volume that is mounted.
  */
 export async function expandVolume(
-  podUid: string,
-  { csi, claim: reference }: ReadyVolume,
-  { client, events, volumes }: { client: Client; events: EventRecorder; volumes: CsiVolumes },
+  { expand, claim: reference, persistentVolume: name }: ReadyVolume,
+  { client, events }: { client: Client; events: EventRecorder },
 ): Promise<void> {
-  if (!csi || !reference) return;
+  if (!expand || !reference || !name) return;
   const claim = await client.get(persistentVolumeClaims, reference.name, reference.namespace);
   const has = claim.status?.capacity?.storage ?? '0';
   if (compareQuantities(claim.spec.resources?.requests?.storage ?? '0', has) <= 0) return;
-  const volume = await client.get(persistentVolumes, csi.name);
+  const volume = await client.get(persistentVolumes, name);
   const storage = volume.spec.capacity?.storage ?? '0';
   if (compareQuantities(storage, has) <= 0) return;
   try {
-    await volumes.expand(podUid, csi, wholeValue(storage));
+    await expand(wholeValue(storage));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     events.event(
       claim,
       'Warning',
       'VolumeResizeFailed',
-      `NodeExpandVolume.NodeExpandVolume failed for volume "${csi.name}" : ${why}`,
+      `NodeExpandVolume.NodeExpandVolume failed for volume "${name}" : ${why}`,
     );
     return;
   }
@@ -42,7 +40,7 @@ export async function expandVolume(
     claim,
     'Normal',
     'FileSystemResizeSuccessful',
-    `MountVolume.NodeExpandVolume succeeded for volume "${csi.name}"`,
+    `MountVolume.NodeExpandVolume succeeded for volume "${name}"`,
   );
 }
 
