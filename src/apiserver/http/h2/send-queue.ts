@@ -26,10 +26,10 @@ export class SendQueue {
     this.#bytes = 0;
   }
 
-  /** The next `length` bytes as DATA frames, the last of which ends the stream if `end` says so. */
-  frames(streamId: number, length: number, end: boolean): Buffer {
-    const count = Math.max(1, Math.ceil(length / maxFrameSize));
-    const frames = Buffer.allocUnsafe(length + count * frameHeadSize);
+  /** The next `length` bytes as DATA frames, the last of which ends the stream if `end` says so; in `memory`, if there is any. */
+  frames(streamId: number, length: number, end: boolean, memory?: Buffer): Buffer {
+    const size = framedSize(length);
+    const frames = memory ? memory.subarray(0, size) : Buffer.allocUnsafe(size);
     let left = length;
     for (let at = 0; at < frames.length; ) {
       const size = Math.min(left, maxFrameSize);
@@ -60,3 +60,12 @@ export class SendQueue {
 }
 
 const sent = new Uint8Array();
+
+function framedSize(length: number): number {
+  return length + Math.max(1, Math.ceil(length / maxFrameSize)) * frameHeadSize;
+}
+
+/** As much as can be framed in so much memory. */
+export function framedWithin(memory: number): number {
+  return Math.floor(memory / (maxFrameSize + frameHeadSize)) * maxFrameSize;
+}

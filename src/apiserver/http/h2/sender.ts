@@ -10,7 +10,8 @@ import {
   largestWindow,
   maxFrameSize,
 } from './protocol.ts';
-import type { SendQueue } from './send-queue.ts';
+import { framedWithin, type SendQueue } from './send-queue.ts';
+import { giveBack, slabBytes, takeSlab } from './slabs.ts';
 
 /** What the sender has to know of a stream. */
 export interface Sending {
@@ -28,8 +29,8 @@ export interface Sending {
 
 /** So much is given to the socket at most; the rest waits in the streams' queues, where it is shared or may be dropped. */
 const mostInSocket = 1 << 20;
-/** A stream sends so much before it is another's turn. */
-const turnBytes = 256 << 10;
+/** As much as fills a slab: also what a stream sends before it is another's turn. */
+const bulkBytes = framedWithin(slabBytes);
 
 /** All that one connection sends: frames of one turn of the event loop leave in one write. */
 export class Sender {
@@ -75,19 +76,34 @@ export class Sender {
     return true;
   }
 
-  /** Sends what the windows let of a stream's queue; the rest goes when they open. */
+  /** Sends what the windows let of a stream's queue, `most` bytes or a little more; the rest goes when they open. */
   pump(stream: Sending, most = Number.POSITIVE_INFINITY): void {
     const { queue } = stream;
-    const length = Math.max(0, Math.min(queue.bytes, stream.window, this.#window, this.#room, most));
-    const last = length === queue.bytes && stream.ending;
-    if (length > 0 || last) {
+    for (let total = 0; total < most; ) {
+      const length = Math.max(0, Math.min(queue.bytes, stream.window, this.#window, this.#room, bulkBytes));
+      const last = length === queue.bytes && stream.ending;
+      if (length === 0 && !last) break;
+      total += length;
       this.#window -= length;
       stream.window -= length;
-      this.add(queue.frames(stream.id, length, last));
+      this.#addData(stream, length, last);
       stream.progressed();
+      if (last) {
+        stream.ended();
+        return;
+      }
     }
-    if (last) stream.ended();
-    else if (queue.bytes > 0 && stream.window > 0) this.#waiting.add(stream);
+    if (queue.bytes > 0 && stream.window > 0) this.#waiting.add(stream);
+  }
+
+  #addData({ queue, id }: Sending, length: number, last: boolean): void {
+    if (length < bulkBytes) {
+      this.add(queue.frames(id, length, last));
+      return;
+    }
+    this.flush();
+    const slab = takeSlab();
+    this.#write(queue.frames(id, length, last, slab), () => giveBack(slab));
   }
 
   /** The peer takes so much more for the connection. */
@@ -109,7 +125,11 @@ export class Sender {
     this.#outbox = [];
     const bytes = outbox.length === 1 ? outbox[0]! : Buffer.concat(outbox, this.#outboxBytes);
     this.#outboxBytes = 0;
-    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes);
+    this.#write(bytes);
+  }
+
+  #write(bytes: Buffer, done?: () => void): void {
+    if (this.#socket.writable) this.#socket.write(bytes, done);
   }
 
   get #room(): number {
@@ -121,7 +141,7 @@ export class Sender {
       if (this.#window <= 0 || this.#room <= 0) return;
       // To the end of the row, if it still has to wait.
       this.#waiting.delete(stream);
-      this.pump(stream, this.#waiting.size > 0 ? turnBytes : undefined);
+      this.pump(stream, this.#waiting.size > 0 ? bulkBytes : undefined);
     }
   }
 }
