@@ -30,34 +30,61 @@ export class SendQueue {
   frames(streamId: number, length: number, end: boolean, memory?: Buffer): Buffer {
     const size = framedSize(length);
     const frames = memory ? memory.subarray(0, size) : Buffer.allocUnsafe(size);
-    let left = length;
-    for (let at = 0; at < frames.length; ) {
-      const size = Math.min(left, maxFrameSize);
-      left -= size;
-      at = putFrameHead(frames, at, size, frameType.data, end && left === 0 ? flag.endStream : 0, streamId);
-      at = this.#take(size, frames, at);
+    let at = 0;
+    for (let left = length; at < size; ) {
+      const payload = Math.min(left, maxFrameSize);
+      left -= payload;
+      at = putFrameHead(frames, at, payload, frameType.data, end && left === 0 ? flag.endStream : 0, streamId);
+      for (const frameEnd = at + payload; at < frameEnd; ) {
+        const part = this.#next(frameEnd - at);
+        frames.set(part, at);
+        at += part.length;
+      }
     }
-    this.#bytes -= length;
-    if (this.#first === this.#chunks.length) this.clear();
     return frames;
   }
 
-  #take(length: number, to: Buffer, start: number): number {
-    const end = start + length;
-    for (let at = start; at < end; ) {
-      const chunk = this.#chunks[this.#first]!;
-      const size = Math.min(end - at, chunk.length - this.#offset);
-      to.set(size === chunk.length ? chunk : chunk.subarray(this.#offset, this.#offset + size), at);
-      at += size;
-      this.#offset += size;
-      if (this.#offset < chunk.length) break;
+  /** The same in pieces, without copying what is in the queue. */
+  pieces(streamId: number, length: number, end: boolean): Uint8Array[] {
+    const pieces: Uint8Array[] = [];
+    for (let left = length; left > 0; ) {
+      const payload = Math.min(left, maxFrameSize);
+      left -= payload;
+      const head = Buffer.allocUnsafe(frameHeadSize);
+      putFrameHead(head, 0, payload, frameType.data, end && left === 0 ? flag.endStream : 0, streamId);
+      pieces.push(head);
+      for (let wanted = payload; wanted > 0; ) {
+        const part = this.#next(wanted);
+        pieces.push(part);
+        wanted -= part.length;
+      }
+    }
+    return pieces;
+  }
+
+  /** Whether its chunks are long enough to be worth a write of their own. */
+  get coarse(): boolean {
+    return this.#bytes >= (this.#chunks.length - this.#first) * coarseBytes;
+  }
+
+  /** The next `most` bytes or fewer. */
+  #next(most: number): Uint8Array {
+    const chunk = this.#chunks[this.#first]!;
+    const size = Math.min(most, chunk.length - this.#offset);
+    const part = size === chunk.length ? chunk : chunk.subarray(this.#offset, this.#offset + size);
+    this.#offset += size;
+    this.#bytes -= size;
+    if (this.#offset === chunk.length) {
       this.#offset = 0;
       // Not kept until all is sent: what is sent may go.
       this.#chunks[this.#first++] = sent;
     }
-    return end;
+    if (this.#bytes === 0) this.clear();
+    return part;
   }
 }
+
+const coarseBytes = 4096;
 
 const sent = new Uint8Array();
 

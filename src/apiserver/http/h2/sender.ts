@@ -29,13 +29,15 @@ export interface Sending {
 
 /** So much is given to the socket at most; the rest waits in the streams' queues, where it is shared or may be dropped. */
 const mostInSocket = 1 << 20;
+/** More is not copied to be one write, but handed over in pieces. */
+const joinedBytes = 4096;
 /** As much as fills a slab: also what a stream sends before it is another's turn. */
 const bulkBytes = framedWithin(slabBytes);
 
 /** All that one connection sends: frames of one turn of the event loop leave in one write. */
 export class Sender {
   readonly #socket: Duplex;
-  #outbox: Buffer[] = [];
+  #outbox: Uint8Array[] = [];
   #outboxBytes = 0;
   #planned = false;
   /** How much the peer takes for all streams together. */
@@ -53,9 +55,9 @@ export class Sender {
     return this.#outboxBytes + this.#socket.writableLength;
   }
 
-  add(frames: Buffer): void {
-    this.#outbox.push(frames);
-    this.#outboxBytes += frames.length;
+  add(bytes: Uint8Array): void {
+    this.#outbox.push(bytes);
+    this.#outboxBytes += bytes.length;
     if (this.#planned) return;
     this.#planned = true;
     // After the promises of this turn: what they answer goes along.
@@ -97,13 +99,13 @@ export class Sender {
   }
 
   #addData({ queue, id }: Sending, length: number, last: boolean): void {
-    if (length < bulkBytes) {
-      this.add(queue.frames(id, length, last));
-      return;
-    }
-    this.flush();
-    const slab = takeSlab();
-    this.#write(queue.frames(id, length, last, slab), () => giveBack(slab));
+    if (length === bulkBytes) {
+      this.flush();
+      const slab = takeSlab();
+      this.#write(queue.frames(id, length, last, slab), () => giveBack(slab));
+    } else if (length > joinedBytes && queue.coarse)
+      for (const piece of queue.pieces(id, length, last)) this.add(piece);
+    else this.add(queue.frames(id, length, last));
   }
 
   /** The peer takes so much more for the connection. */
@@ -121,14 +123,20 @@ export class Sender {
   flush(): void {
     this.#planned = false;
     const outbox = this.#outbox;
-    if (outbox.length === 0) return;
+    const bytes = this.#outboxBytes;
+    if (bytes === 0) return;
     this.#outbox = [];
-    const bytes = outbox.length === 1 ? outbox[0]! : Buffer.concat(outbox, this.#outboxBytes);
     this.#outboxBytes = 0;
-    this.#write(bytes);
+    if (outbox.length === 1) this.#write(outbox[0]!);
+    else if (bytes <= joinedBytes) this.#write(Buffer.concat(outbox, bytes));
+    else {
+      this.#socket.cork();
+      for (const piece of outbox) this.#write(piece);
+      this.#socket.uncork();
+    }
   }
 
-  #write(bytes: Buffer, done?: () => void): void {
+  #write(bytes: Uint8Array, done?: () => void): void {
     if (this.#socket.writable) this.#socket.write(bytes, done);
   }
 
