@@ -144,6 +144,8 @@ try {
   async function growth(): Promise<void> {
     const space = '/api/v1/namespaces/kube-public/configmaps';
     let there = 0;
+    await settle();
+    const before = memory();
     for (const count of [1000, 10_000, 100_000]) {
       await runLoad({
         credentials,
@@ -175,9 +177,11 @@ try {
         body: configMap.replace(namePlaceholder, `x${count}-${namePlaceholder}`),
       } as const;
       const watch = await runLoad<{ p99Ms: number }>(job);
+      await settle();
+      const each = (memory() - before) / count / 1024;
       say(
         `with ${count} ConfigMaps`,
-        `GET ${perSecond(get.perSecond)}, create ${perSecond(create.perSecond)}, watch p99 ${watch.p99Ms.toFixed(1)} ms, ${mebibytes(memory())} MiB PSS`,
+        `GET ${cost(get)}, create ${cost(create)}, watch p99 ${watch.p99Ms.toFixed(1)} ms, ${mebibytes(memory())} MiB PSS, ${each.toFixed(1)} KiB an object`,
       );
     }
   }
@@ -242,8 +246,12 @@ async function settle(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 8000));
 }
 
-function describe({ perSecond: rate, cpuMicros, p99Ms }: Rate & { cpuMicros: number }): string {
-  return `${perSecond(rate)}, ${Math.round(cpuMicros)} µs of CPU each, p99 ${p99Ms.toFixed(1)} ms`;
+function describe(rate: Rate & { cpuMicros: number }): string {
+  return `${cost(rate)}, p99 ${rate.p99Ms.toFixed(1)} ms`;
+}
+
+function cost({ perSecond: rate, cpuMicros }: Rate & { cpuMicros: number }): string {
+  return `${perSecond(rate)} of ${Math.round(cpuMicros)} µs of CPU`;
 }
 
 function perSecond(rate: number): string {

@@ -18,10 +18,10 @@ export interface Node {
   namespace: string | undefined;
   resourceVersion: string;
   deleting: boolean;
-  finalizers: string[];
-  owners: OwnerLink[];
+  finalizers: readonly string[];
+  owners: readonly OwnerLink[];
   /** The same as the object has them. */
-  references: OwnerReference[];
+  references: readonly OwnerReference[];
 }
 
 /** Who owns whom, by uid (kubernetes pkg/controller/garbagecollector/graph.go). */
@@ -87,15 +87,9 @@ export class OwnerGraph {
       namespace: metadata.namespace,
       resourceVersion: metadata.resourceVersion,
       deleting: !!metadata.deletionTimestamp,
-      finalizers: metadata.finalizers ?? [],
-      owners: (metadata.ownerReferences ?? []).map(({ apiVersion, kind, name, uid, blockOwnerDeletion }) => ({
-        apiVersion,
-        kind,
-        name,
-        uid,
-        blockOwnerDeletion: blockOwnerDeletion ?? false,
-      })),
-      references: metadata.ownerReferences ?? [],
+      finalizers: metadata.finalizers ?? none,
+      owners: metadata.ownerReferences?.map(linkOf) ?? none,
+      references: metadata.ownerReferences ?? none,
     };
     this.#absent.delete(node.uid);
     this.#nodes.set(node.uid, node);
@@ -121,7 +115,7 @@ export class OwnerGraph {
     this.#tellOwners(node.owners);
   }
 
-  #tellOwners(owners: OwnerLink[]): void {
+  #tellOwners(owners: readonly OwnerLink[]): void {
     for (const { uid } of owners) if (this.#nodes.get(uid)?.deleting) this.#listener(uid);
   }
 
@@ -135,6 +129,13 @@ export class OwnerGraph {
       }
     }
   }
+}
+
+/** Of most objects: one for all of them. */
+const none: never[] = [];
+
+function linkOf({ apiVersion, kind, name, uid, blockOwnerDeletion = false }: OwnerReference): OwnerLink {
+  return { apiVersion, kind, name, uid, blockOwnerDeletion };
 }
 
 function changedForOwners(before: Node, after: Node): boolean {

@@ -5,7 +5,7 @@ import { frameOf, type WatchView } from './watch-view.ts';
 
 /**
  * A write to a connection costs as much as encrypting fifty events. After a round of writes what comes waits for more, so
- * that rounds take about a quarter of the time, however many streams there are; the first event after a while goes out at
+ * that rounds take about a third of the time, however many streams there are; the first event after a while goes out at
  * once.
  */
 const spacingMs = { least: 5, perStream: 0.1, most: 200 };
