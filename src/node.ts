@@ -28,6 +28,7 @@ import type { ClusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
 import { readRuntimes } from './runtimes-config.ts';
+import { vitrineVersion } from './version.ts';
 
 const clock = systemClock;
 
@@ -107,6 +108,7 @@ export async function startNode(
     linux,
     clock,
     log: log.child('kubelet'),
+    version: vitrineVersion,
     nodeName: config.nodeName,
     nodeAddress: plan.nodeAddress,
     plan,

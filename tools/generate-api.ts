@@ -457,9 +457,10 @@ function literals(field: OutField): string {
   return (field.enum as string[]).map((v) => `'${v}'`).join(' | ');
 }
 
+fs.writeFileSync(path.join(outDir, 'facts.json'), `${JSON.stringify({ types }, null, 0).replaceAll('},"', '},\n"')}\n`);
 fs.writeFileSync(
-  path.join(outDir, 'facts.json'),
-  `${JSON.stringify({ kubernetesVersion: raw.version, types }, null, 0).replaceAll('},"', '},\n"')}\n`,
+  path.join(outDir, 'kubernetes-version.ts'),
+  `/** Of the sources that the types and tables beside this file were generated from. */\nexport const kubernetesVersion = '${raw.version}';\n`,
 );
 fs.writeFileSync(
   path.join(outDir, 'resources.json'),

@@ -71,9 +71,6 @@ export interface TypeFacts {
   readonly fields: ReadonlyMap<string, FieldFacts>;
 }
 
-/** The version of Kubernetes that the table was generated from, such as '1.36.4'. */
-export const kubernetesVersion: string = table.kubernetesVersion;
-
 /** The facts of a struct by its full name, such as 'apps/v1.Deployment'. Undefined for what is not in the table. */
 export function typeFacts(name: string): TypeFacts | undefined {
   const known = cache.get(name);

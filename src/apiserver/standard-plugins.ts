@@ -1,4 +1,3 @@
-import { kubernetesVersion } from '../api/facts.ts';
 import type { SelfSubjectReview, TokenRequest, TokenReview } from '../api/generated/authentication-v1.ts';
 import type {
   LocalSubjectAccessReview,
@@ -6,6 +5,7 @@ import type {
   SelfSubjectRulesReview,
   SubjectAccessReview,
 } from '../api/generated/authorization-v1.ts';
+import { kubernetesVersion } from '../api/generated/kubernetes-version.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { MetricSources } from '../base/metrics.ts';

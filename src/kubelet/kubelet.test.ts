@@ -37,6 +37,7 @@ async function startNode(parts: { runtime?: FakeRuntime; cluster?: FakeCluster; 
     linux: new FakeLinux(),
     clock: systemClock,
     log: silentLogger,
+    version: '1.2.3',
     nodeName: 'node-1',
     nodeAddress: '127.0.0.1',
     plan: { dnsServiceIp: '10.96.0.10', nodePodCidr: '10.1.0.0/16' },

@@ -59,6 +59,8 @@ export interface KubeletOptions {
   linux: Linux;
   clock: Clock;
   log: Logger;
+  /** Of Vitrine. */
+  version: string;
   nodeName: string;
   nodeAddress: string;
   plan: Pick<AddressPlan, 'dnsServiceIp'> & Partial<AddressPlan>;
@@ -120,9 +122,9 @@ class NodeAgent implements Kubelet {
    * 1. what the machine has, 2. the kubelet's API, 3. the Node in the API, 4. what runs already, 5. the Pods of the node.
    */
   async start(): Promise<void> {
-    const { informers, paths, linux } = this.#options;
+    const { informers, paths, linux, version } = this.#options;
     informers.start();
-    const machine = await readMachine(paths.state);
+    const machine = await readMachine(paths.state, version);
     await makeCgroups(linux, paths.cgroup, podsMemory(machine, this.#configuration));
     let events: PodEvents | undefined;
     let workers: PodWorkers | undefined;

@@ -32,7 +32,14 @@ before(async () => {
   const cluster = new FakeCluster();
   kubelet = createKubelet({
     ...{ client: cluster, informers: cluster, events: new FakeEvents(), runtime, network: new FakeNetwork(), port },
-    ...{ linux: new FakeLinux(), clock: systemClock, log: silentLogger, nodeName: 'n', nodeAddress: '127.0.0.1' },
+    ...{
+      linux: new FakeLinux(),
+      clock: systemClock,
+      log: silentLogger,
+      nodeName: 'n',
+      version: '1.2.3',
+      nodeAddress: '127.0.0.1',
+    },
     tls: { ...selfSigned, clientCa: selfSigned.cert },
     plan: { dnsServiceIp: '10.96.0.10' },
     paths: clusterPaths('test', root),

@@ -60,7 +60,7 @@ before(async () => {
       paths,
       tls,
     },
-    ...{ nodeName: 'n', nodeAddress: plan.nodeAddress, port: 0 },
+    ...{ version: '1.2.3', nodeName: 'n', nodeAddress: plan.nodeAddress, port: 0 },
   });
   await kubelet.start();
   await kubelet.whenReady();

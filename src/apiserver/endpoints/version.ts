@@ -1,4 +1,4 @@
-import { kubernetesVersion } from '../../api/facts.ts';
+import { kubernetesVersion } from '../../api/generated/kubernetes-version.ts';
 
 /** /version: what kubectl shows as the server's version. It parses as a semantic version; '+vitrine' is build metadata. */
 export function versionInfo(): object {

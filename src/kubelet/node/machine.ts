@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { NodeSystemInfo } from '../../api/generated/core-v1.ts';
+import { kubernetesVersion } from '../../api/generated/kubernetes-version.ts';
 import { readSystemInfo } from '../../linux/system-info.ts';
 
 /** What the machine has. */
@@ -12,10 +13,8 @@ export interface Machine {
   info: NodeSystemInfo;
 }
 
-/** The Kubernetes version whose behaviour this node follows. */
-const kubeletVersion = 'v1.36.0';
-
-export async function readMachine(stateDir: string): Promise<Machine> {
+/** @param version of Vitrine, which is the container runtime. */
+export async function readMachine(stateDir: string, version: string): Promise<Machine> {
   const system = readSystemInfo();
   const disk = await fileSystem(stateDir);
   return {
@@ -29,8 +28,8 @@ export async function readMachine(stateDir: string): Promise<Machine> {
       bootID: system.bootId,
       kernelVersion: system.kernelVersion,
       osImage: system.osImage,
-      containerRuntimeVersion: 'vitrine://0.1.0',
-      kubeletVersion,
+      containerRuntimeVersion: `vitrine://${version}`,
+      kubeletVersion: `v${kubernetesVersion}+vitrine`,
       kubeProxyVersion: '',
       operatingSystem: 'linux',
       architecture: system.architecture,

@@ -40,7 +40,14 @@ before(async () => {
       tls,
       port,
     },
-    ...{ linux: new FakeLinux(), clock: systemClock, log: silentLogger, nodeName: 'n', nodeAddress: '127.0.0.1' },
+    ...{
+      linux: new FakeLinux(),
+      clock: systemClock,
+      log: silentLogger,
+      nodeName: 'n',
+      version: '1.2.3',
+      nodeAddress: '127.0.0.1',
+    },
     plan: { dnsServiceIp: '10.96.0.10' },
     paths: clusterPaths('test', root),
   });
