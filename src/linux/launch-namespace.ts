@@ -30,11 +30,11 @@ let base: number | undefined;
  * again: in the host's namespace each container would cost the more the more there are. The namespace lasts as long as the
  * program; nothing that happens in it is seen by the host.
  */
-export function launch({ command, visible, trees }: Launch): number {
+export function launch({ command, visible, sealed, trees }: Launch): number {
   const home = fs.openSync('/proc/thread-self/ns/mnt', 'r');
   const copies: number[] = [];
   try {
-    base ??= openBase(home, visible);
+    base ??= openBase(home, visible, sealed);
     for (const { source } of trees) copies.push(copyTree(source));
     enter(base);
     try {
@@ -72,7 +72,7 @@ function enter(namespace: number): void {
   call('setns', 'the namespace of launches', namespace, CLONE_NEWNS);
 }
 
-function openBase(home: number, visible: string[]): number {
+function openBase(home: number, visible: string[], sealed: string[]): number {
   const { detach, keep } = planLaunchMounts(parseMountInfo(readMountInfo()), realPaths([...systemPaths, ...visible]));
   call('unshare', 'mount namespace', CLONE_NEWNS);
   try {
@@ -83,6 +83,7 @@ function openBase(home: number, visible: string[]): number {
       attach(copy, target);
       fs.closeSync(copy);
     }
+    for (const file of sealed) mount({ source: file, target: file, flags: ['bind', 'ro'] });
     return fs.openSync('/proc/thread-self/ns/mnt', 'r');
   } finally {
     returnTo(home, CLONE_NEWNS);

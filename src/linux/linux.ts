@@ -281,6 +281,8 @@ export interface Launch {
   command: import('./posix-spawn.ts').DaemonCommand;
   /** Paths that the program needs: the mounts that they lie on are there, but none below them. The same for all launches. */
   visible: string[];
+  /** Files that nobody can write to there. The same for all launches. */
+  sealed: string[];
   trees: MountTree[];
 }
 

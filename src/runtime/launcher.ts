@@ -21,6 +21,12 @@ export interface LauncherOptions {
 /** A first process that was made waits within this for its start, unless it has died. */
 const releaseMs = 10_000;
 
+/**
+ * Tells crun that its program is a read-only mount, which it checks: otherwise it makes one and starts again from there, so
+ * that nobody can write to it from inside (CVE-2019-5736; crun src/libcrun/cloned_binary.c).
+ */
+const sealedEnvironment = { _LIBCONTAINER_CLONED_BINARY: '1' };
+
 /** Makes containers run that are ready in their bundles. */
 export class Launcher {
   readonly #options: LauncherOptions;
@@ -44,7 +50,11 @@ export class Launcher {
     };
     const visible = [paths.containers, logDir, conmon, program];
     const spawn: typeof spawnDaemon = trees
-      ? (command) => linux.launches.start({ command, visible, trees })
+      ? (command) =>
+          linux.launches.start({
+            command: { ...command, env: { ...command.env, ...sealedEnvironment } },
+            ...{ visible, sealed: [program], trees },
+          })
       : spawnDaemon;
     const pid = await startMonitor(monitor, { runtime: program, conmon }, spawn).catch((error) => {
       const message = inTermsOfHost((error as Error).message, trees);

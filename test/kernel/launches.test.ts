@@ -47,6 +47,10 @@ test('a monitor has its own container’s mounts and no other’s, and the host 
   assert.ok(!targets.includes(path.join(bundleOf('first'), 'rootfs')));
   assert.ok(!targets.includes(other), 'a mount that is no ancestor of what a monitor needs');
   assert.ok(targets.includes(path.join(bundleOf('second'), 'sources/0/other')), 'it comes with a source of a mount');
+  const crun = parseMountInfo(readText(`/proc/${monitorOf('second')}/mountinfo`)).find(({ target }) =>
+    /\/crun$/.test(target),
+  );
+  assert.match(crun?.options ?? '', /^ro\b/, 'no container can write to what starts the next');
   const after = (await fixture.linux.mounts.list(fixture.dir)).map(({ target }) => target);
   assert.deepEqual(
     after.filter((target) => !before.some((mount) => mount.target === target)),
