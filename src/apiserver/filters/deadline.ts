@@ -1,5 +1,6 @@
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
+import { InFlight, type Placed } from '../../base/in-flight.ts';
 import type { RequestMetrics } from '../endpoints/request-metrics.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from '../http/exchange.ts';
 import { isLongRunning } from './long-running.ts';
@@ -9,7 +10,7 @@ export const requestTimeoutMs = 60_000;
 /** How often the requests that are under way are looked at. */
 const lookMs = 500;
 
-interface Pending {
+interface Pending extends Placed {
   request: ServerRequest;
   untilMs: number;
   fail(error: StatusError): void;
@@ -21,14 +22,14 @@ interface Pending {
  */
 export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetrics): ServerHandler {
   /** A timer for each request would cost more than most requests. */
-  const pending = new Set<Pending>();
+  const pending = new InFlight<Pending>();
   let looking = false;
 
   return (request) => {
     if (request.trustedUser || isLongRunning(request)) return next(request);
     const timeoutMs = request.query.has('timeout') ? timeoutOf(request.query.get('timeout')!) : requestTimeoutMs;
     return new Promise<ServerResponse>((resolve, reject) => {
-      const entry: Pending = { request, untilMs: clock.now() + timeoutMs, fail: reject };
+      const entry: Pending = { request, untilMs: clock.now() + timeoutMs, fail: reject, place: -1 };
       pending.add(entry);
       if (!looking) look();
       const done = () => pending.delete(entry);
@@ -49,7 +50,7 @@ export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetr
     looking = pending.size > 0;
     if (!looking) return;
     const now = clock.now();
-    for (const entry of pending) {
+    for (const entry of pending.list()) {
       if (entry.untilMs > now) continue;
       pending.delete(entry);
       metrics.terminated(entry.request.info, 504);

@@ -43,19 +43,20 @@ export class ObjectWriter {
     const value = encodeStored(object);
     const { pending } = this.#cache;
     pending.add(key, value, object);
-    const result = await this.#store.put(key, value, expected, options).catch((error) => {
-      pending.drop(key, value);
-      throw error;
-    });
-    if (!result.ok) {
-      pending.drop(key, value);
+    try {
+      const result = await this.#store.put(key, value, expected, options);
+      if (result.ok) {
+        await this.#cache.whenSeen(result.revision);
+        const seen = this.#cached(key);
+        return seen?.revision === result.revision ? seen : entryOf(key, value, result.revision);
+      }
       // What a guard found is not told either.
       await this.#seeOther(options.guard ? undefined : result.current?.modRevision);
       return undefined;
+    } finally {
+      // It failed, or the cache has seen something newer only.
+      pending.drop(value);
     }
-    await this.#cache.whenSeen(result.revision);
-    const seen = this.#cached(key);
-    return seen?.revision === result.revision ? seen : entryOf(key, value, result.revision);
   }
 
   #cached(key: string): CacheEntry | undefined {
