@@ -7,7 +7,9 @@ const extraPrefix = 'impersonate-extra-';
 
 /** Acts as the user that the Impersonate-* headers name, if the caller may (apiserver pkg/endpoints/filters/impersonation). */
 export function impersonation(next: ServerHandler, authorizers: readonly Authorizer[]): ServerHandler {
-  return async (request) => {
+  return (request) => (isAsked(request.headers) ? impersonate(request) : next(request));
+
+  async function impersonate(request: ServerRequest) {
     const target = impersonated(request.headers);
     if (target) {
       for (const check of checksFor(target)) await requireAllowed(authorizers, request.user, check);
@@ -18,11 +20,10 @@ export function impersonation(next: ServerHandler, authorizers: readonly Authori
       }
     }
     return next(request);
-  };
+  }
 }
 
 function impersonated(headers: ServerRequest['headers']): UserInfo | undefined {
-  if (!isAsked(headers)) return undefined;
   const name = headers['impersonate-user'];
   const uid = headers['impersonate-uid'];
   const groups = listOf(headers['impersonate-group']);

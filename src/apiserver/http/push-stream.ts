@@ -96,11 +96,14 @@ export class PushStream implements AsyncIterable<Uint8Array> {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    const due = () => {
       this.#scheduled = false;
       this.#flush();
       this.#wake?.();
-    });
+    };
+    // Who iterates is in this process: the answer to the write that they are told of goes out before.
+    if (this.#sink) queueMicrotask(due);
+    else setImmediate(due);
   }
 
   #flush(): void {
