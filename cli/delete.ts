@@ -19,7 +19,7 @@ Stops the cluster as 'vitrine down' does, and removes its data, its logs and its
 example:
   vitrine delete --images`,
   run: async ({ name, values, out }) => {
-    const { paths, config } = clusterState(name);
+    const { paths, config, joined } = clusterState(name);
     const left = [paths.state, paths.run, paths.logs].some((dir) => fs.existsSync(dir));
     if (!config && !left && !values.images) throw new UserError(`there is no cluster "${name}"`);
     out.progress(`deleting cluster "${name}" …`);
@@ -33,7 +33,11 @@ example:
     for (const dir of [paths.state, paths.run, paths.logs]) fs.rmSync(dir, { recursive: true, force: true });
     if (name === 'default') removePodLogs(paths.podLogs);
     await removeFromKubeconfig(undefined, contextName(name));
-    out.line(`cluster "${name}" is deleted`);
+    out.line(
+      joined && !config
+        ? `node "${joined.nodeName}" has left; 'kubectl delete node ${joined.nodeName}' tells the cluster at ${joined.server}`
+        : `cluster "${name}" is deleted`,
+    );
     if (!values.images) return 0;
     const others = clusterNames(paths);
     if (others.length > 0) throw new UserError(`the image store stays: cluster "${others.join('", "')}" uses it`);

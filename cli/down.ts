@@ -6,13 +6,14 @@ import { formatDuration } from './output.ts';
 
 export const command: Command = {
   help: `
-Stops the cluster: its Pods, its two processes, its links, routes, mounts, cgroups and nftables table. Objects and
+Stops the cluster: its Pods, its processes, its links, routes, mounts, cgroups and nftables table. Objects and
 images stay; 'vitrine up' brings all of it back.
 
 example:
   vitrine down --name ci`,
   run: async ({ name, out }) => {
-    if (!clusterState(name).config) throw new UserError(`there is no cluster "${name}"`);
+    const { config, joined } = clusterState(name);
+    if (!config && !joined) throw new UserError(`there is no cluster "${name}"`);
     const began = performance.now();
     out.progress(`stopping cluster "${name}" …`);
     const stopped = await stopCluster(name, { onProgress: out.progress });

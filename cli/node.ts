@@ -1,11 +1,16 @@
 import fs from 'node:fs';
+import { adminAccess } from '../src/admin-access.ts';
 import type { Node } from '../src/api/generated/core-v1.ts';
 import { nodes } from '../src/api/resource.ts';
 import { hasReason } from '../src/api/status-error.ts';
 import { UserError } from '../src/base/errors.ts';
+import { createBootstrapToken } from '../src/bootstrap-token.ts';
 import { stopNode } from '../src/cluster.ts';
+import type { ClusterConfig } from '../src/cluster-config.ts';
+import { caHash } from '../src/discovery.ts';
 import { addNodes, type FurtherNode, furtherNodes } from '../src/further-nodes.ts';
 import { type ClusterState, clusterState, startCluster } from '../src/launch.ts';
+import { containsAddress } from '../src/network/cidr.ts';
 import { nodeNames } from '../src/paths.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Invocation, UsageError, wantsJson } from './command.ts';
@@ -22,6 +27,9 @@ kernel, the processors, the memory, the disk and the image store, which each of 
   ls           the nodes with their address, range of Pod addresses and process
   rm NODE…     stops a node with its Pods and removes it; 'kubectl drain' moves its Pods away before
 
+  token        a command with which another machine joins within a day, by the address that --node-address of 'vitrine up'
+               gave this one
+
   -o, --output json    for programs (ls)
 
 examples:
@@ -35,7 +43,9 @@ examples:
     if (!state.config) throw new UserError(`there is no cluster "${invocation.name}"`, { hint: 'vitrine up makes it' });
     if (word === 'add') return add(invocation, state, args);
     if (word === 'rm') return remove(invocation, state, args);
-    if (word !== 'ls' || args.length > 0) throw new UsageError(`"${[word, ...args].join(' ')}": must be add, ls or rm`);
+    if (word === 'token') return printToken(invocation, state);
+    if (word !== 'ls' || args.length > 0)
+      throw new UsageError(`"${[word, ...args].join(' ')}": must be add, ls, rm or token`);
     return list(invocation, state);
   },
 };
@@ -80,6 +90,27 @@ function refuse(node: string, { config }: ClusterState): FurtherNode {
 
 function ignoreNotFound(error: unknown): undefined {
   if (!hasReason(error, 'NotFound')) throw error;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+async function printToken({ name, out }: Invocation, { paths, config }: ClusterState): Promise<number> {
+  const { plan, internalApiPort } = config as ClusterConfig;
+  if (containsAddress(plan.nodeCidr, plan.nodeAddress))
+    throw new UserError(`no other machine reaches cluster "${name}": its node is at ${plan.nodeAddress}`, {
+      hint: 'vitrine up --node-address makes one that others can join',
+    });
+  const { ca } = adminAccess(paths, config as ClusterConfig);
+  const client = clusterClient(name);
+  try {
+    const token = await createBootstrapToken(client, { lifeMs: dayMs });
+    out.line(
+      `vitrine agent --server https://${plan.nodeAddress}:${internalApiPort} --token ${token} --ca-hash ${caHash(ca)}`,
+    );
+  } finally {
+    client.close();
+  }
+  return 0;
 }
 
 async function list(invocation: Invocation, state: ClusterState): Promise<number> {

@@ -5,12 +5,19 @@ import { datastoreFrom, datastoreHelp, datastoreOptions } from './datastore-opti
 import { portOption } from './up.ts';
 
 export const command: Command = {
-  options: { 'api-port': { type: 'string' }, replica: { type: 'string' }, ...datastoreOptions, ...apiServerOptions },
+  options: {
+    'api-port': { type: 'string' },
+    'node-address': { type: 'string' },
+    replica: { type: 'string' },
+    ...datastoreOptions,
+    ...apiServerOptions,
+  },
   help: `
 Runs the control-plane process in the foreground: API server, controllers, scheduler. 'vitrine up' starts it in the
 background. Ends on SIGTERM or SIGINT.
 
   --api-port PORT    port of the API on 127.0.0.1, chosen at the first start
+  --node-address A   as of 'vitrine up'
 ${datastoreHelp}
 
 kube-apiserver's flags, kept for later starts as with 'vitrine up':
@@ -33,6 +40,7 @@ example, two servers beside each other:
     return runProcess('server', invocation.name, {
       apiPort: portOption(invocation),
       datastore,
+      nodeAddress: stringOption(invocation, 'node-address'),
       replica,
       apiServerFlags: apiServerFlagsFrom(invocation),
     });

@@ -2,11 +2,11 @@ import { nodes, pods } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
 import { furtherNodes } from '../src/further-nodes.ts';
 import { size } from '../src/inspect/size.ts';
-import { clusterState, replicaServers } from '../src/launch.ts';
+import { type ClusterState, clusterState, replicaServers } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
 import { vitrineVersion } from '../src/version.ts';
 import { clusterClient } from './access.ts';
-import type { Command } from './command.ts';
+import type { Command, Output } from './command.ts';
 import { formatTable } from './output.ts';
 
 export const command: Command = {
@@ -20,6 +20,7 @@ example:
   vitrine status -o json`,
   run: async ({ name, values, out }) => {
     const state = clusterState(name);
+    if (state.joined && !state.config) return joinedStatus(state, out);
     if (!state.config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
     const replicas = replicaServers(name);
     const further = furtherNodes(state.paths);
@@ -43,6 +44,17 @@ example:
     return report.running && api?.nodeReady && api.nodes.every(({ ready }) => ready) ? 0 : 1;
   },
 };
+
+/** Of a machine that is a node of a cluster elsewhere, whose API is for its administrators. */
+function joinedStatus({ joined, agent }: ClusterState, out: Output): number {
+  const { component, pid, pssBytes } = componentStatus('node', agent);
+  out.line(`node ${joined?.nodeName} (${joined?.nodeAddress}) of the cluster at ${joined?.server}`);
+  for (const line of formatTable([
+    [component, pid ? 'running' : 'stopped', pid ? `pid ${pid}` : '', pssBytes ? `${size(pssBytes)} PSS` : ''],
+  ]))
+    out.line(`  ${line}`);
+  return pid ? 0 : 1;
+}
 
 function componentStatus(component: string, daemon: { pid: number } | undefined) {
   return { component, pid: daemon?.pid, pssBytes: daemon && memoryPss(daemon.pid) };

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { mergeKubeconfig } from '../src/client/kubeconfig.ts';
 import { fromFlags } from '../src/kubelet-config.ts';
-import { startCluster } from '../src/launch.ts';
+import { clusterState, startCluster, startJoined } from '../src/launch.ts';
 import { clusterPaths, nodeNames } from '../src/paths.ts';
 import { adminKubeconfig, contextName } from './access.ts';
 import { apiServerFlagsFrom, apiServerHelp, apiServerOptions } from './api-server-options.ts';
@@ -14,6 +14,7 @@ export const command: Command = {
   options: {
     'api-port': { type: 'string' },
     nodes: { type: 'string' },
+    'node-address': { type: 'string' },
     'no-kubeconfig': { type: 'boolean' },
     ...datastoreOptions,
     ...kubeletOptions,
@@ -25,6 +26,8 @@ The context "vitrine" ("vitrine-NAME" for --name NAME) is merged into the kubeco
 
   --api-port PORT    port of the API on 127.0.0.1, chosen at the first start (default: the first free one from 6443)
   --nodes N          how many nodes there are to be (default: those that there are, or one); 'vitrine node' tells more
+  --node-address A   the address of this machine by which other machines are to join ('vitrine node token'), decided at the
+                     first start (default: an address of the cluster's own, which no other machine reaches)
   --no-kubeconfig    leave the kubeconfig alone
 ${datastoreHelp}
 
@@ -55,12 +58,19 @@ examples:
 export async function up(invocation: Invocation): Promise<void> {
   const { name, out } = invocation;
   const apiPort = portOption(invocation);
+  const { config, joined } = clusterState(name);
+  if (joined && !config) {
+    await startJoined(name, fromFlags(invocation.values));
+    out.line(`node "${joined.nodeName}" is ready, of the cluster at ${joined.server}`);
+    return;
+  }
   out.progress(`starting cluster "${name}" …`);
   const datastore = datastoreFrom(invocation);
   const result = await startCluster(name, {
     apiPort,
     datastore,
     nodes: nodesOption(invocation),
+    nodeAddress: stringOption(invocation, 'node-address'),
     kubelet: fromFlags(invocation.values),
     apiServerFlags: apiServerFlagsFrom(invocation),
   });

@@ -36,6 +36,8 @@ export interface ServerOptions {
   /** Of a replica: a port of its own beside that of the cluster, on 127.0.0.1. */
   apiPort?: number | undefined;
   datastore?: DatastoreAddress | undefined;
+  /** An address of this machine by which other machines reach it, of a cluster that they are to join. @default one of the plan */
+  nodeAddress?: string | undefined;
   /** Take the place of those with the same name that are kept; one without a value removes it. */
   apiServerFlags?: ApiServerFlags | undefined;
   /** Which of several servers of the cluster this is. @default the one that `vitrine up` starts */
@@ -102,6 +104,10 @@ async function resumeConfig(
     throw new UserError(`cluster "${paths.name}" has port ${existing.apiPort} since its first start`, {
       hint: `vitrine delete --name ${paths.name} makes room for another port`,
     });
+  if (wanted.nodeAddress && wanted.nodeAddress !== existing.plan.nodeAddress)
+    throw new UserError(`cluster "${paths.name}" has its node at ${existing.plan.nodeAddress} since its first start`, {
+      hint: `vitrine delete --name ${paths.name} makes room for another address`,
+    });
   const datastore = chooseDatastore(paths.name, wanted.datastore, existing);
   // Servers on one datastore share the port: another one may be at work.
   if (!datastore)
@@ -112,7 +118,10 @@ async function resumeConfig(
 }
 
 /** All addresses of a cluster are in its two /16 (choose-addresses.ts). */
-export const rangesOf = ({ podCidr, nodeAddress }: AddressPlan): string[] => [podCidr, `${nodeAddress}/16`];
+export const rangesOf = ({ podCidr, serviceCidr }: AddressPlan): string[] => [
+  podCidr,
+  `${serviceCidr.split('/')[0]}/16`,
+];
 
 /** Clusters whose files are below another VITRINE_ROOT are told of by nothing but their claims. */
 function requireUnclaimed(name: string, ours: Claim, others: Claim[]): void {
@@ -136,11 +145,14 @@ async function decideConfig(paths: ClusterPaths, wanted: ServerOptions, claims: 
     name: paths.name,
     createdAt: new Date().toISOString(),
     nodeName: os.hostname().toLowerCase(),
-    plan: chooseAddresses(
-      paths.name,
-      [...readHostRoutes(), ...claims.flatMap(({ ranges }) => ranges.map((destination) => ({ destination })))],
-      others.map((other) => other.plan),
-    ),
+    plan: {
+      ...chooseAddresses(
+        paths.name,
+        [...readHostRoutes(), ...claims.flatMap(({ ranges }) => ranges.map((destination) => ({ destination })))],
+        others.map((other) => other.plan),
+      ),
+      ...(wanted.nodeAddress && { nodeAddress: ownAddress(wanted.nodeAddress) }),
+    },
     apiPort: wanted.apiPort ?? (await freePort([...others, ...claims].map((other) => other.apiPort))),
     internalApiPort: 6443,
     kubeletPort: 10250,
@@ -149,6 +161,13 @@ async function decideConfig(paths: ClusterPaths, wanted: ServerOptions, claims: 
   };
   if (wanted.apiPort) await requireFreePort(wanted.apiPort, 'choose another with --api-port');
   return config;
+}
+
+/** Others must be able to reach it. */
+function ownAddress(address: string): string {
+  const own = Object.values(os.networkInterfaces()).flatMap((all) => all ?? []);
+  if (own.some((one) => one.family === 'IPv4' && !one.internal && one.address === address)) return address;
+  throw new UserError(`--node-address ${address}: this machine has no such IPv4 address`);
 }
 
 function writeConfig(paths: ClusterPaths, config: ClusterConfig): void {
@@ -164,11 +183,12 @@ export function otherClusters(paths: ClusterPaths): ClusterConfig[] {
   );
 }
 
-/** Names of the clusters that have state on this machine. */
+/** Names of the clusters that have state on this machine, those that it has joined among them. */
 export function clusterNames(paths: ClusterPaths): string[] {
   const parent = path.dirname(paths.state);
   if (!fs.existsSync(parent)) return [];
-  return fs.readdirSync(parent).filter((name) => fs.existsSync(path.join(parent, name, 'cluster.json')));
+  const has = (name: string, file: string) => fs.existsSync(path.join(parent, name, file));
+  return fs.readdirSync(parent).filter((name) => has(name, 'cluster.json') || has(name, 'join.json'));
 }
 
 function siblingPaths(paths: ClusterPaths, name: string): ClusterPaths {

@@ -33,7 +33,8 @@ export interface StopOptions {
 export async function stopCluster(name: string, options: StopOptions = {}): Promise<{ sandboxes: number }> {
   const { paths, config } = clusterState(name);
   await stopProcesses(name, { graceful: !options.force });
-  if (!config) return { sandboxes: 0 };
+  const plan = config?.plan ?? readNodeConfig(paths)?.plan;
+  if (!plan) return { sandboxes: 0 };
   return withLinux(async (linux) => {
     const log = silentLogger;
     const images = await openImages({ dir: paths.images, linux, log });
@@ -41,10 +42,10 @@ export async function stopCluster(name: string, options: StopOptions = {}): Prom
     const stopped = [paths, ...further.map((node) => node.paths)].map((node) => stopPods(linux, images, node, options));
     const sandboxes = (await Promise.all(stopped)).reduce((sum, count) => sum + count, 0);
     for (const { pins } of further) await linux.namespaces.remove({ net: pins.net, uts: pins.uts });
-    if (isPinned(switchPin(paths))) await new NodeSwitch(linux, config.plan, switchPin(paths)).remove();
+    if (isPinned(switchPin(paths))) await new NodeSwitch(linux, plan, switchPin(paths)).remove();
     const network = createPodNetwork({
       linux,
-      plan: config.plan,
+      plan,
       stateDir: path.join(paths.run, 'node', 'network'),
       clusterName: name,
       log,

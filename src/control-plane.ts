@@ -104,7 +104,10 @@ export async function startControlPlane(
       writes: admin,
       extra: [
         ...dns(plan),
-        ...joinObjects(plan),
+        ...joinObjects(plan, {
+          server: `https://${plan.nodeAddress}:${config.internalApiPort}`,
+          ca: pki.ca.certificate,
+        }),
         { resource: storageClasses, object: localPathClass, reconcile: 'keep' },
         { resource: storageClasses, object: localImageClass, reconcile: 'keep' },
       ],

@@ -53,6 +53,10 @@ export async function addNodes(cluster: ClusterPaths, count: number): Promise<st
 
 /** A cluster of an older version has given all its addresses to the one node that there could be. */
 function requireRoom({ name, plan }: ClusterConfig): void {
+  if (!containsAddress(plan.nodeCidr, plan.nodeAddress))
+    throw new UserError(`the nodes of cluster "${name}" are machines, as its own is at ${plan.nodeAddress}`, {
+      hint: 'vitrine node token tells how others join; leave out --node-address for several on one machine',
+    });
   if (plan.nodePodCidr !== plan.podCidr) return;
   throw new UserError(`cluster "${name}" was made by a version of Vitrine that knew one node only`, {
     hint: `vitrine delete --name ${name} makes room for one with several`,
@@ -126,7 +130,12 @@ async function connect(cluster: ClusterPaths, nodes: FurtherNode[], config: Clus
   try {
     const own = new NodeSwitch(linux, config.plan, switchPin(cluster));
     if (!isPinned(switchPin(cluster))) await own.create();
-    for (const { name, address, pins } of missing) await own.connect(name, address, pins);
+    for (const { name, address, pins } of missing)
+      await own.connect(name, address, pins).catch(async (error: unknown) => {
+        // Not half a machine: pins say that there is one.
+        await own.disconnect(address, pins);
+        throw error;
+      });
   } finally {
     await linux.close();
   }

@@ -9,7 +9,9 @@ import type { Client } from './client/client.ts';
 import { httpsTransport } from './client/https-transport.ts';
 import { createClient } from './client/rest.ts';
 import { configName, type SharedPlan } from './join-objects.ts';
+import { readHostRoutes } from './linux/proc-routes.ts';
 import { hostLinkName, nftTableName } from './network/choose-addresses.ts';
+import { overlaps } from './network/cidr.ts';
 import { hasCertificate, type NodeCertificate, nodeCertificates, requestCertificate } from './node-certificates.ts';
 import { type JoinRequest, type NodeConfig, readNodeConfig, writeJoinRequest, writeNodeConfig } from './node-config.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -56,6 +58,7 @@ export async function join(
   }
   return as(await keyPair('kubelet-client'), async (client) => {
     const plan = await readPlan(client);
+    if (!known) requireFreeRanges(plan);
     const nodePodCidr = await register(client, request);
     for (const file of ['kubelet', 'kube-proxy'] as const)
       if (!(await has(file))) await requestCertificate(client, dir, certificates[file]);
@@ -76,6 +79,17 @@ export async function join(
 async function readPlan(client: Client): Promise<SharedPlan> {
   const { data = {} } = await client.get(configMaps, configName, 'kube-system');
   return data as unknown as SharedPlan;
+}
+
+/** The machine was not asked when the cluster chose its addresses. */
+function requireFreeRanges(plan: SharedPlan): void {
+  const routes = readHostRoutes().filter(({ destination }) => !destination.endsWith('/0'));
+  for (const range of [plan.podCidr, plan.serviceCidr, plan.loadBalancerCidr])
+    for (const { destination, link } of routes)
+      if (overlaps(range, destination))
+        throw new UserError(`the cluster's addresses ${range} clash with the route ${destination} by ${link}`, {
+          hint: 'no machine with a route into the ranges of a cluster can join it',
+        });
 }
 
 /** The Node as far as others need it before its kubelet runs; its range once the cluster has given it one. */

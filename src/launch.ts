@@ -5,6 +5,7 @@ import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { keepFlags, readKubeletConfig } from './kubelet-config.ts';
 import { type Daemon, readPidFile, settled, shutdownSignal, startTimeOf, stopDaemon } from './linux/daemon.ts';
 import { checkLinux } from './linux/preflight.ts';
+import { type JoinRequest, readJoinRequest } from './node-config.ts';
 import { type ClusterPaths, clusterPaths, nodeNames, nodePaths } from './paths.ts';
 import { isOutdated, keepUnless, pidFile, requireReady, startProcess } from './processes.ts';
 
@@ -14,6 +15,8 @@ export interface ClusterState {
   config: ClusterConfig | undefined;
   server: Daemon | undefined;
   agent: Daemon | undefined;
+  /** Of a machine that has joined a cluster whose control plane is elsewhere. */
+  joined: JoinRequest | undefined;
 }
 
 export interface StartResult {
@@ -43,6 +46,7 @@ export function clusterState(name: string): ClusterState {
     config: readClusterConfig(paths),
     server: readPidFile(pidFile(paths, 'server')),
     agent: readPidFile(pidFile(paths, 'agent')),
+    joined: readJoinRequest(paths),
   };
 }
 
@@ -103,6 +107,15 @@ export async function startCluster(name: string, options: StartOptions = {}): Pr
     }
     throw error;
   }
+}
+
+/** Starts, or goes on with, the one process of a machine that has joined a cluster elsewhere. */
+export async function startJoined(name: string, kubelet: KubeletConfigurationFile = {}): Promise<void> {
+  const { paths, agent } = clusterState(name);
+  keepFlags(paths, kubelet);
+  const found = await settled(agent);
+  if (await keepUnless(isOutdated(found) || Object.keys(kubelet).length > 0, found)) return;
+  requireReady('agent', await startProcess(paths, 'agent').report, paths);
 }
 
 /** How many were started. */
@@ -169,13 +182,14 @@ function serverPidFiles(paths: ClusterPaths): string[] {
 }
 
 /** The options of `vitrine server` that say the same. */
-function serverFlags({ apiPort, datastore, apiServerFlags = {} }: ServerOptions): string[] {
+function serverFlags({ apiPort, datastore, nodeAddress, apiServerFlags = {} }: ServerOptions): string[] {
   const flags = {
     'api-port': apiPort && String(apiPort),
     datastore: datastore?.endpoints.join(),
     'datastore-cafile': datastore?.caFile,
     'datastore-certfile': datastore?.certFile,
     'datastore-keyfile': datastore?.keyFile,
+    'node-address': nodeAddress,
   };
   return [
     ...Object.entries(flags).flatMap(([name, value]) => (value ? [`--${name}`, value] : [])),

@@ -4,7 +4,7 @@ import { keyOf } from '../api/object.ts';
 import { nodes, services } from '../api/resource.ts';
 import type { Logger } from '../base/log.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
-import type { Linux } from '../linux/linux.ts';
+import type { Linux, NetDevices } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { overlaps } from './cidr.ts';
 import { planLoadBalancerRoutes } from './plan-load-balancer-routes.ts';
@@ -119,26 +119,26 @@ export class NodeRoutes {
   }
 
   async #apply(wanted: Map<string, string>): Promise<void> {
-    const { net } = this.#options.linux;
-    const present = this.#present ?? (await this.#read());
+    const { linux, plan } = this.#options;
+    const { net } = linux;
+    const present = this.#present ?? (await routesToNodes(net, plan));
     for (const [destination, gateway] of present)
       if (!wanted.has(destination)) await net.deleteRoute({ destination, gateway });
     for (const [destination, gateway] of wanted)
       if (present.get(destination) !== gateway) await net.replaceRoute({ destination, gateway });
     this.#present = wanted;
   }
+}
 
-  /** Those from before: ways to Pods and load balancers that lead through a gateway. */
-  async #read(): Promise<Map<string, string>> {
-    const { linux, plan } = this.#options;
-    const routes = await linux.net.routes();
-    const ours = [plan.podCidr, plan.loadBalancerCidr];
-    return new Map(
-      routes.flatMap(({ destination, gateway }) =>
-        gateway && !destination.endsWith('/0') && ours.some((range) => overlaps(destination, range))
-          ? [[destination, gateway]]
-          : [],
-      ),
-    );
-  }
+/** What the kernel has of these routes: ways to Pods and load balancers that lead through a gateway; by range. */
+export async function routesToNodes(net: Pick<NetDevices, 'routes'>, plan: AddressPlan): Promise<Map<string, string>> {
+  const routes = await net.routes();
+  const ours = [plan.podCidr, plan.loadBalancerCidr];
+  return new Map(
+    routes.flatMap(({ destination, gateway }) =>
+      gateway && !destination.endsWith('/0') && ours.some((range) => overlaps(range, destination))
+        ? [[destination, gateway]]
+        : [],
+    ),
+  );
 }

@@ -6,9 +6,11 @@ import type { Logger } from '../base/log.ts';
 import type { Linux, NetDevices } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
+import { containsAddress } from './cidr.ts';
 import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
 import { HostPortTable, hostPortElements } from './host-ports.ts';
 import type { Bandwidth, HostPort, PodAddress, PodNetwork } from './network.ts';
+import { routesToNodes } from './node-routes.ts';
 import { podRules, podTable } from './pod-rules.ts';
 import { policyTable } from './policy/policy-table.ts';
 
@@ -61,9 +63,14 @@ class NodePodNetwork implements PodNetwork {
    */
   async open(): Promise<void> {
     const { net, nft } = this.#linux;
-    const { hostLink, podCidr, serviceCidr, loadBalancerCidr, nodeAddress, dnsServiceIp } = this.#plan;
+    const { hostLink, podCidr, serviceCidr, loadBalancerCidr, nodeAddress, nodeCidr, dnsServiceIp } = this.#plan;
     this.#enableForwarding();
-    await net.ensureDummy(hostLink, [`${nodeAddress}/32`, `${dnsServiceIp}/32`]);
+    // An address of the machine is on a link already.
+    const own = containsAddress(nodeCidr, nodeAddress) ? [nodeAddress, dnsServiceIp] : [dnsServiceIp];
+    await net.ensureDummy(
+      hostLink,
+      own.map((address) => `${address}/32`),
+    );
     const routes = [serviceCidr, loadBalancerCidr].map((destination) => ({
       destination,
       link: hostLink,
@@ -177,6 +184,8 @@ class NodePodNetwork implements PodNetwork {
       if (tables.includes(`table ip ${name}`)) await nft.apply(`delete table ip ${name}\n`);
     await disallowForwarding(nft, this.#linkPrefix);
     await this.#deleteLinks(() => true);
+    for (const [destination, gateway] of await routesToNodes(net, this.#plan))
+      await net.deleteRoute({ destination, gateway });
     await net.deleteRoute({ destination: this.#plan.podCidr, type: 'unreachable' });
     await net.deleteLink(this.#plan.hostLink);
     await this.#restoreForwarding();

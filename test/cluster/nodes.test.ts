@@ -9,6 +9,7 @@ import { containsAddress } from '../../src/network/cidr.ts';
 import { clusterPaths, nodePaths } from '../../src/paths.ts';
 import { type Space, startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { get } from './fixture/http.ts';
+import { startMachine } from './fixture/machine.ts';
 import { deployment, pod, service, shell, stay, web } from './fixture/objects.ts';
 import { run } from './fixture/run.ts';
 import { until } from './fixture/until.ts';
@@ -143,16 +144,18 @@ describe('two nodes', { concurrency: 4 }, () => {
     assert.deepEqual(await health(second), [200, 1]);
     assert.deepEqual(await health(first), [503, 0]);
 
-    const outsider = await outside();
+    const outsider = await startMachine(`vo-${process.pid}`, '198.51.100.130');
     t.after(outsider.remove);
+    const [program = '', ...enter] = outsider.enter;
+    const ask = async (url: string) => (await run(program, [...enter, 'curl', '-s', '--max-time', '2', url])).stdout;
     const port = spec.ports?.[0]?.nodePort;
     const [near, far] = [await addressOf(first), await addressOf(second)];
     const balancer = status?.loadBalancer?.ingress?.[0]?.ip;
-    await until('the load balancer leads to it', async () => (await outsider.ask(`http://${balancer}/`)) === 'web-2\n');
-    assert.equal(await outsider.ask(`http://${far}:${port}/`), 'web-2\n');
-    assert.equal(await outsider.ask(`http://${near}:${port}/`), '', 'a node without endpoints drops it');
+    await until('the load balancer leads to it', async () => (await ask(`http://${balancer}/`)) === 'web-2\n');
+    assert.equal(await ask(`http://${far}:${port}/`), 'web-2\n');
+    assert.equal(await ask(`http://${near}:${port}/`), '', 'a node without endpoints drops it');
     for (const server of [balancer, `${far}:${port}`])
-      assert.match(await outsider.ask(`http://${server}/cgi-bin/who`), new RegExp(`\\b${outsider.address}\\b`));
+      assert.match(await ask(`http://${server}/cgi-bin/who`), new RegExp(`\\b${outsider.address}\\b`));
   });
 
   test('answer names each for itself', async () => {
@@ -285,22 +288,3 @@ describe('two nodes', { concurrency: 4 }, () => {
     assert.match(await cluster.vitrine('check'), /all is well/);
   });
 });
-
-/** A machine outside of the cluster that has this one as its gateway. */
-async function outside() {
-  const name = `vo-${process.pid}`;
-  const [address, gateway] = ['198.51.100.131', '198.51.100.130'];
-  const ip = async (...args: string[]) => assert.equal((await run('ip', args)).code, 0, args.join(' '));
-  await ip('netns', 'add', name);
-  await ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
-  await ip('address', 'add', `${gateway}/31`, 'dev', name);
-  await ip('link', 'set', name, 'up');
-  await ip('-n', name, 'address', 'add', `${address}/31`, 'dev', 'eth0');
-  await ip('-n', name, 'link', 'set', 'eth0', 'up');
-  await ip('-n', name, 'route', 'add', 'default', 'via', gateway);
-  return {
-    address,
-    ask: async (url: string) => (await run('ip', ['netns', 'exec', name, 'curl', '-s', '--max-time', '2', url])).stdout,
-    remove: () => ip('netns', 'delete', name),
-  };
-}
