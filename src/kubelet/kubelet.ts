@@ -156,7 +156,7 @@ class NodeAgent implements Kubelet {
       wake: (uid) => workers.wake(uid),
       changed: () => reporter.lookSoon(),
     });
-    this.#stops.push(() => workers.close());
+    this.#stops.push(() => workers.close(), this.#shutdown.watchMachine());
 
     const registered = reporter.register();
     const lease = this.#lease(reporter);

@@ -1,5 +1,6 @@
 import type { NodeContext } from '../node-context.ts';
 import type { PodRecord } from '../pod-record.ts';
+import { MachineShutdown } from './machine-shutdown.ts';
 import { planShutdown, type ShutdownGroup } from './plan-shutdown.ts';
 
 const message = 'Pod was terminated in response to imminent node shutdown.';
@@ -36,6 +37,25 @@ export class NodeShutdown {
     changed();
     const active = records().filter(({ finished, failure, gone }) => !finished && !failure && !gone);
     for (const group of planShutdown(shutdownGracePeriods, active)) await this.#end(group);
+  }
+
+  /** Does the same when the machine is about to go down; the returned function ends that. */
+  watchMachine(): () => void {
+    const { clock, configuration, log } = this.#parts.node;
+    const machine = new MachineShutdown({
+      ...{ periods: configuration.shutdownGracePeriods, clock, log: log.child('shutdown') },
+      shutDown: () => this.run(),
+      calledOff: () => this.#calledOff(),
+    });
+    void machine.start();
+    return () => machine.stop();
+  }
+
+  /** The machine stays: Pods are welcome again. */
+  #calledOff(): void {
+    if (!this.#begun) return;
+    this.#begun = false;
+    this.#parts.changed();
   }
 
   async #end({ graceSeconds, pods }: ShutdownGroup<PodRecord>): Promise<void> {
