@@ -78,20 +78,23 @@ function enableControllers(root: string, relative: string): void {
   }
 }
 
-/** v1 cpusets start empty and take no process until they have processors and memory nodes. */
+/**
+ * v1 cpusets start empty and take no process until they have processors and memory nodes. Those below one that was filled
+ * here get its own from the kernel (cgroup.clone_children; Documentation/admin-guide/cgroup-v1/cgroups.rst), crun's too:
+ * every write to a cpuset makes the scheduler think anew.
+ */
 function makeCpuset(root: string, relative: string): void {
+  const isEmpty = (directory: string) => readOr(path.join(directory, 'cpuset.cpus')).trim() === '';
+  fs.mkdirSync(path.join(root, relative), { recursive: true });
+  if (!isEmpty(path.join(root, relative))) return;
   let directory = root;
   for (const part of relative.split('/').filter(Boolean)) {
     const parent = directory;
     directory = path.join(directory, part);
-    try {
-      fs.mkdirSync(directory);
-    } catch {
-      if (readOr(path.join(directory, 'cpuset.cpus')).trim()) continue;
-    }
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    if (!isEmpty(directory)) continue;
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
       fs.writeFileSync(path.join(directory, file), readOr(path.join(parent, file)).trim());
-    }
+    fs.writeFileSync(path.join(directory, 'cgroup.clone_children'), '1');
   }
 }
 

@@ -158,6 +158,22 @@ test('a bind mount is read-only when asked', async () => {
   await linux.mounts.unmount(to);
 });
 
+test('a v1 cpuset has its processors from the start, and so have those that others make below', async (t) => {
+  const root = linux.cgroups.layout.controllers.cpuset;
+  if (linux.cgroups.layout.version === 'v2' || !root) return t.skip('no cpuset hierarchy of v1');
+  const read = (place: string, file: string) =>
+    fs
+      .readFileSync(path.join(root, place, file))
+      .toString()
+      .trim();
+  await linux.cgroups.create(`${cgroup}/set/pod`);
+  fs.mkdirSync(path.join(root, cgroup, 'set/pod/container'));
+  for (const place of [cgroup, `${cgroup}/set/pod`, `${cgroup}/set/pod/container`])
+    for (const file of ['cpuset.cpus', 'cpuset.mems'])
+      assert.equal(read(place, file), read('', file), `${place} ${file}`);
+  await linux.cgroups.remove(cgroup);
+});
+
 test('a detached process starts in its cgroup, is limited, watched and removed with it', async () => {
   await linux.cgroups.create(`${cgroup}/a/b`, { cpuShares: 512, memoryBytes: 32 << 20, pids: 20 });
   const output = `${directory}/out`;
