@@ -151,7 +151,7 @@ describe('the end', { concurrency: 4 }, () => {
     const space = await cluster.space('grace');
     const livenessProbe = {
       exec: { command: ['test', '-e', '/healthy'] },
-      ...{ periodSeconds: 1, failureThreshold: 1, terminationGracePeriodSeconds: 1 },
+      ...{ periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 30, terminationGracePeriodSeconds: 1 },
     };
     const container = shell('trap "" TERM; sleep 100000 & wait; wait', { livenessProbe });
     await space.apply(pod('grace', container, { terminationGracePeriodSeconds: 600, restartPolicy: 'Always' }));

@@ -16,10 +16,12 @@ after(() => cluster?.delete());
 const isReady = (name: string) => (one: { status?: { conditions?: { type: string; status: string }[] } } | undefined) =>
   one?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === name;
 
+/** Fails at the first answer that is wrong, not at one that is late on a busy machine. */
+const every = { periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 30 };
+
 describe('probes', { concurrency: 4 }, () => {
   test('a readiness probe of each kind passes and fails', async () => {
     const space = await cluster.space('readiness');
-    const every = { periodSeconds: 1, failureThreshold: 1 };
     const script = 'mkdir -p /www; touch /www/ok /tmp/ok; trap "exit 0" TERM; httpd -f -p 8080 -h /www & wait';
     const ready = (probe: object) => shell(script, { readinessProbe: { ...every, ...probe } });
     await space.apply(
@@ -56,7 +58,7 @@ describe('probes', { concurrency: 4 }, () => {
       pod(
         'sick',
         shell(`touch /tmp/well; ${stay}`, {
-          livenessProbe: { exec: { command: ['cat', '/tmp/well'] }, periodSeconds: 1, failureThreshold: 1 },
+          livenessProbe: { exec: { command: ['cat', '/tmp/well'] }, ...every },
         }),
       ),
     );
@@ -81,7 +83,7 @@ describe('probes', { concurrency: 4 }, () => {
     const space = await cluster.space('startup');
     const slow = web({
       startupProbe: { exec: { command: ['test', '-e', '/tmp/started'] }, periodSeconds: 1, failureThreshold: 60 },
-      livenessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1, failureThreshold: 1 },
+      livenessProbe: { httpGet: { path: '/', port: 8080 }, ...every },
     });
     await space.apply(pod('slow', slow));
     const waiting = await space.until(pods, 'slow', (one) => one?.status?.containerStatuses?.[0]?.state?.running);

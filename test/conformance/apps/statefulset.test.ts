@@ -19,7 +19,10 @@ const revisionLabel = 'controller-revision-hash';
 /** Ready as long as nobody has broken it. */
 const breakable = () =>
   script('touch /tmp/healthy; trap "exit 0" TERM; sleep 100000 & wait', {
-    readinessProbe: { exec: { command: ['test', '-f', '/tmp/healthy'] }, periodSeconds: 1, failureThreshold: 1 },
+    readinessProbe: {
+      exec: { command: ['test', '-f', '/tmp/healthy'] },
+      ...{ periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 30 },
+    },
   });
 
 function statefulSet(name: string, replicas: number, spec: Sketch<StatefulSetSpec> = {}, container = breakable()) {
