@@ -21,6 +21,7 @@ import { nodeLifecycleController } from './node-lifecycle.ts';
 import { podGcController } from './pod-gc.ts';
 import { replicaSetController } from './replicaset.ts';
 import { replicationControllerController } from './replicationcontroller.ts';
+import { resourceClaimController } from './resource-claims/resource-claims.ts';
 import { resourceQuotaController } from './resourcequota.ts';
 import { rootCaController } from './root-ca.ts';
 import { serviceCidrsController } from './service-cidrs.ts';
@@ -87,6 +88,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'clusterrole-aggregation-controller', make: clusterRoleAggregationController },
     { account: 'validatingadmissionpolicy-status-controller', make: admissionPolicyStatusController },
     { account: 'service-cidrs-controller', make: serviceCidrsController },
+    { account: 'resource-claim-controller', make: resourceClaimController },
     { account: 'ephemeral-volume-controller', make: ephemeralVolumeController },
     { account: 'persistent-volume-binder', make: claimBinderController },
     { account: 'persistent-volume-binder', make: volumePhaseController },

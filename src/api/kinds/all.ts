@@ -17,6 +17,7 @@ import { csiDriver, csiNode, csiStorageCapacity, volumeAttachment, volumeAttribu
 import { customResourceDefinition } from './custom-resource-definition.ts';
 import { daemonSet } from './daemon-set.ts';
 import { deployment } from './deployment.ts';
+import { deviceClass } from './device-class.ts';
 import { endpointSlice } from './endpoint-slice.ts';
 import { endpoints } from './endpoints.ts';
 import { event, newEvent } from './event.ts';
@@ -35,6 +36,8 @@ import { limitRange, resourceQuota } from './quota.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts';
 import { replicaSet } from './replica-set.ts';
 import { replicationController } from './replication-controller.ts';
+import { resourceClaim, resourceClaimTemplate } from './resource-claim.ts';
+import { resourceSlice } from './resource-slice.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { secret } from './secret.ts';
 import { service } from './service.ts';
@@ -82,6 +85,10 @@ const kinds = [
   serviceCidr,
   ipAddress,
   podDisruptionBudget,
+  deviceClass,
+  resourceClaim,
+  resourceClaimTemplate,
+  resourceSlice,
   horizontalPodAutoscaler,
   horizontalPodAutoscalerV1,
   priorityClass,

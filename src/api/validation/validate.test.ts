@@ -566,3 +566,62 @@ test('updates of Events through events.k8s.io may only tell of a series', () => 
     'reportingController: Invalid value: "d": field is immutable',
   ]);
 });
+
+test('claims of devices are refused as kube-apiserver refuses them', () => {
+  const meta = { name: 'c', namespace: 'default' };
+  const claim = (devices: Loose) => createErrors('resource/v1.ResourceClaim', { metadata: meta, spec: { devices } });
+  const gpu = { name: 'gpu', exactly: { deviceClassName: 'gpu.example.com' } };
+  assert.deepEqual(claim({ requests: [gpu], constraints: [{ matchAttribute: 'gpu.example.com/numa' }] }), []);
+  assert.deepEqual(claim({ requests: [gpu, gpu] }), ['spec.devices.requests[1]: Duplicate value: "gpu"']);
+  assert.deepEqual(claim({ requests: [{ name: 'gpu' }] }), [
+    'spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required',
+  ]);
+  assert.deepEqual(
+    claim({
+      requests: [{ name: 'gpu', exactly: { deviceClassName: '', allocationMode: 'All', count: 2, selectors: [{}] } }],
+      constraints: [{ requests: ['none'], matchAttribute: 'numa' }],
+      config: [{ opaque: { driver: 'd', parameters: [] } }],
+    }),
+    [
+      'spec.devices.requests[0].exactly.deviceClassName: Required value',
+      'spec.devices.requests[0].exactly.selectors[0].cel: Required value',
+      "spec.devices.requests[0].exactly.count: Invalid value: 2: must not be specified when allocationMode is 'All'",
+      `spec.devices.constraints[0].requests[0]: Invalid value: "none": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'`,
+      'spec.devices.constraints[0].matchAttribute: Invalid value: "numa": a fully qualified name must be a domain and a name separated by a slash',
+      'spec.devices.config[0].opaque.parameters: Invalid value: "<value omitted>": must be a valid JSON object',
+    ],
+  );
+  const old = { metadata: meta, spec: { devices: { requests: [gpu] } } };
+  assert.match(
+    updateErrors('resource/v1.ResourceClaim', { ...old, spec: {} }, old).join(),
+    /^spec: .*field is immutable/,
+  );
+});
+
+test('slices of devices are refused as kube-apiserver refuses them', () => {
+  const pool = { name: 'a', generation: 1, resourceSliceCount: 1 };
+  const spec = { driver: 'gpu.example.com', pool, nodeName: 'n' };
+  const slice = (more: Loose) =>
+    createErrors('resource/v1.ResourceSlice', { metadata: { name: 's' }, spec: { ...spec, ...more } });
+  const device = (more: Loose) => slice({ devices: [{ name: 'd', ...more }] });
+  assert.deepEqual(device({ attributes: { numa: { int: 1 }, 'x.example.com/v': { version: '1.2.3' } } }), []);
+  assert.deepEqual(slice({ allNodes: true }), [
+    'spec: Invalid value: "{`nodeName`, `allNodes`}": exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required, but multiple fields are set',
+  ]);
+  assert.deepEqual(device({ attributes: { v: { version: '1.2' }, 'a b': { string: 's', bool: true } } }), [
+    `spec.devices[0].attributes: Invalid value: "a b": a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')`,
+    'spec.devices[0].attributes[a b]: Invalid value: {"bool":true,"string":"s"}: exactly one value must be specified',
+    'spec.devices[0].attributes[v].version: Invalid value: "1.2": must be a string compatible with semver.org spec 2.0.0',
+  ]);
+  assert.deepEqual(device({ taints: [{ key: 'k', effect: 'Maybe' }], nodeName: 'm' }), [
+    'spec.devices[0].taints[0].effect: Unsupported value: "Maybe": supported values: "NoExecute", "NoSchedule", "None"',
+    'spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec',
+  ]);
+  const shared = (requestPolicy: Loose) =>
+    device({ allowMultipleAllocations: true, capacity: { memory: { value: '10Gi', requestPolicy } } });
+  assert.deepEqual(shared({ default: '1Gi', validRange: { min: '1Gi', step: '1Gi' } }), []);
+  assert.deepEqual(shared({ default: '3Gi', validValues: ['1Gi', '20Gi'] }), [
+    'spec.devices[0].capacity[memory].requestPolicy.validValues[1]: Invalid value: "20Gi": option is larger than capacity value: 10Gi',
+    'spec.devices[0].capacity[memory].requestPolicy.validValues: Invalid value: "3Gi": default value is not valid according to the requestPolicy',
+  ]);
+});

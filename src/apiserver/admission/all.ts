@@ -6,6 +6,7 @@ import { certificatePermissions, signerPermissions } from './certificates.ts';
 import { customResourceRules } from './custom-resource-rules.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { deviceExpressions } from './device-expressions.ts';
 import { admissionExpressions } from './expressions.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -63,6 +64,7 @@ export function builtinAdmission(context: AdmissionContext): {
       createEscalationCheck(authorizer),
       customResourceRules,
       admissionExpressions,
+      deviceExpressions,
       // Last: only what everybody else has let pass may count.
       resourceQuota(context),
     ],
