@@ -56,10 +56,12 @@ async function resolve(
   parts: StoreParts,
 ): Promise<{ client: RegistryClient; target: Descriptor }> {
   const full = formatReference(reference);
-  const credentials: Credential[] = [...(options.credentials ?? []), {}];
   let failure: Error | undefined;
   for (const endpoint of endpointsOf(reference.domain, config)) {
     if (endpoint.fallback && !speaksOtherProtocol(failure)) continue;
+    if (endpoint.onlyDigests && !reference.digest) continue;
+    // What a Secret says of a registry is not for those that stand in for it (containerd's ParseAuth).
+    const credentials: Credential[] = endpoint.mirror ? [{}] : [...(options.credentials ?? []), {}];
     for (const credential of credentials) {
       const client = new RegistryClient(endpoint, reference.path, credential, options.signal);
       try {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
@@ -71,6 +71,40 @@ test('a registry that answers no HEAD is asked with GET', async () => {
     return request.method === 'HEAD';
   };
   assert.equal(read(await (await store()).pull(`${server.address}/app:v1`), 'app'), 'one');
+});
+
+test("containerd's hosts.toml leads to mirrors, which get neither the Secret of the registry nor tags they do not resolve", async () => {
+  const [blobsOnly, mirror, own] = [await registry(), await registry(), await registry()];
+  mirror.image('app:v1', [[file('app', 'mirrored')]]);
+  const folder = path.join(dir, 'certs.d', 'registry.invalid');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    path.join(folder, 'hosts.toml'),
+    `server = "http://${own.address}"
+[host."http://${blobsOnly.address}"]
+  capabilities = ["pull"]
+[host."http://${mirror.address}"]
+  [host."http://${mirror.address}".header]
+    x-token = "for-the-mirror"
+`,
+  );
+  const images = await store({ hostsDirectories: [path.join(dir, 'certs.d')] });
+  const credentials = [{ username: 'me', password: 'secret' }];
+  const seen: (string | string[] | undefined)[] = [];
+  mirror.intercept = (request) => seen.push(request.headers['x-token']) === 0;
+  assert.equal(read(await images.pull('registry.invalid/app:v1', { credentials }), 'app'), 'mirrored');
+  assert.deepEqual([blobsOnly.requests.length, own.requests.length], [0, 0]);
+  assert.deepEqual([...new Set(seen)], ['for-the-mirror']);
+
+  own.image('app:v2', [[file('app', 'its own')]]);
+  const told: (string | undefined)[] = [];
+  mirror.intercept = (request, response) => {
+    told.push(request.headers.authorization);
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="mirror"' }).end();
+    return true;
+  };
+  assert.equal(read(await images.pull('registry.invalid/app:v2', { credentials }), 'app'), 'its own');
+  assert.deepEqual([...new Set(told)], [undefined]);
 });
 
 test('mirrors are asked in their order, and the registry itself when none has the image', async () => {

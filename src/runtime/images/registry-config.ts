@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
+import { type RegistryHost, readRegistryHosts } from './hosts-toml.ts';
 
 /**
  * <dir>/registries.yaml, read at each pull; all parts optional:
@@ -18,6 +19,8 @@ import { parse } from 'yaml';
  */
 export interface RegistryConfig {
   registries?: Record<string, RegistrySettings>;
+  /** Directories in containerd's form, for registries that are not above; the first that knows a registry counts. */
+  hostsDirectories?: string[];
 }
 
 export interface RegistrySettings {
@@ -38,17 +41,25 @@ export interface Endpoint {
   insecure: boolean;
   /** Asked only when the one before it does not speak its protocol. */
   fallback: boolean;
-  ca?: Buffer;
+  ca?: Buffer | Buffer[];
+  /** The client's own certificates. */
+  client?: { cert: Buffer[]; key: Buffer[] };
+  headers?: Record<string, string>;
+  /** It is not to be asked what a tag stands for. */
+  onlyDigests?: boolean;
+  /** The API is at the URL itself, not at /v2 below it. */
+  overridePath?: boolean;
   username?: string;
   password?: string;
 }
 
 export function readRegistryConfig(dir: string): RegistryConfig {
   const file = path.join(dir, 'registries.yaml');
+  const hostsDirectories = [path.join(dir, 'certs.d'), '/etc/containerd/certs.d'];
   try {
-    return (parse(readFileSync(file, 'utf8')) as RegistryConfig | null) ?? {};
+    return { hostsDirectories, ...(parse(readFileSync(file, 'utf8')) as RegistryConfig | null) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { hostsDirectories };
     throw new Error(`read registry configuration ${file}`, { cause: error });
   }
 }
@@ -59,6 +70,10 @@ export function readRegistryConfig(dir: string): RegistryConfig {
  */
 export function endpointsOf(registry: string, config: RegistryConfig): Endpoint[] {
   const of = (name: string) => config.registries?.[name] ?? {};
+  if (!config.registries?.[registry]) {
+    const hosts = (config.hostsDirectories ?? []).map((one) => readRegistryHosts(one, registry)).find(Boolean);
+    if (hosts) return hosts.flatMap((host) => hostEndpoints(host, registry));
+  }
   const mirrors = (of(registry).mirrors ?? []).flatMap((mirror) => {
     const url = new URL(mirror.includes('://') ? mirror : `https://${mirror}`);
     return [endpoint(url, registry, of(url.host), { mirror: true })];
@@ -71,6 +86,28 @@ export function endpointsOf(registry: string, config: RegistryConfig): Endpoint[
   if (isLoopback(host) && settings.ca === undefined)
     return [...mirrors, self('http'), self('https', { fallback: true, insecure: true })];
   return [...mirrors, self('https')];
+}
+
+/** A host that is trusted whatever it shows, or is here, may speak plain HTTP. */
+function hostEndpoints(host: RegistryHost, registry: string): Endpoint[] {
+  if (!host.pull) return [];
+  const { url, insecure, ca, client, headers, resolve, overridePath, isServer } = host;
+  const files = (list: string[]) => list.map((file) => readFileSync(file));
+  const plain: Endpoint = {
+    ...{ url, registry, mirror: !isServer, fallback: false, insecure, headers, overridePath },
+    onlyDigests: !resolve,
+    ...(ca.length > 0 && { ca: files(ca) }),
+    ...(client.length > 0 && {
+      client: {
+        cert: files(client.map(([certificate]) => certificate)),
+        key: files(client.map(([certificate, key]) => key ?? certificate)),
+      },
+    }),
+  };
+  if (url.protocol !== 'https:' || !(insecure || (isLoopback(url.host) && ca.length === 0))) return [plain];
+  const other = new URL(url);
+  other.protocol = 'http:';
+  return [plain, { ...plain, url: other, fallback: true }];
 }
 
 function endpoint(

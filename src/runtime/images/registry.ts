@@ -47,8 +47,10 @@ export class RegistryClient {
 
   /** URL of a manifest or blob, as error messages show it. */
   url(kind: 'manifests' | 'blobs', reference: string): URL {
-    const base = this.#endpoint.url.pathname.replace(/\/$/, '').replace(/\/v2$/, '');
-    const url = new URL(`${base}/v2/${this.#repository}/${kind}/${reference}`, this.#endpoint.url);
+    const { pathname } = this.#endpoint.url;
+    const base = pathname.replace(/\/$/, '');
+    const api = this.#endpoint.overridePath ? base : `${base.replace(/\/v2$/, '')}/v2`;
+    const url = new URL(`${api}/${this.#repository}/${kind}/${reference}`, this.#endpoint.url);
     if (this.#endpoint.mirror) url.searchParams.set('ns', this.#endpoint.registry);
     return url;
   }
@@ -117,12 +119,13 @@ export class RegistryClient {
   }
 
   #request(url: URL, method: string, headers: Record<string, string>, body?: string): Promise<http.IncomingMessage> {
-    const { insecure, ca } = this.#endpoint;
+    const { insecure, ca, client } = this.#endpoint;
+    const own = url.host === this.#endpoint.url.host;
     const options: https.RequestOptions = {
       method,
-      headers: { 'user-agent': userAgent, ...headers },
+      headers: { 'user-agent': userAgent, ...(own && this.#endpoint.headers), ...headers },
       ...(this.#signal && { signal: this.#signal }),
-      ...(url.protocol === 'https:' && { rejectUnauthorized: !insecure, ...(ca && { ca }) }),
+      ...(url.protocol === 'https:' && { rejectUnauthorized: !insecure, ...(ca && { ca }), ...(own && client) }),
     };
     return new Promise((resolve, reject) => {
       const request = (url.protocol === 'https:' ? https : http).request(url, options, resolve);
