@@ -26,6 +26,8 @@ export interface Controller {
   name: string;
   /** The resource whose keys are reconciled. */
   for: Resource<KubeObject>;
+  /** Only these of them. @default all */
+  selection?: Selection;
   /** Resources whose objects have an ownerReference (controller) to `for`; their changes enqueue the owner. */
   owns?: Resource<KubeObject>[];
   /** Other resources, with the keys that a change of one of their objects enqueues. `previous` is set on updates. */
@@ -37,10 +39,16 @@ export interface Controller {
   reconcile(key: string): Promise<ReconcileResult | void>;
 }
 
+export interface Selection {
+  namespace?: string;
+  fieldSelector?: string;
+  labelSelector?: string;
+}
+
 export interface Watch {
   resource: Resource<KubeObject>;
   /** Only these objects are watched. @default all */
-  selection?: { namespace?: string; fieldSelector?: string; labelSelector?: string };
+  selection?: Selection;
   // biome-ignore lint/suspicious/noExplicitAny: each mapping names its own type of object
   keys(object: any, previous?: any): string[];
 }

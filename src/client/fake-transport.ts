@@ -187,6 +187,7 @@ function selected(object: KubeObject, target: Target, query: URLSearchParams): b
       if (path === 'metadata.name') return object.metadata.name === value;
       if (path === 'metadata.namespace') return object.metadata.namespace === value;
       if (path === 'spec.nodeName') return (object as { spec?: { nodeName?: string } }).spec?.nodeName === value;
+      if (path === 'type') return (object as { type?: string }).type === value;
       throw badRequest(`fake API: field selector ${term}`);
     });
 }

@@ -62,7 +62,7 @@ function runController(factory: ControllerFactory, context: ControllerContext) {
 
 /** Turns changes of everything the controller looks at into keys of the queue. */
 function enqueueChanges(controller: Controller, { informers }: ControllerContext, queue: WorkQueue) {
-  const own = informers.informer(controller.for);
+  const own = informers.informer(controller.for, controller.selection);
   const addOwn = (object: KubeObject) => queue.add(keyOf(object));
   own.on({ added: addOwn, updated: addOwn, deleted: addOwn });
   const used: Informer<KubeObject>[] = [own];

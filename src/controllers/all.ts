@@ -28,6 +28,7 @@ import { serviceCidrsController } from './service-cidrs.ts';
 import { serviceLoadBalancerController } from './service-load-balancer.ts';
 import { serviceAccountController } from './serviceaccount.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
+import { tokenCleanerController } from './token-cleaner.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { attachDetachController } from './volumes/attach-detach.ts';
 import { claimBinderController } from './volumes/binder.ts';
@@ -82,6 +83,7 @@ export function allControllers(options: ControllerOptions): ControllerEntry[] {
     { account: 'job-controller', make: jobController },
     { account: 'cronjob-controller', make: cronJobController },
     { account: 'horizontal-pod-autoscaler', make: horizontalPodAutoscalerController },
+    { account: 'token-cleaner', make: tokenCleanerController },
     { account: 'ttl-after-finished-controller', make: ttlAfterFinishedController },
     { account: 'disruption-controller', make: disruptionController },
     { account: 'resourcequota-controller', make: resourceQuotaController },
