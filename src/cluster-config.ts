@@ -176,10 +176,13 @@ function writeConfig(paths: ClusterPaths, config: ClusterConfig): void {
   fs.renameSync(`${configFile(paths)}.tmp`, configFile(paths));
 }
 
-/** The configurations of all other clusters of this machine, running or not. */
+/** The configurations of all other clusters of this machine, running or not: those beside it, and those in the usual place. */
 export function otherClusters(paths: ClusterPaths): ClusterConfig[] {
-  return clusterNames(paths).flatMap((name) =>
-    name === paths.name ? [] : (readClusterConfig(siblingPaths(paths, name)) ?? []),
+  const usual = clusterPaths(paths.name, '/');
+  return [paths, ...(usual.state === paths.state ? [] : [usual])].flatMap((place) =>
+    clusterNames(place).flatMap((name) =>
+      name === paths.name ? [] : (readClusterConfig(siblingPaths(place, name)) ?? []),
+    ),
   );
 }
 

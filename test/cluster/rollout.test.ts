@@ -79,8 +79,11 @@ describe('a Deployment', { concurrency: 3 }, () => {
 
   test('keeps its old Pods when the new ones do not become ready, and says so', async () => {
     const space = await cluster.space('stuck');
-    await space.apply(deployment('web', 2, version('one'), { progressDeadlineSeconds: 3 }));
+    const patience = (progressDeadlineSeconds: number) =>
+      space.kubectl(['patch', 'deployment', 'web', '-p', JSON.stringify({ spec: { progressDeadlineSeconds } })]);
+    await space.apply(deployment('web', 2, version('one')));
     await space.kubectl('rollout status deployment/web --timeout=60s');
+    await patience(3);
     await space.kubectl('set image deployment/web main=localhost:1/nowhere:1');
     assert.match(
       await space.kubectlFails('rollout status deployment/web --timeout=60s'),
@@ -92,6 +95,7 @@ describe('a Deployment', { concurrency: 3 }, () => {
       stuck.status?.conditions?.find(({ type }) => type === 'Progressing')?.reason,
       'ProgressDeadlineExceeded',
     );
+    await patience(600);
     await space.kubectl('rollout undo deployment/web');
     await space.kubectl('rollout status deployment/web --timeout=60s');
   });
@@ -114,7 +118,10 @@ describe('a Deployment', { concurrency: 3 }, () => {
     await space.kubectl('rollout status deployment/web --timeout=60s');
     const name = (await cluster.client.list(pods, { namespace: 'replaced' })).items[0]?.metadata.name as string;
     await space.kubectl(`delete pod ${name} --wait=false`);
-    await space.until(deployments, 'web', (one) => one?.status?.readyReplicas === 1);
+    await until('another is there in its place', async () => {
+      const { items } = await cluster.client.list(pods, { namespace: 'replaced' });
+      return items.length === 2 && items.every(({ metadata }) => metadata.name !== name);
+    });
     await space.until(deployments, 'web', (one) => one?.status?.readyReplicas === 2);
   });
 });

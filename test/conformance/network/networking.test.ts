@@ -19,7 +19,7 @@ async function netserverPods() {
   const container = netexec({
     args: ['netexec', '--http-port=8083', '--udp-port=8081'],
     ports: [{ containerPort: 8083 }, { containerPort: 8081, protocol: 'UDP' }],
-    readinessProbe: { httpGet: { path: '/healthz', port: 8083 }, periodSeconds: 1 },
+    readinessProbe: { httpGet: { path: '/healthz', port: 8083 }, periodSeconds: 1, timeoutSeconds: 30 },
   });
   const servers: { name: string; ip: string }[] = [];
   for (let i = 0; i < count; i++)

@@ -11,7 +11,7 @@ after(() => cluster.delete());
 
 const environment = (values: Record<string, string>) =>
   Object.entries(values).map(([name, value]) => ({ name, value }));
-const readinessProbe = { httpGet: { path: '/', port: 80 }, periodSeconds: 1 };
+const readinessProbe = { httpGet: { path: '/', port: 80 }, periodSeconds: 1, timeoutSeconds: 30 };
 
 /** A Pod named agnhost that answers on port 80 with the method that it was asked by, and a Service of it. */
 async function verbServer(): Promise<{ pod: string; service: string }> {

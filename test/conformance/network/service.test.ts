@@ -150,7 +150,7 @@ describe('services', { concurrency: 4 }, () => {
     await expectEndpoints(namespace, name, {});
     const client = await askingPod(suite, namespace);
     const listen = (port: number) => ['netexec', `--http-port=${port}`, `--udp-port=-1`];
-    const probe = (port: number) => ({ httpGet: { path: '/healthz', port }, periodSeconds: 1 });
+    const probe = (port: number) => ({ httpGet: { path: '/healthz', port }, periodSeconds: 1, timeoutSeconds: 30 });
     const create = async (pod: string, portName: string, port: number) => {
       const container = netexec({
         args: listen(port),
