@@ -15,7 +15,7 @@ import { Http2Connection } from './h2/connection.ts';
 import { errorCode } from './h2/protocol.ts';
 import type { ServerStream } from './h2/stream.ts';
 import type { Peer } from './peer-certificate.ts';
-import { PushStream } from './push-stream.ts';
+import { type ByteSink, PushStream } from './push-stream.ts';
 
 /** Serves HTTP/2 on a connection. */
 export function serveHttp2(socket: TLSSocket, handle: ServerHandler, peer: Peer): Http2Connection {
@@ -50,13 +50,27 @@ function attach(stream: ServerStream, body: PushStream): void {
     closed?.();
     body.cancel();
   };
-  body.attach({
-    write: (chunks) => stream.writeAll(chunks),
-    end: () => stream.end(),
-    get backlog() {
-      return stream.queue.bytes;
-    },
-  });
+  body.attach(new StreamSink(stream));
+}
+
+class StreamSink implements ByteSink {
+  readonly #stream: ServerStream;
+
+  constructor(stream: ServerStream) {
+    this.#stream = stream;
+  }
+
+  write(chunks: Uint8Array[]): void {
+    this.#stream.writeAll(chunks);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  get backlog(): number {
+    return this.#stream.queue.bytes;
+  }
 }
 
 async function pipe(stream: ServerStream, body: AsyncIterable<Uint8Array>): Promise<void> {

@@ -17,7 +17,7 @@ type EventSource = Pick<ResourceCache, 'listen'>;
 
 /** Streams of one view: each event is looked at, encoded and joined with others once for all of them. */
 export class WatchChannel {
-  readonly #view: WatchView;
+  readonly view: WatchView;
   readonly #source: EventSource;
   readonly #clock: Clock;
   readonly #onEmpty: () => void;
@@ -38,7 +38,7 @@ export class WatchChannel {
 
   /** `onEmpty` is called when the last stream has left. */
   constructor(view: WatchView, source: EventSource, clock: Clock, onEmpty: () => void) {
-    this.#view = view;
+    this.view = view;
     this.#source = source;
     this.#clock = clock;
     this.#onEmpty = onEmpty;
@@ -70,7 +70,7 @@ export class WatchChannel {
 
   #listen(): void {
     this.#unlisten = this.#source.listen((event) => {
-      const frame = frameOf(this.#view, event);
+      const frame = frameOf(this.view, event);
       if (!frame) return;
       this.#frames.push(frame);
       this.#schedule();

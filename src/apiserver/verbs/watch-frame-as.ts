@@ -20,7 +20,7 @@ export async function transformedFrames(call: Call): Promise<FrameEncoder> {
     event: (event) => shown(event.type, viewOf(event.entry, resource).object),
     entry: (type, entry) => shown(type, viewOf(entry, resource).object),
     bookmark: (revision, initialEnd) => {
-      const object = bookmarkObject(call, revision, initialEnd);
+      const object = bookmarkObject(resource, revision, initialEnd);
       return plain('BOOKMARK', accepted.as ? bookmarkAs(accepted, object) : object);
     },
     error: (status) => plain('ERROR', status),

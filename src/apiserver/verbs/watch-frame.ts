@@ -4,6 +4,7 @@ import type { Call } from '../backend.ts';
 import { isPlain } from '../render.ts';
 import type { CacheEntry } from '../storage/cache-entry.ts';
 import type { CacheEvent } from '../storage/resource-cache.ts';
+import type { ServedResource } from '../strategy.ts';
 import { viewOf } from '../views.ts';
 
 /** Turns what happens into the bytes of a watch. */
@@ -35,13 +36,13 @@ function jsonFrames(call: Call): FrameEncoder {
       return event.frame;
     },
     entry: frame,
-    bookmark: (revision, initialEnd) => line('BOOKMARK', bookmarkObject(call, revision, initialEnd)),
+    bookmark: (revision, initialEnd) => line('BOOKMARK', bookmarkObject(resource, revision, initialEnd)),
     error: (status) => line('ERROR', status),
   };
 }
 
 /** An object that carries nothing but the revision that the watch has reached. */
-export function bookmarkObject({ resource }: Pick<Call, 'resource'>, revision: number, initialEnd: boolean) {
+export function bookmarkObject(resource: ServedResource, revision: number, initialEnd: boolean) {
   const annotations = initialEnd ? { annotations: { [initialEndAnnotation]: 'true' } } : {};
   return {
     kind: resource.info.kind,

@@ -1,11 +1,11 @@
 import { badRequest, StatusError } from '../../api/status-error.ts';
-import { type Call, cacheOf } from '../backend.ts';
+import { type Backend, type Call, cacheOf } from '../backend.ts';
 import { contentTypes } from '../http/media-type.ts';
 import { PushStream } from '../http/push-stream.ts';
 import { statusOf } from '../http/response.ts';
 import type { ApiResponse } from '../request.ts';
 import { type CacheEntry, deletedEntry } from '../storage/cache-entry.ts';
-import type { CacheEvent } from '../storage/resource-cache.ts';
+import type { CacheEvent, ResourceCache } from '../storage/resource-cache.ts';
 import { prepareViews } from '../views.ts';
 import { listPrefix, selected } from './list.ts';
 import { checkWatchOptions } from './list-options.ts';
@@ -25,7 +25,7 @@ export async function watch(call: Call): Promise<ApiResponse> {
   const watcher = new Watcher(call, await watchView(call));
   try {
     if (call.resource.conversion) await prepareViews(cacheOf(call).list(listPrefix(call)), call.resource);
-    watcher.start(version, initial);
+    watcher.start(call, version, initial);
   } catch (error) {
     // Once the request itself is right, failures are events (apiserver pkg/storage/cacher/cacher.go newErrWatcher).
     if (!(error instanceof StatusError)) throw error;
@@ -45,55 +45,55 @@ function sendInitialEvents(query: URLSearchParams, version: string): boolean | u
   return text === 'true';
 }
 
-/** One watch: pushes what its client asked for, by itself or, once there is a connection to write to, with others like it. */
+/**
+ * One watch: pushes what its client asked for, by itself or, once there is a connection to write to, with others like it.
+ * There may be many that wait for years: they keep nothing of their requests.
+ */
 class Watcher {
-  readonly stream: PushStream;
-  readonly #call: Call;
-  readonly #view: WatchView;
+  readonly stream = new PushStream(() => this.#close());
+  readonly #backend: Backend;
+  /** Once we are told together with others, it is theirs. */
+  #view: WatchView;
   readonly #wantsBookmarks: boolean;
-  /** Undone when the watch ends: the listener and the timers. */
-  readonly #undo: (() => void)[] = [];
+  readonly #timeoutMs: number;
   /** Events up to this revision are in the initial ones already. */
   #after = 0;
   /** Those who are told the same, from when on we are told together with them. */
   #channel: WatchChannel | undefined;
   /** The conversions before the next event, for resources that a webhook converts: events stay in order. */
-  #converted: Promise<void> = Promise.resolve();
+  #converted: Promise<void> | undefined;
+  // What ends with the watch.
+  #unlisten: (() => void) | undefined;
+  #cancelTimeout: (() => void) | undefined;
+  #cancelBookmark: (() => void) | undefined;
+  readonly #stop = () => this.#end();
 
-  constructor(call: Call, view: WatchView) {
-    this.#call = call;
+  constructor({ backend, request }: Call, view: WatchView) {
+    this.#backend = backend;
     this.#view = view;
-    this.#wantsBookmarks = call.request.query.get('allowWatchBookmarks') === 'true';
-    this.stream = new PushStream(() => {
-      for (const undo of this.#undo) undo();
-    });
+    this.#wantsBookmarks = request.query.get('allowWatchBookmarks') === 'true';
+    this.#timeoutMs = timeoutMs(request.query);
   }
 
-  start(version: string, sendInitialEvents: boolean | undefined): void {
-    const { cache, clock } = this.#call.backend;
-    const resource = cacheOf(this.#call);
-    const current = cache.seen;
+  start(call: Call, version: string, sendInitialEvents: boolean | undefined): void {
+    const current = this.#backend.cache.seen;
     const fromNow = version === '' || version === '0';
     if (sendInitialEvents === true || (fromNow && sendInitialEvents === undefined)) {
-      for (const entry of selected(this.#call, this.#view.selection))
-        this.stream.push(this.#view.encode.entry('ADDED', entry));
+      const { selection, encode } = this.#view;
+      for (const entry of selected(call, selection)) this.stream.push(encode.entry('ADDED', entry));
       this.#after = current;
       if (sendInitialEvents) this.#bookmark(true);
     } else if (fromNow) {
       this.#after = current;
     } else {
       this.#after = parseWatchRevision(version);
-      for (const event of resource.eventsAfter(this.#after)) this.#deliver(event);
+      for (const event of this.#cache.eventsAfter(this.#after)) this.#deliver(event);
     }
-    this.#listen();
-    const { signal } = this.#call.request.cancellation;
-    signal.addEventListener('abort', () => this.stream.cancel(), { once: true });
-    const stop = () => this.#end();
-    for (const end of [this.#call.backend.shutdown, this.#call.resource.ended]) {
-      end?.addEventListener('abort', stop, { once: true });
-      this.#undo.push(() => end?.removeEventListener('abort', stop));
-    }
-    this.#undo.push(clock.after(this.#timeoutMs(), () => this.#finish()));
+    this.#unlisten = this.#cache.listen((event) => this.#deliver(event));
+    this.stream.onAttach = () => this.#join();
+    call.request.cancellation.onAbort(() => this.stream.cancel());
+    for (const end of this.#ends) end?.addEventListener('abort', this.#stop, { once: true });
+    this.#cancelTimeout = this.#backend.clock.after(this.#timeoutMs, () => this.#finish());
     if (this.#wantsBookmarks) this.#scheduleBookmark();
   }
 
@@ -102,18 +102,22 @@ class Watcher {
     this.stream.end();
   }
 
-  #listen(): void {
-    const cache = cacheOf(this.#call);
-    const unlisten = cache.listen((event) => this.#deliver(event));
-    this.#undo.push(unlisten);
-    this.stream.onAttach = () => {
-      // Others are told of every event, and at once.
-      if (this.#after > this.#call.backend.cache.seen || this.#view.resource.conversion?.convertAll) return;
-      unlisten();
-      const channel = joinChannel(this.#view, cache, this.#call.backend.clock, this.stream);
-      this.#channel = channel;
-      this.#undo.push(() => channel.leave(this.stream));
-    };
+  get #cache(): ResourceCache {
+    return cacheOf({ backend: this.#backend, resource: this.#view.resource });
+  }
+
+  /** What ends all watches, and those of this resource. */
+  get #ends(): (AbortSignal | undefined)[] {
+    return [this.#backend.shutdown, this.#view.resource.ended];
+  }
+
+  #join(): void {
+    // Others are told of every event, and at once.
+    if (this.#after > this.#backend.cache.seen || this.#view.resource.conversion?.convertAll) return;
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+    this.#channel = joinChannel(this.#view, this.#cache, this.#backend.clock, this.stream);
+    this.#view = this.#channel.view;
   }
 
   #deliver(event: CacheEvent): void {
@@ -126,7 +130,7 @@ class Watcher {
     if (!event.entry.key.startsWith(prefix)) return;
     const entries = event.previous ? [event.entry, event.previous] : [event.entry];
     if (event.previous) entries.push(deletedEntry(event.previous, event.revision));
-    this.#converted = this.#converted
+    this.#converted = (this.#converted ?? Promise.resolve())
       .then(() => prepareViews(entries, resource))
       .then(
         () => this.#show(event, entries[2]),
@@ -140,24 +144,16 @@ class Watcher {
   }
 
   #bookmark(initialEnd = false): void {
-    const frame = this.#view.encode.bookmark(Math.max(this.#call.backend.cache.seen, this.#after), initialEnd);
+    const frame = this.#view.encode.bookmark(Math.max(this.#backend.cache.seen, this.#after), initialEnd);
     this.#channel?.catchUp(this.stream);
     this.stream.push(frame);
   }
 
-  #end(): void {
-    this.#channel?.catchUp(this.stream);
-    this.stream.end();
-  }
-
   #scheduleBookmark(): void {
-    let cancel = () => {};
-    const tick = () => {
+    this.#cancelBookmark = this.#backend.clock.after(bookmarkIntervalMs, () => {
       this.#bookmark();
-      cancel = this.#call.backend.clock.after(bookmarkIntervalMs, tick);
-    };
-    cancel = this.#call.backend.clock.after(bookmarkIntervalMs, tick);
-    this.#undo.push(() => cancel());
+      this.#scheduleBookmark();
+    });
   }
 
   #finish(): void {
@@ -165,10 +161,24 @@ class Watcher {
     this.#end();
   }
 
-  #timeoutMs(): number {
-    const asked = Number(this.#call.request.query.get('timeoutSeconds') ?? 0);
-    return 1000 * (asked > 0 ? asked : minTimeoutSeconds * (1 + Math.random()));
+  #end(): void {
+    this.#channel?.catchUp(this.stream);
+    this.stream.end();
   }
+
+  #close(): void {
+    this.#unlisten?.();
+    this.#channel?.leave(this.stream);
+    this.#cancelTimeout?.();
+    this.#cancelBookmark?.();
+    for (const end of this.#ends) end?.removeEventListener('abort', this.#stop);
+  }
+}
+
+/** In whole seconds: timers of one length share a list. */
+function timeoutMs(query: URLSearchParams): number {
+  const asked = Number(query.get('timeoutSeconds') ?? 0);
+  return 1000 * (asked > 0 ? asked : Math.round(minTimeoutSeconds * (1 + Math.random())));
 }
 
 function parseWatchRevision(text: string): number {
