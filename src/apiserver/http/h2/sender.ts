@@ -27,8 +27,11 @@ export interface Sending {
   progressed(): void;
 }
 
-/** So much is given to the socket at most; the rest waits in the streams' queues, where it is shared or may be dropped. */
-const mostInSocket = 1 << 20;
+/**
+ * So much is given to the socket at most, as what it cannot write at once it copies; the rest waits in the streams'
+ * queues, where it is shared or may be dropped.
+ */
+const mostInSocket = slabBytes;
 /** More is not copied to be one write, but handed over in pieces. */
 const joinedBytes = 4096;
 /** As much as fills a slab: also what a stream sends before it is another's turn. */
