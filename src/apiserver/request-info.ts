@@ -16,19 +16,32 @@ const namespaceSubresources = new Set(['status', 'finalize']);
 /** What a request is about, read off its method, path and query: the rules of RequestInfoFactory.NewRequestInfo. */
 export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   const info = nonResource(method, path);
-  const segments = path.split('/').filter((segment) => segment !== '');
+  const segments = segmentsOf(path);
   const isCore = segments[0] === 'api';
   if ((!isCore && segments[0] !== 'apis') || segments.length < (isCore ? 3 : 4)) return info;
   info.isResourceRequest = true;
   info.verb = verbs[method] ?? '';
-  info.group = isCore ? '' : decode(segments[1]!);
-  info.version = decode(segments[isCore ? 1 : 2]!);
-  let rest = segments.slice(isCore ? 2 : 3).map(decode);
-  const legacyWatch = rest[0] === 'watch' && rest.length > 1;
-  if (legacyWatch) rest = rest.slice(1);
-  readResource(info, rest);
+  // Only then, so that nothing else passes for /api.
+  if (path.includes('%')) for (let n = 1; n < segments.length; n++) segments[n] = decode(segments[n]!);
+  info.group = isCore ? '' : segments[1]!;
+  info.version = segments[isCore ? 1 : 2]!;
+  let start = isCore ? 2 : 3;
+  const legacyWatch = segments[start] === 'watch' && segments.length > start + 1;
+  if (legacyWatch) start++;
+  readResource(info, segments, start);
   readVerb(info, query, legacyWatch);
   return info;
+}
+
+function segmentsOf(path: string): string[] {
+  const segments: string[] = [];
+  for (let start = 0; start < path.length; ) {
+    const slash = path.indexOf('/', start);
+    const end = slash < 0 ? path.length : slash;
+    if (end > start) segments.push(path.slice(start, end));
+    start = end + 1;
+  }
+  return segments;
 }
 
 function nonResource(method: string, path: string): RequestInfo {
@@ -45,16 +58,16 @@ function nonResource(method: string, path: string): RequestInfo {
   };
 }
 
-function readResource(info: RequestInfo, segments: string[]): void {
-  let rest = segments;
-  if (rest[0] === 'namespaces') {
-    info.namespace = rest[1] ?? '';
+function readResource(info: RequestInfo, segments: string[], start: number): void {
+  let at = start;
+  if (segments[at] === 'namespaces') {
+    info.namespace = segments[at + 1] ?? '';
     // /namespaces/x/status is the namespace's; /namespaces/x/pods is in it.
-    if (rest.length > 2 && !namespaceSubresources.has(rest[2]!)) rest = rest.slice(2);
+    if (segments.length > at + 2 && !namespaceSubresources.has(segments[at + 2]!)) at += 2;
   }
-  info.resource = rest[0] ?? '';
-  info.name = rest[1] ?? '';
-  info.subresource = rest[2] ?? '';
+  info.resource = segments[at] ?? '';
+  info.name = segments[at + 1] ?? '';
+  info.subresource = segments[at + 2] ?? '';
 }
 
 function readVerb(info: RequestInfo, query: URLSearchParams, legacyWatch: boolean): void {
