@@ -247,6 +247,31 @@ test('a Service that changes or goes takes its rules along', async () => {
   assert.ok(!(await linux.nft.list(`list table ip ${plan.nftTable}`)).includes('default/web/'));
 });
 
+/** A program that asks for A and AAAA at once, as the C library does, from `count` ports, and tells how many answers came. */
+function askInPairs(server: string, count: number): string {
+  const message = (id: number, type: number) => {
+    const labels = ['self', 'default', 'svc', 'cluster', 'local', ''];
+    const name = Buffer.concat(labels.map((label) => Buffer.from([label.length, ...Buffer.from(label)])));
+    const tail = Buffer.concat([name, Buffer.from([0, type, 0, 1])]);
+    return Buffer.concat([Buffer.from([0, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), tail]).toString('hex');
+  };
+  return `const pairs = ${JSON.stringify([message(1, 1), message(2, 28)])}.map((one) => Buffer.from(one, 'hex'));
+    let [answers, open] = [0, 0];
+    const tell = () => { console.log(answers + ' of ${2 * count}'); process.exit(); };
+    setTimeout(tell, 10000);
+    const next = () => {
+      if (open++ === ${count}) return;
+      const socket = require('node:dgram').createSocket('udp4');
+      let mine = 0;
+      socket.on('message', () => {
+        if (++answers === ${2 * count}) tell();
+        if (++mine === 2) { socket.close(); next(); }
+      });
+      socket.connect(53, '${server}', () => pairs.forEach((one) => socket.send(one)));
+    };
+    for (let i = 0; i < 10; i++) next();`;
+}
+
 test('Pods resolve names through the Service kube-dns', async () => {
   const { service: object, slice: endpoints } = dnsObjects(plan);
   const stored = { uid: '', resourceVersion: '1', creationTimestamp: '' };
@@ -256,10 +281,17 @@ test('Pods resolve names through the Service kube-dns', async () => {
   await dns.start();
   const program = `const { Resolver } = require('node:dns'); const r = new Resolver({ timeout: 10000, tries: 1 }); r.setServers(['${plan.dnsServiceIp}']);
     r.resolve4('self.default.svc.cluster.local', (error, found) => console.log(error?.code ?? found.join()))`;
-  const answer = await linux.processes.run(['nsenter', `--net=${directory}/a`, process.execPath, '-e', program], {
-    timeoutMs: patienceMs,
-  });
+  const inPod = (script: string) =>
+    linux.processes.run(['nsenter', `--net=${directory}/a`, process.execPath, '-e', script], { timeoutMs: patienceMs });
+  const answer = await inPod(program);
+  const pairs = await inPod(askInPairs(plan.dnsServiceIp, 100));
+  const ruleset = await linux.nft.list('list ruleset');
+  const tracked = fs.existsSync('/proc/net/nf_conntrack') ? fs.readFileSync('/proc/net/nf_conntrack', 'latin1') : '';
   await dns.stop();
+  // Two packets of one port at the same moment: with address translation conntrack may drop one of them.
+  assert.equal(pairs.stdout.trim(), '200 of 200', pairs.stderr);
+  assert.doesNotMatch(tracked, new RegExp(`dst=${plan.dnsServiceIp.replaceAll('.', '\\.')} `));
+  assert.match(ruleset, new RegExp(`ip daddr ${plan.dnsServiceIp} .* notrack`));
   assert.equal(answer.stdout.trim(), host(21));
 });
 
