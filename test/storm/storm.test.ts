@@ -280,7 +280,7 @@ async function comeAndGo(many: number, app: string): Promise<void> {
     pods,
     `app=${app}`,
     (all) => all.length === many && all.every((pod) => isReady(pod) || isEvicted(pod)),
-    patienceMs,
+    patienceMs + many * 2000,
   );
   await removeAll(app);
 }
