@@ -122,6 +122,8 @@ export class PodWorkers {
       afterMs = await syncPod(this.#node, record);
       this.#failures.delete(record.uid);
     } catch (error) {
+      // What it works with has been closed, too.
+      if (this.#closed) return;
       failed = true;
       const failures = (this.#failures.get(record.uid) ?? 0) + 1;
       this.#failures.set(record.uid, failures);

@@ -20,6 +20,8 @@ interface Entry {
   writing: boolean;
   /** Milliseconds at which `wanted` must be written. */
   dueMs: number;
+  /** Nobody waits for what is not written yet. */
+  lazy: boolean;
   /** Called when `known` equals `wanted`, or the Pod is gone. */
   waiters: (() => void)[];
 }
@@ -32,6 +34,12 @@ const ownConditions = new Set<string>([
 
 /** How long news that nobody waits for (a container is being created) may wait to be overtaken. */
 const lazyMs = 3000;
+/**
+ * Of those that nobody has overtaken until then, so many are written at a time: where hundreds of Pods wait for their turn,
+ * the news of those that run goes first.
+ */
+const lazyAtOnce = 10;
+const lazyPauseMs = 500;
 const retryMs = 1000;
 
 /**
@@ -110,6 +118,7 @@ export class StatusManager {
         version: 0,
         writing: false,
         dueMs: Number.POSITIVE_INFINITY,
+        lazy: true,
         waiters: [],
       };
       this.#entries.set(pod.metadata.uid, entry);
@@ -123,6 +132,7 @@ export class StatusManager {
     }
     const now = this.#clock.steady();
     entry.dueMs = Math.min(entry.dueMs, lazy ? now + lazyMs : now);
+    entry.lazy &&= lazy;
     if (entry.dueMs <= now) void this.#write(entry);
     else this.#arm(entry.dueMs);
   }
@@ -201,6 +211,7 @@ export class StatusManager {
 
   #settle(entry: Entry): void {
     entry.dueMs = Number.POSITIVE_INFINITY;
+    entry.lazy = true;
     for (const resolve of entry.waiters.splice(0)) resolve();
   }
 
@@ -215,10 +226,12 @@ export class StatusManager {
     this.#timer = undefined;
     const now = this.#clock.steady();
     let next = Number.POSITIVE_INFINITY;
+    let lazy = 0;
     for (const entry of this.#entries.values()) {
       if (entry.writing) continue;
-      if (entry.dueMs <= now) void this.#write(entry);
-      else next = Math.min(next, entry.dueMs);
+      if (entry.dueMs > now) next = Math.min(next, entry.dueMs);
+      else if (!entry.lazy || lazy++ < lazyAtOnce) void this.#write(entry);
+      else next = Math.min(next, now + lazyPauseMs);
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next);
   }
