@@ -70,7 +70,8 @@ export class PushStream implements AsyncIterable<Uint8Array> {
         const chunks = this.#pending;
         this.#pending = [];
         this.#pendingBytes = 0;
-        yield* chunks;
+        // Not yield*, which makes several promises for each.
+        for (const chunk of chunks) yield chunk;
         if (this.#pending.length > 0) continue;
         if (this.#ended) return;
         await new Promise<void>((resolve) => {
