@@ -25,8 +25,8 @@ describe('a Deployment', { concurrency: 3 }, () => {
     await space.kubectl('rollout status deployment/web --timeout=60s');
     const { status } = await space.until(services, 'web', (one) => one?.status?.loadBalancer?.ingress?.[0]?.ip);
     const url = `http://${status?.loadBalancer?.ingress?.[0]?.ip}/`;
-    assert.equal(await get(url), 'one');
     const answersWith = (text: string) => until(`the answer is ${text}`, async () => (await get(url)) === text);
+    await answersWith('one');
     const asking = keepAsking(url);
     context.after(() => asking.stop());
     const two = JSON.stringify([
