@@ -1,5 +1,6 @@
 import { systemCriticalPriority } from './critical-pod.ts';
 import { parseThresholds, type Threshold, type ThresholdMaps } from './eviction/thresholds.ts';
+import { type Verification, verificationPolicies } from './images/pull-records.ts';
 import type { MemoryQos } from './memory-qos.ts';
 import { quantityValue, wholeValue } from './quantity.ts';
 
@@ -36,6 +37,9 @@ export interface KubeletConfigurationFile extends ThresholdMaps {
   memorySwap?: { swapBehavior?: string };
   /** Of Kubernetes's gates only MemoryQoS says something here: see memory-qos.ts. */
   featureGates?: Record<string, boolean>;
+  /** Whether Pods must show a Secret for images that are there already (KEP-2535). */
+  imagePullCredentialsVerificationPolicy?: string;
+  preloadedImagesVerificationAllowlist?: string[];
   memoryThrottlingFactor?: number;
   memoryReservationPolicy?: string;
 }
@@ -67,6 +71,7 @@ export interface KubeletConfiguration {
   crashLoopMaxMs: number;
   /** From low to high priority; empty, and a shutdown is not graceful. */
   shutdownGracePeriods: ShutdownGracePeriod[];
+  imageVerification: Verification;
   /** Undefined where the gate is off. */
   memoryQos: MemoryQos | undefined;
 }
@@ -110,6 +115,8 @@ const defaults = {
   shutdownGracePeriodByPodPriority: [],
   singleProcessOOMKill: false,
   featureGates: {} as Record<string, boolean>,
+  imagePullCredentialsVerificationPolicy: 'NeverVerifyPreloadedImages',
+  preloadedImagesVerificationAllowlist: [] as string[],
   memoryThrottlingFactor: 0.9,
   memoryReservationPolicy: 'None',
 } satisfies KubeletConfigurationFile;
@@ -154,6 +161,7 @@ export function kubeletConfiguration(file: KubeletConfigurationFile = {}): Kubel
     reserved: reservations(all.systemReserved, all.kubeReserved),
     crashLoopMaxMs: crashLoopMax(all.crashLoopBackOff?.maxContainerRestartPeriod),
     shutdownGracePeriods: shutdownGracePeriods(all),
+    imageVerification: imageVerification(all),
     memoryQos: memoryQos(all),
   };
 }
@@ -164,6 +172,24 @@ function memorySwap({ swapBehavior = 'NoSwap' }: { swapBehavior?: string } = {})
       `invalid configuration: memorySwap.swapBehavior ${JSON.stringify(swapBehavior)} must be one of: NoSwap, LimitedSwap`,
     );
   return { swapBehavior };
+}
+
+function imageVerification(
+  all: Required<
+    Pick<KubeletConfigurationFile, 'imagePullCredentialsVerificationPolicy' | 'preloadedImagesVerificationAllowlist'>
+  >,
+): Verification {
+  const { imagePullCredentialsVerificationPolicy: wanted, preloadedImagesVerificationAllowlist: allowlist } = all;
+  const policy = verificationPolicies.find((one) => one === wanted);
+  if (!policy)
+    throw new Error(
+      `invalid configuration: imagePullCredentialsVerificationPolicy ${JSON.stringify(wanted)} must be one of: ${verificationPolicies.join(', ')}`,
+    );
+  if (allowlist.length > 0 && policy !== 'NeverVerifyAllowlistedImages')
+    throw new Error(
+      'invalid configuration: can\'t set preloadedImagesVerificationAllowlist if imagePullCredentialsVerificationPolicy is not "NeverVerifyAllowlistedImages"',
+    );
+  return { policy, allowlist };
 }
 
 function memoryQos(all: Required<Pick<KubeletConfigurationFile, MemoryFields>>): MemoryQos | undefined {

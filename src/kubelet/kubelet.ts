@@ -20,6 +20,7 @@ import { removeDeadContainers } from './dead-containers.ts';
 import { EvictionManager } from './eviction/eviction-manager.ts';
 import { ImageGC } from './images/image-gc.ts';
 import { ImageManager } from './images/image-manager.ts';
+import { PullRecords } from './images/pull-records.ts';
 import { KernelLimitWatch } from './kernel-limits/kernel-limit-watch.ts';
 import { podUidOf } from './labels.ts';
 import { Limiter } from './limiter.ts';
@@ -217,6 +218,8 @@ class NodeAgent implements Kubelet {
     const status = new StatusManager(client, clock, log.child('status'), objectOf);
     const probes = new ProbeManager({ runtime, events, clock, wake: on.wake });
     const secret = (uid: string, namespace: string, name: string) => objects.secret(uid, namespace, name);
+    const { imageVerification, crashLoopMaxMs } = this.#configuration;
+    const records = new PullRecords(path.join(paths.state, 'kubelet/image_manager'), imageVerification);
     // A driver that comes may be what Pods wait for.
     const csi = createCsi(this.#options, on.wakeAll);
     this.#csiDrivers = csi.csiDrivers;
@@ -241,8 +244,8 @@ class NodeAgent implements Kubelet {
       allocatable: allocatable(machine, this.#configuration),
       ...{ status, probes, objects },
       volumes: createVolumeManager({ ...this.#options, ...csi, objects, changed: on.changed }),
-      images: new ImageManager({ images: runtime.images, events, clock, secret }),
-      crashLoop: new CrashLoop(this.#configuration.crashLoopMaxMs),
+      images: new ImageManager({ images: runtime.images, events, clock, secret, records }),
+      crashLoop: new CrashLoop(crashLoopMaxMs),
       userNamespaces: new UserNamespaces(runtime),
       starts: new Limiter(startsAtOnce),
     };

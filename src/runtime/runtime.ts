@@ -230,7 +230,7 @@ export interface Images {
   /** The image that a name or id stands for, if present ('httpd' and 'docker.io/library/httpd:latest' are one name). */
   resolve(name: string): Promise<ImageInfo | undefined>;
   /** Pulls from a registry, verifies digests, unpacks. Concurrent pulls of one name share the work. */
-  pull(name: string, options?: PullOptions): Promise<ImageInfo>;
+  pull(name: string, options?: PullOptions): Promise<PulledImage>;
   /**
    * Takes over what docker or podman of this machine has under this name, unless the store has the same; undefined if
    * there is nothing to take. With `builtHereOnly` not what they pulled from a registry.
@@ -284,6 +284,11 @@ export interface ImageConfig {
   StopSignal?: string;
   Volumes?: Record<string, unknown>;
   Labels?: Record<string, string>;
+}
+
+export interface PulledImage extends ImageInfo {
+  /** Which of the credentials led to it; undefined: none was needed. */
+  usedCredential?: number;
 }
 
 export interface PullOptions {

@@ -105,11 +105,13 @@ test('a blob that the registry has spoilt is refused, and nothing of it stays', 
 
 test('the kubelet pulls with the secret of the Pod', options, async () => {
   const { ImageManager } = await import('../../src/kubelet/images/image-manager.ts');
+  const { PullRecords } = await import('../../src/kubelet/images/pull-records.ts');
   const { systemClock } = await import('../../src/base/clock.ts');
   const said: string[] = [];
   const dockerConfig = { auths: { [closed.address]: login } };
   const manager = new ImageManager({
     images: await emptyStore(),
+    records: new PullRecords(path.join(dir, 'records'), { policy: 'NeverVerifyPreloadedImages', allowlist: [] }),
     clock: systemClock,
     events: { event: (_object: unknown, _type: string, reason: string) => said.push(reason) } as never,
     secret: async (_uid, namespace, name) => {
@@ -135,4 +137,11 @@ test('the kubelet pulls with the secret of the Pod', options, async () => {
   await assert.rejects(manager.ensure(pod([]), container, signal), { reason: 'ImagePullBackOff' });
   assert.equal((await manager.ensure(pod(['pull']), container, signal)).id, pushed.id);
   assert.deepEqual(said, ['Pulling', 'Failed', 'BackOff', 'Pulling', 'Pulled']);
+  // It is there now, but only for who shows the secret (KEP-2535).
+  const other = pod([]);
+  other.metadata.uid = 'other';
+  await assert.rejects(manager.ensure(other, container, signal), { reason: 'ErrImagePull' });
+  assert.equal((await manager.ensure(pod(['pull']), container, signal)).id, pushed.id);
+  assert.equal(said.at(-1), 'Pulled');
+  assert.equal(said.filter((reason) => reason === 'Pulling').length, 3, 'not asked for again');
 });

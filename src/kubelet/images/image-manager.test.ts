@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, beforeEach, test } from 'node:test';
 import type { Container, Pod } from '../../api/generated/core-v1.ts';
 import { FakeClock } from '../../base/clock.ts';
 import { ImageError, type ImageInfo, type Images } from '../../runtime/runtime.ts';
 import { ImageManager } from './image-manager.ts';
+import { PullRecords } from './pull-records.ts';
 
 /** The words and reasons are kubelet's (images/image_manager.go). */
 const image = (id: string, digests: string[] = []): ImageInfo => ({
@@ -26,6 +30,8 @@ let events: string[];
 /** What the store says; each test replaces what matters to it. */
 let store: Pick<Images, 'resolve' | 'adopt' | 'pull'>;
 let manager: ImageManager;
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'images-'));
+after(() => fs.rmSync(directory, { recursive: true }));
 beforeEach(() => {
   clock = new FakeClock();
   events = [];
@@ -45,6 +51,7 @@ beforeEach(() => {
       event: (_: unknown, type: string, reason: string, text: string) => events.push(`${type} ${reason}: ${text}`),
     } as never,
     secret: async () => Promise.reject(new Error('no secrets here')),
+    records: new PullRecords(directory, { policy: 'NeverVerifyPreloadedImages', allowlist: [] }),
     maxParallelImagePulls: 2,
   });
 });
@@ -113,16 +120,38 @@ test('no more pulls at once than the limit; the time says how much of it was wai
   const gates: (() => void)[] = [];
   store.pull = () => new Promise((resolve) => gates.push(() => resolve(image('pulled'))));
   const all = ['a', 'b', 'c'].map((name) => ensure(container('IfNotPresent', name)));
+  const untilPulls = async (count: number) => {
+    while (gates.length < count) await new Promise(setImmediate);
+  };
+  await untilPulls(2);
   await new Promise(setImmediate);
   assert.equal(gates.length, 2);
   clock.advance(3000);
   gates[0]?.();
   await all[0];
-  await new Promise(setImmediate);
-  assert.equal(gates.length, 3);
+  await untilPulls(3);
   clock.advance(1000);
   for (const open of gates) open();
   await Promise.all(all);
   const last = events.findLast((event) => event.includes('"c"'));
   assert.equal(last, 'Normal Pulled: Successfully pulled image "c" in 1s (4s including waiting). Image size: 7 bytes.');
+});
+
+test('what another Pod has pulled with its Secret is asked for anew by one that shows none', async () => {
+  const records = new PullRecords(directory, { policy: 'NeverVerifyPreloadedImages', allowlist: [] });
+  const present = image('guarded', ['registry.example.org/guarded@sha256:1']);
+  store.resolve = async () => present;
+  const secret = { uid: 'u', namespace: 'default', name: 's', credentialHash: 'h' };
+  await records.pulled('registry.example.org/guarded:v1', present.id, secret);
+  let pulls = 0;
+  store.pull = async () => {
+    pulls++;
+    throw new ImageError('ErrImagePull', 'denied');
+  };
+  const name = 'registry.example.org/guarded:v1';
+  const never = 'Container image "registry.example.org/guarded:v1" is not present with pull policy of Never';
+  await assert.rejects(ensure(container('Never', name)), { reason: 'ErrImageNeverPull', message: never });
+  assert.equal(pulls, 0);
+  await assert.rejects(ensure(container('IfNotPresent', name)), { reason: 'ErrImagePull' });
+  assert.equal(pulls, 1);
 });

@@ -7,7 +7,8 @@ import { ImageError, type ImageInfo, type Images } from '../../runtime/runtime.t
 import { goDuration } from '../crash-loop.ts';
 import { Limiter } from '../limiter.ts';
 import { fieldPath } from '../pod-record.ts';
-import { pullCredentials } from './pull-secrets.ts';
+import type { PullRecords } from './pull-records.ts';
+import { type PullCredential, pullCredentials } from './pull-secrets.ts';
 
 /** Why a container has no image: reason and message of its waiting state, and when to try again. */
 export class ImageUnavailable extends Error {
@@ -33,6 +34,7 @@ export class ImageManager {
   readonly #secret: (podUid: string, namespace: string, name: string) => Promise<Secret>;
   readonly #backoff: Backoff;
   readonly #pulls: Limiter;
+  readonly #records: PullRecords;
   /** The last failure per Pod and image for which `#backoff` has a delay, repeated while backing off. */
   readonly #failures = new Map<string, string>();
   /** 'name@sha256:…' by image id, as statuses show it. */
@@ -43,6 +45,7 @@ export class ImageManager {
     events: EventRecorder;
     clock: Clock;
     secret: (podUid: string, namespace: string, name: string) => Promise<Secret>;
+    records: PullRecords;
     /** @default 4 */
     maxParallelImagePulls?: number;
   }) {
@@ -50,6 +53,7 @@ export class ImageManager {
     this.#events = parts.events;
     this.#clock = parts.clock;
     this.#secret = parts.secret;
+    this.#records = parts.records;
     this.#backoff = new Backoff(parts.clock, { initialMs: 10_000, maxMs: 300_000 });
     this.#pulls = new Limiter(parts.maxParallelImagePulls ?? pullsAtOnce);
   }
@@ -70,7 +74,7 @@ export class ImageManager {
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = await this.#inspect(pod, container, name, policy);
     // An image that was built or loaded by hand has no registry to be newer in.
-    if (present && (policy !== 'Always' || present.digests.length === 0)) {
+    if (present && (present.digests.length === 0 || (await this.#mayUse(pod, name, policy, present)))) {
       const text = `Container image "${name}" already present on machine and can be accessed by the pod`;
       this.#event(pod, container, 'Normal', 'Pulled', text);
       return this.#remember(present);
@@ -81,6 +85,21 @@ export class ImageManager {
       throw new ImageUnavailable('ErrImageNeverPull', text, 10_000);
     }
     return this.#pull(pod, container, name, signal);
+  }
+
+  /** Whether an image that was pulled is this Pod's, too, without asking the registry. */
+  async #mayUse(pod: Pod, name: string, policy: string, { id }: ImageInfo): Promise<boolean> {
+    if (policy === 'Always') return false;
+    const credentials = await this.#credentials(pod, name);
+    return !(await this.#records.mustPull(
+      name,
+      id,
+      credentials.map(({ secret }) => secret),
+    ));
+  }
+
+  #credentials(pod: Pod, name: string): Promise<PullCredential[]> {
+    return pullCredentials(pod, name, (namespace, secret) => this.#secret(pod.metadata.uid, namespace, secret));
   }
 
   /** The image if it is there, or if docker or podman of this machine has it. */
@@ -113,13 +132,12 @@ export class ImageManager {
     this.#event(pod, container, 'Normal', 'Pulling', `Pulling image "${name}"`);
     const waitsSinceMs = this.#clock.steady();
     try {
-      const read = (namespace: string, secret: string) => this.#secret(pod.metadata.uid, namespace, secret);
-      const credentials = await pullCredentials(pod, name, read);
+      const credentials = await this.#credentials(pod, name);
       const { image, tookMs } = await unlessAborted(
         this.#pulls.run(async () => {
           signal.throwIfAborted();
           const startMs = this.#clock.steady();
-          return { image: await this.#images.pull(name, { credentials }), tookMs: this.#clock.steady() - startMs };
+          return { image: await this.#pullOnce(name, credentials), tookMs: this.#clock.steady() - startMs };
         }),
         signal,
       );
@@ -139,6 +157,19 @@ export class ImageManager {
       this.#failures.set(key, `${reason}: ${message}`);
       // Shows ErrImagePull for a moment, then ImagePullBackOff, then tries again.
       throw new ImageUnavailable(reason, message, 3000);
+    }
+  }
+
+  async #pullOnce(name: string, credentials: PullCredential[]): Promise<ImageInfo> {
+    await this.#records.begin(name);
+    try {
+      const image = await this.#images.pull(name, { credentials: credentials.map(({ credential }) => credential) });
+      const { usedCredential: used } = image;
+      await this.#records.pulled(name, image.id, used === undefined ? undefined : credentials[used]?.secret);
+      return image;
+    } catch (error) {
+      await this.#records.failed(name);
+      throw error;
     }
   }
 

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Pod, Secret } from '../../api/generated/core-v1.ts';
 import type { PullOptions } from '../../runtime/runtime.ts';
+import type { SecretCredential } from './pull-records.ts';
 
 type Credentials = NonNullable<PullOptions['credentials']>;
 interface DockerAuth {
@@ -10,17 +12,27 @@ interface DockerAuth {
   registrytoken?: string;
 }
 
+/** A credential, and the Secret that it is from. */
+export interface PullCredential {
+  credential: Credentials[number];
+  secret: SecretCredential;
+}
+
 /** The credentials in a Pod's imagePullSecrets that are for the image's registry (kubelet credentialprovider keyring). */
 export async function pullCredentials(
   pod: Pod,
   image: string,
   secret: (namespace: string, name: string) => Promise<Secret>,
-): Promise<Credentials> {
-  const credentials: Credentials = [];
+): Promise<PullCredential[]> {
+  const credentials: PullCredential[] = [];
   for (const { name = '' } of pod.spec.imagePullSecrets ?? []) {
     // A missing pull secret is no failure: the image may be public.
     const found = await secret(pod.metadata.namespace ?? '', name).catch(() => undefined);
-    if (found) credentials.push(...credentialsOf(found, image));
+    for (const credential of found ? credentialsOf(found, image) : []) {
+      const { uid = '', namespace = '' } = found?.metadata ?? {};
+      const credentialHash = createHash('sha256').update(JSON.stringify(credential)).digest('hex');
+      credentials.push({ credential, secret: { uid, namespace, name, credentialHash } });
+    }
   }
   return credentials;
 }

@@ -8,6 +8,7 @@ import {
   ImageError,
   type ImageInfo,
   type Images,
+  type PulledImage,
   type PullOptions,
 } from '../runtime.ts';
 import { Blobs, type Descriptor } from './blobs.ts';
@@ -96,7 +97,7 @@ class ImageStore implements Images {
     return this.#parts.records.all().map((record) => record.info);
   }
 
-  async pull(name: string, options: PullOptions = {}): Promise<ImageInfo> {
+  async pull(name: string, options: PullOptions = {}): Promise<PulledImage> {
     const full = normalizeName(name);
     return this.#shared(JSON.stringify(['pull', full, options.credentials ?? []]), async () => {
       const { pullImage } = await import('./pull.ts');

@@ -1,5 +1,5 @@
 import { causes } from '../../base/errors.ts';
-import { ImageError, type ImageInfo, type PullOptions } from '../runtime.ts';
+import { ImageError, type PulledImage, type PullOptions } from '../runtime.ts';
 import type { Descriptor } from './blobs.ts';
 import type { StoreParts } from './images.ts';
 import { inParallel, installImage, layersOf, unpackBlob } from './install.ts';
@@ -32,15 +32,16 @@ export async function pullImage(
   name: string,
   options: PullOptions,
   config: RegistryConfig = readRegistryConfig(parts.dir),
-): Promise<ImageInfo> {
+): Promise<PulledImage> {
   const reference = parseReference(name);
   try {
-    const { client, target } = await resolve(reference, options, config, parts);
+    const { client, target, usedCredential } = await resolve(reference, options, config, parts);
     const manifest = await fetchManifest(parts, client, target);
     await fetchContent(parts, client, manifest, options);
     const digestName = `${repositoryOf(reference)}@${target.digest}`;
     const names = reference.digest ? [digestName] : [formatReference(reference), digestName];
-    return await installImage(parts, manifest, names, target);
+    const image = await installImage(parts, manifest, names, target);
+    return { ...image, ...(usedCredential !== undefined && { usedCredential }) };
   } catch (error) {
     const message = `failed to pull and unpack image "${name}": ${(error as Error).message}`;
     const { status = 0 } = causes(error).find((one) => one instanceof RegistryError) ?? {};
@@ -54,7 +55,7 @@ async function resolve(
   options: PullOptions,
   config: RegistryConfig,
   parts: StoreParts,
-): Promise<{ client: RegistryClient; target: Descriptor }> {
+): Promise<{ client: RegistryClient; target: Descriptor; usedCredential: number | undefined }> {
   const full = formatReference(reference);
   let failure: Error | undefined;
   for (const endpoint of endpointsOf(reference.domain, config)) {
@@ -62,10 +63,13 @@ async function resolve(
     if (endpoint.onlyDigests && !reference.digest) continue;
     // What a Secret says of a registry is not for those that stand in for it (containerd's ParseAuth).
     const credentials: Credential[] = endpoint.mirror ? [{}] : [...(options.credentials ?? []), {}];
-    for (const credential of credentials) {
+    for (const [i, credential] of credentials.entries()) {
       const client = new RegistryClient(endpoint, reference.path, credential, options.signal);
       try {
-        return { client, target: await resolveDigest(parts, client, reference) };
+        const target = await resolveDigest(parts, client, reference);
+        // What a mirror gives to anybody is still had in the name of who asked.
+        const usedCredential = i < (options.credentials?.length ?? 0) ? i : undefined;
+        return { client, target, usedCredential };
       } catch (error) {
         failure = error as Error;
         if (options.signal?.aborted) throw error;
