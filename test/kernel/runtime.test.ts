@@ -88,7 +88,7 @@ test('stop sends the signal that the container asked for, and SIGKILL when the g
 });
 
 test('exec runs inside, gives exit code and streams, and is killed when its time is up', async () => {
-  const spec = shell(fixture, 'sleep 60');
+  const spec = shell(fixture, 'sleep 600');
   await fixture.runtime.startContainer(spec);
   const done = await fixture.runtime.exec(spec.id, ['sh', '-c', 'cat /proc/1/comm; echo bad >&2; exit 5']);
   assert.deepEqual(done, { exitCode: 5, stdout: 'sh\n', stderr: 'bad\n', timedOut: false });
@@ -104,7 +104,7 @@ test('exec runs inside, gives exit code and streams, and is killed when its time
 });
 
 test('exec with a tty has a terminal whose size can be set', async () => {
-  const spec = shell(fixture, 'sleep 60');
+  const spec = shell(fixture, 'sleep 600');
   await fixture.runtime.startContainer(spec);
   const session = await fixture.runtime.execStream(spec.id, { command: ['sh'], tty: true, stdin: true });
   session.resize(100, 40);
@@ -123,7 +123,7 @@ test('exec with a tty has a terminal whose size can be set', async () => {
 });
 
 test('commands on terminals that end at once lose nothing of what they say, and nothing is added', async () => {
-  const spec = shell(fixture, 'sleep 60');
+  const spec = shell(fixture, 'sleep 600');
   await fixture.runtime.startContainer(spec);
   const command = ['sh', '-c', 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; done; exit 3'];
   const expected = { stdout: Array.from({ length: 300 }, (_, i) => `${i + 1}\r\n`).join(''), stderr: '', code: 3 };
@@ -154,7 +154,7 @@ test('attach reaches the streams of the first process; stdinOnce closes stdin af
 });
 
 test('after a rotation by rename the log goes on in a new file', async () => {
-  const spec = shell(fixture, 'echo first; while [ ! -e /go ]; do sleep 0.02; done; echo second; sleep 60');
+  const spec = shell(fixture, 'echo first; while [ ! -e /go ]; do sleep 0.02; done; echo second; sleep 600');
   await fixture.runtime.startContainer(spec);
   await until('the first line is logged', () => readFileSync(spec.logPath, 'utf8').includes('first'));
   renameSync(spec.logPath, `${spec.logPath}.1`);
