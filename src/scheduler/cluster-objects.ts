@@ -3,6 +3,7 @@ import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
 import type { StorageClass } from '../api/generated/storage-v1.ts';
 import { builtin, persistentVolumeClaims, persistentVolumes } from '../api/resource.ts';
 import type { InformerFactory } from '../client/informer.ts';
+import { type DeviceObjects, deviceObjects } from './devices/device-objects.ts';
 
 /** What the scheduler looks up beside Pods and nodes. */
 export interface ClusterObjects {
@@ -11,6 +12,7 @@ export interface ClusterObjects {
   volumes(): PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
   budgets(namespace: string): PodDisruptionBudget[];
+  devices: DeviceObjects;
 }
 
 export const storageClasses = builtin<StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
@@ -32,5 +34,6 @@ export function clusterObjects(informers: InformerFactory, onChange: () => void)
     volumes: () => volumes.list(),
     storageClass: (name) => classes.get(name),
     budgets: (namespace) => budgets.list(namespace),
+    devices: deviceObjects(informers, onChange),
   };
 }

@@ -12,6 +12,7 @@ import { pathOf } from '../client/rest.ts';
 import { bindVolumes } from './bind-volumes.ts';
 import { clusterObjects, podDisruptionBudgets, storageClasses } from './cluster-objects.ts';
 import { ClusterSnapshot, type NodeInfo } from './cluster-snapshot.ts';
+import { bindClaims } from './devices/bind-claims.ts';
 import { planPlacement } from './plan-placement.ts';
 import { planPreemption, priorityOf, waitsForVictims } from './plan-preemption.ts';
 import type { SchedulingContext } from './plugin.ts';
@@ -94,7 +95,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const ours = (pod.spec.schedulerName ?? schedulerName) === schedulerName;
     if (!ours || pod.metadata.deletionTimestamp || ended(pod) || (pod.spec.schedulingGates ?? []).length > 0) return;
     // Our own writes of its status are no reason to try again.
-    if (previous && previous.metadata.generation === pod.metadata.generation && sameLabels(pod, previous)) return;
+    const same = previous && previous.metadata.generation === pod.metadata.generation && sameLabels(pod, previous);
+    if (same && sameClaims(pod, previous)) return;
     queue.add(key, priorityOf(pod));
   }
 
@@ -122,6 +124,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         informers.informer(persistentVolumes),
         informers.informer(storageClasses),
         informers.informer(podDisruptionBudgets),
+        objects.devices,
       ].map((informer) => informer.whenSynced()),
     );
     for (let key = await queue.next(); key !== undefined; key = await queue.next()) {
@@ -169,7 +172,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   async function bind(key: string, pod: Pod, node: string): Promise<boolean> {
     const { name, namespace, uid } = pod.metadata;
     try {
-      await bindPodVolumes(pod, node);
+      await Promise.all([bindPodClaims(pod, node), bindPodVolumes(pod, node)]);
       const response = await client.request({
         method: 'POST',
         path: pathOf(pods, namespace, name, 'binding'),
@@ -193,6 +196,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       queue.addBackoff(key, priorityOf(pod));
       return false;
     }
+  }
+
+  /** Chooses at once, and writes then. */
+  function bindPodClaims(pod: Pod, nodeName: string): Promise<void> {
+    const info = snapshot.node(nodeName);
+    return info ? bindClaims(pod, info.node, { client, objects: objects.devices }) : Promise.resolve();
   }
 
   async function bindPodVolumes(pod: Pod, nodeName: string): Promise<void> {
@@ -287,6 +296,9 @@ function preemptionMessage(pod: Pod, all: NodeInfo[], preemptable: number): stri
 }
 
 const ended = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+/** Which claims were made for it. */
+const sameClaims = (a: Pod, b: Pod) =>
+  JSON.stringify(a.status?.resourceClaimStatuses) === JSON.stringify(b.status?.resourceClaimStatuses);
 const sameLabels = (a: Pod, b: Pod) => JSON.stringify(a.metadata.labels) === JSON.stringify(b.metadata.labels);
 
 /** Heartbeats change no more than times: they are no reason to try Pods again. */

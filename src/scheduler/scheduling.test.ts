@@ -43,6 +43,15 @@ const nothing: ClusterObjects = {
   volumes: () => [],
   storageClass: () => undefined,
   budgets: () => [],
+  devices: {
+    claim: () => undefined,
+    deviceClass: () => undefined,
+    devices: () => undefined,
+    assume: () => {},
+    forget: () => {},
+    isAssumed: () => false,
+    whenSynced: () => Promise.resolve(),
+  },
 };
 function context(
   nodes: Node[],

@@ -304,3 +304,24 @@ describe('Pod security', () => {
     await update({ warn: 'none' }, { warn: 'none' });
   });
 });
+
+describe('Devices', () => {
+  it('that others have are for namespaces of administrators', async () => {
+    const { run, reader } = setUp();
+    const group = 'resource.k8s.io';
+    const devices = { requests: [{ name: 'r', exactly: { deviceClassName: 'gpu', adminAccess: true } }] };
+    const claim = { metadata: { name: 'c' }, spec: { devices } };
+    const template = { metadata: { name: 'c' }, spec: { spec: { devices } } };
+    const create = async () => {
+      await run(builtin(group, 'v1', 'resourceclaims'), claim);
+      await run(builtin(group, 'v1', 'resourceclaimtemplates'), template);
+    };
+    await assert.rejects(
+      create(),
+      fails(/spec\.devices\.requests\[0\]\.adminAccess: Forbidden: admin access to devices/),
+    );
+    const labels = { 'resource.kubernetes.io/admin-access': 'true' };
+    reader.put(namespaces, { metadata: { name: 'shop', labels } });
+    await create();
+  });
+});

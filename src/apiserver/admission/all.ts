@@ -6,6 +6,7 @@ import { certificatePermissions, signerPermissions } from './certificates.ts';
 import { customResourceRules } from './custom-resource-rules.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { deviceAdminAccess } from './device-admin-access.ts';
 import { deviceExpressions } from './device-expressions.ts';
 import { admissionExpressions } from './expressions.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -65,6 +66,7 @@ export function builtinAdmission(context: AdmissionContext): {
       customResourceRules,
       admissionExpressions,
       deviceExpressions,
+      deviceAdminAccess(reader),
       // Last: only what everybody else has let pass may count.
       resourceQuota(context),
     ],

@@ -53,6 +53,9 @@ const form = new RegExp(
   `^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-(${identifier}(?:\\.${identifier})*))?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`,
 );
 
+/** As devices' attributes have them: nothing but the form itself. */
+export const parseSemver = (text: string) => parse(text, false);
+
 function parse(text: string, normalize: boolean): CelSemver | undefined {
   const match = form.exec(normalize ? normalized(text) : text);
   if (!match) return undefined;

@@ -1,0 +1,88 @@
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
+import { matchesTerm } from '../../api/node-selector.ts';
+import type { DeviceObjects } from '../devices/device-objects.ts';
+import { type Devices, planAllocations } from '../devices/plan-allocation.ts';
+import type { Plugin, SchedulingContext } from '../plugin.ts';
+
+/** So many Pods may share a claim. */
+const mostReservations = 256;
+
+interface PodClaim {
+  podClaim: string;
+  key: string | undefined;
+}
+
+interface PodClaims {
+  allocated: ResourceClaim[];
+  pending: ResourceClaim[];
+  devices: Devices | undefined;
+}
+
+/** Devices that a Pod claims must be there, or be free, on the node (plugins/dynamicresources, structured parameters). */
+export const dynamicResources: Plugin<PodClaims | undefined> = {
+  name: 'DynamicResources',
+  preemptionHelps: false,
+  refuse: (pod, { objects }) => (usesDevices(pod) ? refusal(pod, objects.devices) : undefined),
+  prepare: (pod, context) => (usesDevices(pod) ? podClaims(pod, context.objects.devices) : undefined),
+  filter(_pod, { node }, state) {
+    if (!state) return [];
+    const reaches = ({ status }: ResourceClaim) => {
+      const selector = status?.allocation?.nodeSelector;
+      return !selector || selector.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+    };
+    if (!state.allocated.every(reaches)) return ['resourceclaim not available on the node'];
+    if (state.pending.length === 0) return [];
+    if (!state.devices) return ['cannot allocate all claims'];
+    try {
+      return planAllocations(state.pending, node, state.devices) ? [] : ['cannot allocate all claims'];
+    } catch (error) {
+      return [`claim ${state.pending[0]!.metadata.name}: ${(error as Error).message}`];
+    }
+  },
+};
+
+export const usesDevices = (pod: Pod) => (pod.spec.resourceClaims ?? []).length > 0;
+
+/** Names of the Pod's claims; undefined for one that is still to be made from its template. */
+export function claimKeys(pod: Pod): PodClaim[] {
+  const { namespace } = pod.metadata;
+  return (pod.spec.resourceClaims ?? []).flatMap(({ name, resourceClaimName }): PodClaim[] => {
+    const status = pod.status?.resourceClaimStatuses?.find((one) => one.name === name);
+    if (resourceClaimName) return [{ podClaim: name, key: `${namespace}/${resourceClaimName}` }];
+    if (!status) return [{ podClaim: name, key: undefined }];
+    // None is needed.
+    return status.resourceClaimName ? [{ podClaim: name, key: `${namespace}/${status.resourceClaimName}` }] : [];
+  });
+}
+
+function refusal(pod: Pod, objects: DeviceObjects): string | undefined {
+  for (const { podClaim, key } of claimKeys(pod)) {
+    if (!key)
+      return `pod ${JSON.stringify(`${pod.metadata.namespace}/${pod.metadata.name}`)}: ResourceClaim not created yet`;
+    const claim = objects.claim(key);
+    const quoted = JSON.stringify(key.split('/')[1]);
+    if (!claim) return `resourceclaim ${quoted} not found`;
+    if (claim.metadata.deletionTimestamp) return `resourceclaim ${quoted} is being deleted`;
+    const template = pod.spec.resourceClaims?.find(({ name }) => name === podClaim)?.resourceClaimTemplateName;
+    if (template && !claim.metadata.ownerReferences?.some(({ uid }) => uid === pod.metadata.uid))
+      return `ResourceClaim ${key} was not created for pod ${pod.metadata.namespace}/${pod.metadata.name} (pod is not owner)`;
+    const { allocation, reservedFor = [] } = claim.status ?? {};
+    if (!allocation && objects.isAssumed(key)) return `resource claim ${key} is in the process of being allocated`;
+    const isReserved = reservedFor.some(({ uid }) => uid === pod.metadata.uid);
+    if (allocation && !isReserved && reservedFor.length >= mostReservations) return 'resourceclaim in use';
+    if (!allocation)
+      for (const { name, exactly, firstAvailable = [] } of claim.spec.devices?.requests ?? [])
+        for (const { deviceClassName } of [...(exactly ? [exactly] : []), ...firstAvailable])
+          if (!objects.deviceClass(deviceClassName))
+            return `request ${name}: device class ${deviceClassName} does not exist`;
+  }
+  return undefined;
+}
+
+export function podClaims(pod: Pod, objects: SchedulingContext['objects']['devices']): PodClaims {
+  const all = claimKeys(pod).flatMap(({ key }) => (key ? (objects.claim(key) ?? []) : []));
+  const allocated = all.filter(({ status }) => status?.allocation);
+  const pending = all.filter(({ status }) => !status?.allocation);
+  return { allocated, pending, devices: pending.length > 0 ? objects.devices() : undefined };
+}
