@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { withAdmin } from './admin-access.ts';
+import { systemClock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
 import { silentLogger } from './base/log.ts';
 import { createBootstrapToken, deleteBootstrapToken } from './bootstrap-token.ts';
@@ -10,6 +11,7 @@ import { openLinux } from './linux/open.ts';
 import { withMachineLock } from './machine-lock.ts';
 import { addressToNumber, cidrRange, containsAddress, numberToAddress } from './network/cidr.ts';
 import { type NodePins, NodeSwitch } from './network/node-switch.ts';
+import { certificateLifeMs } from './node-certificates.ts';
 import { type JoinRequest, readJoinRequest, readNodeConfig, writeJoinRequest } from './node-config.ts';
 import { type ClusterPaths, nodeNames, nodePaths } from './paths.ts';
 import { agentCommand, isOutdated, keepUnless, pidFile, requireReady } from './processes.ts';
@@ -105,10 +107,17 @@ export async function startFurtherNodes(
   const waiting = (await Promise.all(found)).filter(({ daemon }) => !daemon);
   if (waiting.length === 0) return 0;
   await connect(cluster, waiting, config);
-  const joining = waiting.some(({ paths }) => !readNodeConfig(paths));
-  if (joining) await joinAll(cluster, config, waiting);
+  const joining = await Promise.all(waiting.map(needsToken));
+  if (joining.some(Boolean)) await joinAll(cluster, config, waiting);
   else await startAll(waiting);
   return waiting.length;
+}
+
+/** One that has not joined, or whose identity has run out meanwhile. */
+async function needsToken({ paths }: FurtherNode): Promise<boolean> {
+  const request = readJoinRequest(paths);
+  if (!request || !readNodeConfig(paths)) return true;
+  return (await certificateLifeMs(path.join(paths.state, 'pki'), 'kubelet-client', request.ca, systemClock)) === 0;
 }
 
 async function joinAll(cluster: ClusterPaths, config: ClusterConfig, waiting: FurtherNode[]): Promise<void> {
@@ -151,8 +160,10 @@ export const isPinned = (file: string): boolean => fs.existsSync(file) && fs.sta
 
 async function startAll(nodes: FurtherNode[], token?: string): Promise<void> {
   const { startDaemonInside } = await import('./linux/daemon-inside.ts');
-  const reports = nodes.map(async ({ paths, pins }) => {
-    if (token && !readNodeConfig(paths)) writeJoinRequest(paths, { ...(readJoinRequest(paths) as JoinRequest), token });
+  const reports = nodes.map(async (node) => {
+    const { paths, pins } = node;
+    if (token && (await needsToken(node)))
+      writeJoinRequest(paths, { ...(readJoinRequest(paths) as JoinRequest), token });
     const logFile = path.join(paths.logs, 'agent.log');
     const { report } = startDaemonInside(pins, { command: agentCommand(paths), logFile });
     return { paths, report: await report };

@@ -12,36 +12,57 @@ import { configName, type SharedPlan } from './join-objects.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
 import { hostLinkName, nftTableName } from './network/choose-addresses.ts';
 import { overlaps } from './network/cidr.ts';
-import { hasCertificate, type NodeCertificate, nodeCertificates, requestCertificate } from './node-certificates.ts';
+import {
+  certificateLifeMs,
+  type NodeCertificate,
+  nodeCertificates,
+  renewBeforeMs,
+  requestCertificate,
+} from './node-certificates.ts';
 import { type JoinRequest, type NodeConfig, readNodeConfig, writeJoinRequest, writeNodeConfig } from './node-config.ts';
 import type { ClusterPaths } from './paths.ts';
 
 const pollMs = 25;
 const patienceMs = 30_000;
 
+interface Parts {
+  clock: Clock;
+  log: Logger;
+}
+
+/** The node that this machine is; it becomes one, or renews what of that runs out, if that can wait without an API. */
+export async function join(paths: ClusterPaths, request: JoinRequest, parts: Parts): Promise<NodeConfig> {
+  const dir = path.join(paths.state, 'pki');
+  await writeSecret(path.join(dir, 'ca.crt'), request.ca);
+  const known = readNodeConfig(paths);
+  const files: NodeCertificate[] = ['kubelet-client', 'kubelet', 'kube-proxy'];
+  const lives = await Promise.all(files.map((file) => certificateLifeMs(dir, file, request.ca, parts.clock)));
+  const leastMs = Math.min(...lives);
+  if (known && leastMs > renewBeforeMs) return known;
+  try {
+    return await becomeNode(paths, request, known, parts);
+  } catch (error) {
+    if (!known || leastMs === 0) throw error;
+    parts.log.warn('cannot renew certificates', { node: request.nodeName, lastForMs: leastMs, error });
+    return known;
+  }
+}
+
 /**
- * Makes a machine a node of a cluster whose control plane is elsewhere, or renews what of that runs out:
- * 1. its identity, by the bootstrap token; 2. the Node, as itself; 3. its range of Pod addresses, which the cluster gives;
- * 4. certificates of its kubelet's API and of its service proxy. Each step is skipped that was made before, so that a node
- * that has joined starts without an API.
+ * Makes a machine a node of a cluster whose control plane is elsewhere:
+ * 1. its identity, by the bootstrap token or the one that it has; 2. the Node, as itself; 3. its range of Pod addresses, which
+ * the cluster gives; 4. certificates of its kubelet's API and of its service proxy.
  */
-export async function join(
+async function becomeNode(
   paths: ClusterPaths,
   request: JoinRequest,
-  { clock, log }: { clock: Clock; log: Logger },
+  known: NodeConfig | undefined,
+  { clock, log }: Parts,
 ): Promise<NodeConfig> {
   const dir = path.join(paths.state, 'pki');
   const { nodeName, nodeAddress, server, ca, token } = request;
   const certificates = nodeCertificates(nodeName, nodeAddress);
-  const has = (file: NodeCertificate) => hasCertificate(dir, file, ca, clock);
-  await writeSecret(path.join(dir, 'ca.crt'), ca);
-  const known = readNodeConfig(paths);
-  if (known && (await Promise.all([has('kubelet-client'), has('kubelet'), has('kube-proxy')])).every(Boolean))
-    return known;
-  const keyPair = async (file: NodeCertificate) => ({
-    cert: await readIfPresent(path.join(dir, `${file}.crt`)),
-    key: await readIfPresent(path.join(dir, `${file}.key`)),
-  });
+  const lasts = async (file: NodeCertificate) => (await certificateLifeMs(dir, file, ca, clock)) > renewBeforeMs;
   const as = async <T>(identity: object, work: (client: Client) => Promise<T>): Promise<T> => {
     const client = createClient(httpsTransport({ server, ca, ...identity }), { userAgent: 'vitrine-join' });
     try {
@@ -50,18 +71,17 @@ export async function join(
       client.close();
     }
   };
-  if (!(await has('kubelet-client'))) {
+  if (!(await lasts('kubelet-client'))) {
     log.info('asking for an identity', { node: nodeName, server });
-    const { cert, key } = await keyPair('kubelet-client');
-    const identity = token ? { token } : { cert, key };
+    const identity = token ? { token } : await readIdentity(dir);
     await as(identity, (client) => requestCertificate(client, dir, certificates['kubelet-client']));
   }
-  return as(await keyPair('kubelet-client'), async (client) => {
+  return as(await readIdentity(dir), async (client) => {
     const plan = await readPlan(client);
     if (!known) requireFreeRanges(plan);
     const nodePodCidr = await register(client, request);
     for (const file of ['kubelet', 'kube-proxy'] as const)
-      if (!(await has(file))) await requestCertificate(client, dir, certificates[file]);
+      if (!(await lasts(file))) await requestCertificate(client, dir, certificates[file]);
     const own = { nodeAddress, nodePodCidr, hostLink: hostLinkName(paths.name), nftTable: nftTableName(paths.name) };
     const config: NodeConfig = {
       ...{ nodeName, server, plan: { ...plan, ...own }, kubeletPort: 10_250, announces: false },
@@ -74,6 +94,11 @@ export async function join(
     log.info('joined', { node: nodeName, podCidr: nodePodCidr });
     return config;
   });
+}
+
+async function readIdentity(dir: string) {
+  const read = (extension: string) => readIfPresent(path.join(dir, `kubelet-client.${extension}`));
+  return { cert: await read('crt'), key: await read('key') };
 }
 
 async function readPlan(client: Client): Promise<SharedPlan> {

@@ -12,7 +12,7 @@ const requests = builtin<CertificateSigningRequest>('certificates.k8s.io', 'v1',
 const pollMs = 25;
 const patienceMs = 30_000;
 /** What expires sooner than this is asked for anew at the start. */
-const renewBeforeMs = 30 * 24 * 60 * 60 * 1000;
+export const renewBeforeMs = 30 * 24 * 60 * 60 * 1000;
 
 /** A certificate of a node, by the name of its files. */
 export type NodeCertificate = 'kubelet-client' | 'kubelet' | 'kube-proxy';
@@ -47,19 +47,19 @@ export function nodeCertificates(nodeName: string, nodeAddress: string): Record<
   };
 }
 
-/** Whether the files hold a certificate that lasts long enough, of this CA. */
-export async function hasCertificate(dir: string, file: NodeCertificate, ca: string, clock: Clock): Promise<boolean> {
+/** How long the certificate in the files lasts yet, in milliseconds; 0 if there is none of this CA. */
+export async function certificateLifeMs(dir: string, file: NodeCertificate, ca: string, clock: Clock): Promise<number> {
   const [certificate, key] = await Promise.all([
     readIfPresent(path.join(dir, `${file}.crt`)),
     readIfPresent(path.join(dir, `${file}.key`)),
   ]);
-  if (!certificate || !key) return false;
+  if (!certificate || !key) return 0;
   try {
     const parsed = new X509Certificate(certificate);
-    const lasts = parsed.validToDate.getTime() - clock.now() > renewBeforeMs;
-    return lasts && parsed.checkPrivateKey(createPrivateKey(key)) && parsed.verify(new X509Certificate(ca).publicKey);
+    const isOurs = parsed.checkPrivateKey(createPrivateKey(key)) && parsed.verify(new X509Certificate(ca).publicKey);
+    return isOurs ? Math.max(0, parsed.validToDate.getTime() - clock.now()) : 0;
   } catch {
-    return false;
+    return 0;
   }
 }
 
