@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/cluster/fixture/until.ts';
 import { keyOf } from '../api/object.ts';
 import { configMaps, pods, replicaSets } from '../api/resource.ts';
 import { conflict } from '../api/status-error.ts';
@@ -41,7 +42,7 @@ test('a change enqueues the object itself, its controller by uid, and what a map
     metadata: { name: 'rs', namespace: 'x' },
     spec: { selector: {} },
   });
-  await sleep(20);
+  await until('the object itself', () => seen.length === 1);
   const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', controller: true };
   const pod = (name: string, uid: string) =>
     client.create(pods, {
@@ -49,10 +50,10 @@ test('a change enqueues the object itself, its controller by uid, and what a map
       spec: { containers: [] },
     });
   await pod('mine', set.metadata.uid);
-  await sleep(20);
+  await until('its controller', () => seen.length === 2);
   await pod('of-a-former-one', 'other');
   await client.create(configMaps, { metadata: { name: 'm', namespace: 'x' } });
-  await sleep(20);
+  await until('what the mapping says', () => seen.includes('mapped/m'));
   assert.deepEqual(seen, [keyOf(set), keyOf(set), 'mapped/m']);
   await stop();
 });
@@ -69,32 +70,33 @@ test('a failure is tried again and logged once, a conflict not at all; requeueAf
     },
   });
   await client.create(configMaps, { metadata: { name: 'a', namespace: 'x' } });
-  await sleep(150);
-  assert.equal(calls, 5);
+  await until('a success after all', () => calls === 5);
   assert.equal(lines.length, 1, lines.join(''));
   await stop();
 });
 
 test('one key is never reconciled twice at once, and a change meanwhile is not lost', async () => {
-  let now = 0;
-  let most = 0;
-  let calls = 0;
+  let [now, most, calls] = [0, 0, 0];
+  const changed = Promise.withResolvers<void>();
   const { client, stop } = await run({
     for: configMaps,
     workers: 4,
     reconcile: async () => {
       most = Math.max(most, ++now);
       calls++;
-      await sleep(20);
+      await changed.promise;
       now--;
     },
   });
   const map = await client.create(configMaps, { metadata: { name: 'a', namespace: 'x' } });
-  await sleep(5);
+  await until('it is being reconciled', () => calls === 1);
   for (const value of ['1', '2', '3']) {
     await client.patch(configMaps, map.metadata.name, 'x', { type: 'merge', body: { data: { value } } });
   }
-  await sleep(70);
+  await sleep(20); // until the informer has told of all
+  changed.resolve();
+  await until('it is reconciled once more', () => calls === 2);
+  await sleep(20);
   assert.deepEqual([most, calls], [1, 2]);
   await stop();
 });
