@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import fc from 'fast-check';
 import { InFlight } from './in-flight.ts';
 
@@ -23,4 +25,28 @@ test('holds what a Set would hold, whatever comes and goes', () => {
       }
     }),
   );
+});
+
+test('what has gone is young garbage, even if the collection is old', () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc') as () => void;
+  const oldBytes = () => v8.getHeapSpaceStatistics().find((space) => space.space_name === 'old_space')!.space_used_size;
+  const inFlight = new InFlight<{ place: number; held: number[] }>();
+  const queue: { place: number; held: number[] }[] = [];
+  const run = (times: number) => {
+    for (let n = 0; n < times; n++) {
+      const item = { place: -1, held: new Array<number>(100).fill(n) };
+      inFlight.add(item);
+      queue.push(item);
+      if (queue.length > 5) inFlight.delete(queue.shift()!);
+    }
+  };
+  run(10_000);
+  collect();
+  collect();
+  const before = oldBytes();
+  const times = 100_000;
+  run(times);
+  const promoted = (oldBytes() - before) / times;
+  assert.ok(promoted < 100, `${promoted} of about 900 bytes`);
 });
