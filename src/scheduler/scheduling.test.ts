@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
+import type { CSINode } from '../api/generated/storage-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import { FakeClock } from '../base/clock.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
@@ -42,6 +43,7 @@ const nothing: ClusterObjects = {
   volume: () => undefined,
   volumes: () => [],
   storageClass: () => undefined,
+  csiNode: () => undefined,
   budgets: () => [],
   devices: {
     claim: () => undefined,
@@ -78,6 +80,20 @@ const cordoned = node('cordoned', { spec: { unschedulable: true } });
 const tainted = node('tainted', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] } });
 const claim = (rest: object) => made<PersistentVolumeClaim>('PersistentVolumeClaim', 'data', rest);
 const withClaim = { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] };
+const otherClaim = { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'other' } }] };
+/** Each claim has a volume of a driver of which the node takes so many. */
+const withCsi = (count: number): Partial<ClusterObjects> => ({
+  claim: (key) => claim({ spec: { volumeName: key }, ...bound }),
+  volume: (name) =>
+    made<PersistentVolume>('PersistentVolume', name, {
+      spec: { csi: { driver: 'd.example.com', volumeHandle: name } },
+    }),
+  csiNode: (name) =>
+    made<CSINode>('CSINode', name, {
+      spec: { drivers: [{ name: 'd.example.com', nodeID: 'n', topologyKeys: [], allocatable: { count } }] },
+    }),
+});
+const bound = { metadata: { name: 'c', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } } };
 const pinned = (hostname: string) =>
   made<PersistentVolume>('PersistentVolume', 'pv', {
     spec: {
@@ -169,6 +185,24 @@ const rows: [why: string, Pod, SchedulingContext, expected: string][] = [
     'a volume can be made anywhere',
     pod('p', withClaim),
     context([node('a')], [], { claim: () => lateClaim, storageClass: () => late('x') }),
+    'a',
+  ],
+  [
+    'more volumes of a driver than the node takes',
+    pod('p', withClaim),
+    context([node('a')], [pod('q', { nodeName: 'a', ...otherClaim })], withCsi(1)),
+    '0/1 nodes are available: 1 node(s) exceed max volume count.',
+  ],
+  [
+    'as many volumes of a driver as the node takes',
+    pod('p', withClaim),
+    context([node('a')], [pod('q', { nodeName: 'a', ...otherClaim })], withCsi(2)),
+    'a',
+  ],
+  [
+    'a volume that another Pod of the full node has already',
+    pod('p', withClaim),
+    context([node('a')], [pod('q', { nodeName: 'a', ...withClaim })], withCsi(1)),
     'a',
   ],
   [
