@@ -53,6 +53,10 @@ export const apiServerFlags: Record<string, ApiServerFlag> = {
   'runtime-config': {
     help: 'APIs that are served or not: certificates.k8s.io/v1beta1=true for trust bundles and certificates of Pods',
   },
+  'scheduler-config': {
+    file: true,
+    help: 'a KubeSchedulerConfiguration: profiles with their plugins and weights (no extenders)',
+  },
   'anonymous-auth': { help: 'serve requests without credentials as system:anonymous (true)' },
 };
 

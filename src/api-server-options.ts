@@ -12,10 +12,13 @@ import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { goDurationMs } from './kubelet/configuration.ts';
 import type { ClusterPaths } from './paths.ts';
+import type { Profiles } from './scheduler/profiles.ts';
 
 interface Options extends Pick<StandardOptions, 'audit' | 'tokenAuthenticators' | 'anonymous'> {
   compactionIntervalMs?: number;
   isServed?: (info: ResourceInfo) => boolean;
+  /** The scheduler's. */
+  profiles?: Profiles | undefined;
 }
 
 interface Context {
@@ -37,6 +40,7 @@ export async function apiServerOptions(flags: ApiServerFlags, context: Context):
     ...(others ? { tokenAuthenticators: others } : {}),
     anonymous: configuration?.anonymous ?? read.anonymous(),
     ...(await servedApis(read)),
+    profiles: await schedulerProfiles(read),
     compactionIntervalMs: read.duration('etcd-compaction-interval', '5m0s'),
   };
 }
@@ -110,6 +114,12 @@ class Flags {
     const hint = `vitrine up --${name} '' does without it`;
     return new UserError(`--${name} "${this.text(name) ?? ''}": ${why}`, { cause, hint });
   }
+}
+
+async function schedulerProfiles(flags: Flags): Promise<Profiles | undefined> {
+  if (!flags.text('scheduler-config')) return undefined;
+  const { parseSchedulerConfiguration } = await import('./scheduler/profiles.ts');
+  return flags.yaml('scheduler-config', parseSchedulerConfiguration);
 }
 
 async function servedApis(flags: Flags): Promise<Pick<Options, 'isServed'>> {

@@ -15,6 +15,7 @@ import { allControllers } from './controllers/all.ts';
 import { startGarbageCollector } from './controllers/garbage-collector.ts';
 import { serviceIpAddressesController } from './controllers/service-ip-addresses.ts';
 import { nodePodPrefixLength } from './network/choose-addresses.ts';
+import type { Profiles } from './scheduler/profiles.ts';
 import { startScheduler } from './scheduler/scheduler.ts';
 
 /** What controllers and scheduler are started with: the API as whoever they are, and what only the cluster knows. */
@@ -33,6 +34,8 @@ export interface ControlPlaneClients {
   metrics: MetricSources;
   /** Where they say how they are, by the names of `kubectl get componentstatuses`. */
   components: Map<string, () => Promise<void>>;
+  /** Undefined: the default one. */
+  profiles: Profiles | undefined;
   /** With other servers of the same cluster: who we are among them. Undefined: there are no others. */
   identity: string | undefined;
 }
@@ -129,8 +132,9 @@ function startScheduling(options: ControlPlaneClients): Stop {
   const log = options.log.child('scheduler');
   const client = userClient('kube-scheduler', options);
   const informers = createInformerFactory(client, { log, clock });
-  const events = createEventRecorder(client, { component: 'default-scheduler', log, clock });
-  const scheduler = startScheduler({ client, informers, events, clock, log, metrics: options.metrics });
+  const eventsOf = (component: string) => createEventRecorder(client, { component, log, clock });
+  const { metrics, profiles } = options;
+  const scheduler = startScheduler({ client, informers, eventsOf, profiles, clock, log, metrics });
   informers.start();
   return async () => {
     informers.stop();

@@ -43,7 +43,7 @@ export async function startControlPlane(
   const config = replica ? replicaConfig(paths) : await ensureClusterConfig(paths, options);
   const { plan } = config;
   const apiServiceIp = numberToAddress(addressToNumber(plan.serviceCidr.split('/')[0] as string) + 1);
-  const [pki, store, { compactionIntervalMs, isServed, ...asked }] = await Promise.all([
+  const [pki, store, { compactionIntervalMs, isServed, profiles, ...asked }] = await Promise.all([
     ensurePki(path.join(paths.state, 'pki'), {
       names: [os.hostname()],
       addresses: [apiServiceIp, plan.nodeAddress],
@@ -127,6 +127,7 @@ export async function startControlPlane(
     log,
     metrics,
     components,
+    profiles,
     identity: store.shared ? serverIdentity(config, replica) : undefined,
   });
   const stopListening = listenWhenAddressIsThere();

@@ -16,17 +16,18 @@ import { bindClaims } from './devices/bind-claims.ts';
 import { planPlacement } from './plan-placement.ts';
 import { planPreemption, priorityOf, waitsForVictims } from './plan-preemption.ts';
 import type { SchedulingContext } from './plugin.ts';
-import { allPlugins } from './plugins/all.ts';
 import { hasClaims } from './plugins/volume-binding.ts';
+import { defaultProfiles, defaultSchedulerName, type Profiles } from './profiles.ts';
 import { SchedulerMetrics } from './scheduler-metrics.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
-
-export const schedulerName = 'default-scheduler';
 
 export interface SchedulerOptions {
   client: Client;
   informers: InformerFactory;
-  events: EventRecorder;
+  /** Tells Events as the scheduler of this name. */
+  eventsOf: (schedulerName: string) => EventRecorder;
+  /** @default one, for Pods that name no other scheduler */
+  profiles?: Profiles | undefined;
   clock: Clock;
   log: Logger;
   /** Where the scheduler's figures are told. */
@@ -41,7 +42,8 @@ export interface Scheduler {
 
 /** Gives every Pod without a node the best one (kubernetes pkg/scheduler). Talks to nobody but the API server. */
 export function startScheduler(options: SchedulerOptions): Scheduler {
-  const { client, informers, events, clock, log, random = Math.random } = options;
+  const { client, informers, clock, log, random = Math.random, profiles = defaultProfiles } = options;
+  const recorders = new Map([...profiles.keys()].map((name) => [name, options.eventsOf(name)]));
   const queue = new SchedulingQueue(clock);
   const metrics = new SchedulerMetrics(queue);
   const measured = () => metrics.families();
@@ -92,7 +94,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (!previous?.spec.nodeName) queue.forget(key);
       return;
     }
-    const ours = (pod.spec.schedulerName ?? schedulerName) === schedulerName;
+    const ours = profiles.has(schedulerOf(pod));
     if (!ours || pod.metadata.deletionTimestamp || ended(pod) || (pod.spec.schedulingGates ?? []).length > 0) return;
     // Our own writes of its status are no reason to try again.
     const same = previous && previous.metadata.generation === pod.metadata.generation && sameLabels(pod, previous);
@@ -149,14 +151,15 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     };
     const began = performance.now();
     const seconds = () => (performance.now() - began) / 1000;
-    const placement = planPlacement(pod, context, allPlugins, random);
+    const { plugins, preempts } = profiles.get(schedulerOf(pod))!;
+    const placement = planPlacement(pod, context, plugins, random);
     if (placement.node !== undefined) {
       const { node } = placement;
       snapshot.setPod({ ...pod, spec: { ...pod.spec, nodeName: node } });
       track(bind(key, pod, node).then((bound) => metrics.attempted(bound ? 'scheduled' : 'error', seconds())));
       return;
     }
-    const preemption = planPreemption(pod, placement.preemptable, context, allPlugins);
+    const preemption = preempts ? planPreemption(pod, placement.preemptable, context, plugins) : undefined;
     metrics.attempted('unschedulable', seconds());
     if (preemption) metrics.preempted();
     queue.addUnschedulable(key, priorityOf(pod), moves);
@@ -185,7 +188,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         }),
       });
       if (response.status >= 400) throw new Error(`bind pod ${key} to node ${node}: ${await response.text()}`);
-      events.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`);
+      recorders.get(schedulerOf(pod))?.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`);
       return true;
     } catch (error) {
       const current = allPods.get(key);
@@ -218,14 +221,17 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     preemption: ReturnType<typeof planPreemption>,
   ): Promise<void> {
     const message =
-      total === 0 || preemption ? reason : `${reason} ${preemptionMessage(pod, snapshot.nodes(), preemptable)}`;
-    events.event(pod, 'Warning', 'FailedScheduling', message);
+      total === 0 || preemption || !profiles.get(schedulerOf(pod))?.preempts
+        ? reason
+        : `${reason} ${preemptionMessage(pod, snapshot.nodes(), preemptable)}`;
+    const events = recorders.get(schedulerOf(pod));
+    events?.event(pod, 'Warning', 'FailedScheduling', message);
     try {
       await writeUnschedulable(pod, message, preemption?.node);
       for (const victim of preemption?.victims ?? []) {
         const about = `Preempted by pod ${pod.metadata.uid} on node ${preemption?.node}`;
-        events.event(victim, 'Normal', 'Preempted', about);
-        await markDisrupted(victim);
+        events?.event(victim, 'Normal', 'Preempted', about);
+        await markDisrupted(victim, schedulerOf(pod));
         await client.delete(pods, victim.metadata.name, victim.metadata.namespace);
       }
     } catch (error) {
@@ -261,7 +267,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   /** The condition that tells a deletion by preemption from others (KEP-3329). */
-  async function markDisrupted(victim: Pod): Promise<void> {
+  async function markDisrupted(victim: Pod, schedulerName: string): Promise<void> {
     const condition: PodCondition = {
       type: 'DisruptionTarget',
       status: 'True',
@@ -295,6 +301,7 @@ function preemptionMessage(pod: Pod, all: NodeInfo[], preemptable: number): stri
   return `${before} 0/${total} nodes are available: ${reasons.join(', ')}.`;
 }
 
+const schedulerOf = ({ spec }: Pod) => spec.schedulerName ?? defaultSchedulerName;
 const ended = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 /** Which claims were made for it. */
 const sameClaims = (a: Pod, b: Pod) =>
