@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { until } from '../../test/cluster/fixture/until.ts';
 import { FakeClock, systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { MemoryStore } from '../store/memory.ts';
@@ -79,7 +80,16 @@ describe('under load, the API server', () => {
   let port: number;
   /** What admission waits for, so that a request is under way for as long as a test wants. */
   let gate: Promise<void> = Promise.resolve();
-  const waiting: AdmissionPlugin = { name: 'wait', handles: () => true, admit: () => gate };
+  /** Requests that have come to the gate. */
+  let arrived = 0;
+  const waiting: AdmissionPlugin = {
+    name: 'wait',
+    handles: () => true,
+    admit: () => {
+      arrived++;
+      return gate;
+    },
+  };
 
   before(async () => {
     pki = await ensurePki(dir, { names: [], addresses: ['127.0.0.1'], nodeName: 'n1', clock: systemClock });
@@ -248,8 +258,9 @@ describe('under load, the API server', () => {
     const local = server.transport({ name: 'ann', groups: [] });
     const readyz = () => local.request({ method: 'GET', path: '/readyz?verbose' });
     assert.equal((await readyz()).status, 200);
+    const before = arrived;
     const underWay = call('POST', maps, JSON.stringify({ metadata: { name: 'late' } }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until('it is under way', () => arrived > before);
     const stopped = server.stop();
     await once(watching, 'end');
     const answer = await readyz();

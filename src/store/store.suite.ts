@@ -185,8 +185,8 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     each('a key with a time to live is deleted when it ends, unless it was written again', async (store) => {
       const events: StoreEvent[] = [];
       store.watch('t/', 't0', await store.currentRevision(), { onEvents: (batch) => events.push(...batch), onError });
-      await store.put('t/short', bytes('1'), 0, { ttlSeconds: 0.1 });
-      const kept = await store.put('t/kept', bytes('1'), 0, { ttlSeconds: 0.1 });
+      await store.put('t/short', bytes('1'), 0, { ttlSeconds: 2 });
+      const kept = await store.put('t/kept', bytes('1'), 0, { ttlSeconds: 2 });
       await put(store, 't/kept', '2', kept.ok ? kept.revision : 0);
       await until('a deletion', () => events.some((event) => event.type === 'delete'));
       await sleep(150);

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
+import { until } from '../../../test/cluster/fixture/until.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { pods } from '../../api/resource.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -77,12 +78,19 @@ after(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-function get(url: string, options: https.RequestOptions = client): Promise<{ status: number; body: string }> {
+function get(
+  url: string,
+  options: https.RequestOptions = client,
+  told = (_chunk: string) => {},
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     https
       .get(`https://127.0.0.1:${port}${url}`, { ...options, agent: false }, (response) => {
         let body = '';
-        response.on('data', (chunk) => (body += chunk));
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk;
+          told(chunk);
+        });
         response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
       })
       .on('error', reject);
@@ -195,13 +203,14 @@ describe("the kubelet's API", () => {
   });
 
   it('follows a log across rotation until the container ends', async () => {
-    const answer = get('/containerLogs/default/web/main?follow=true&tailLines=1');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    let body = '';
+    const answer = get('/containerLogs/default/web/main?follow=true&tailLines=1', client, (chunk) => (body += chunk));
+    await until('the last line', () => body.includes('line 4'));
     await appendFile(log, '2026-01-01T00:00:05.0Z stdout F more\n');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until('one more', () => body.includes('more'));
     await rename(log, `${log}.old`);
     await writeFile(log, '2026-01-01T00:00:06.0Z stdout F rotated\n');
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await until('the new file', () => body.includes('rotated'));
     runtime.startErrors.clear();
     const { id } = runtime.running('main')[0]!;
     runtime.exit(id, 0);
