@@ -1,7 +1,8 @@
 import type { KubeObject } from '../api/object.ts';
-import type { Resource } from '../api/resource.ts';
+import type { Resource, ResourceInfo } from '../api/resource.ts';
 import type { ObjectReader } from './request.ts';
 import type { ServedResources } from './resources.ts';
+import type { ResourceCache } from './storage/resource-cache.ts';
 import { storageKey } from './storage/storage-key.ts';
 import type { WatchCache } from './storage/watch-cache.ts';
 import { viewOf } from './views.ts';
@@ -13,6 +14,8 @@ export function cacheReader(cache: WatchCache, resources: ServedResources): Obje
     if (!found) throw new Error(`${resource.resource}.${resource.group} is not served`);
     return found;
   };
+  /** Asked several times by every request, for a few resources that never go. */
+  const counts = new Map<ResourceInfo, ResourceCache>();
   return {
     get<T extends KubeObject>(resource: Resource<T>, namespace: string, name: string) {
       const from = served(resource);
@@ -24,6 +27,13 @@ export function cacheReader(cache: WatchCache, resources: ServedResources): Obje
       const entries = cache.resource(from.prefix).list(namespace ? `${from.prefix}${namespace}/` : from.prefix);
       return entries.map((entry) => viewOf(entry, from).object as T);
     },
-    changes: (resource) => cache.resource(served(resource).prefix).changes,
+    changes(resource) {
+      let counted = counts.get(resource);
+      if (!counted) {
+        counted = cache.resource(served(resource as Resource<KubeObject>).prefix);
+        counts.set(resource, counted);
+      }
+      return counted.changes;
+    },
   };
 }

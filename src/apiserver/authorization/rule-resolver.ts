@@ -66,12 +66,16 @@ export class RuleResolver {
   }
 
   #forgetIfChanged(): void {
-    const state = this.#currentState();
-    if (this.#bindings && state.length === this.#state.length && state.every((one, i) => one === this.#state[i]))
-      return;
-    this.#state = state;
+    if (this.#bindings && this.#isCurrent()) return;
+    this.#state = this.#currentState();
     this.#bindings = undefined;
     this.#grants.clear();
+  }
+
+  #isCurrent(): boolean {
+    if (this.#reader.changes) return watched.every((one, i) => this.#reader.changes?.(one) === this.#state[i]);
+    const state = this.#currentState();
+    return state.length === this.#state.length && state.every((one, i) => one === this.#state[i]);
   }
 
   /** Differs after every change: the counts of changes, or, from a reader that does not count, the objects themselves. */

@@ -15,11 +15,6 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** Whether something has begun that is not complete. */
-  get midway(): boolean {
-    return !this.#prefaced || this.#rest.length > 0;
-  }
-
   /** Payloads are views of `chunk`: who keeps them keeps it. */
   push(chunk: Buffer): void {
     const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
