@@ -28,10 +28,10 @@ export interface Sending {
 }
 
 /**
- * So much is given to the socket at most, as what it cannot write at once it copies; the rest waits in the streams'
- * queues, where it is shared or may be dropped.
+ * So much is given to the socket at most: what it writes and what is next, as it copies what it cannot write at once. The
+ * rest waits in the streams' queues, where it is shared or may be dropped.
  */
-const mostInSocket = slabBytes;
+const mostInSocket = 2 * slabBytes;
 /** More is not copied to be one write, but handed over in pieces. */
 const joinedBytes = 4096;
 /** As much as fills a slab: also what a stream sends before it is another's turn. */
@@ -88,6 +88,8 @@ export class Sender {
       const length = Math.max(0, Math.min(queue.bytes, stream.window, this.#window, this.#room, bulkBytes));
       const last = length === queue.bytes && stream.ending;
       if (length === 0 && !last) break;
+      // No scraps: what is left of the room waits until there is room for a turn.
+      if (total > 0 && length < Math.min(bulkBytes, queue.bytes)) break;
       total += length;
       this.#window -= length;
       stream.window -= length;
@@ -143,13 +145,21 @@ export class Sender {
     if (this.#socket.writable) this.#socket.write(bytes, done);
   }
 
+  /** What was added in this turn of the event loop. */
+  flushTurn(): void {
+    this.flush();
+    // If not, the socket says when.
+    if (!this.#socket.writableNeedDrain) this.#resume();
+  }
+
   get #room(): number {
     return mostInSocket - this.backlog;
   }
 
   #resume(): void {
     for (const stream of this.#waiting) {
-      if (this.#window <= 0 || this.#room <= 0) return;
+      // A turn that gives next to nothing would always be the same stream's.
+      if (this.#window <= 0 || this.#room < bulkBytes) return;
       // To the end of the row, if it still has to wait.
       this.#waiting.delete(stream);
       this.pump(stream, this.#waiting.size > 0 ? bulkBytes : undefined);
@@ -158,5 +168,5 @@ export class Sender {
 }
 
 function flush(sender: Sender): void {
-  sender.flush();
+  sender.flushTurn();
 }
