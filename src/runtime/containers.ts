@@ -201,6 +201,7 @@ export class Containers {
       entry.started = started;
       const finished = files.readFinished();
       if (finished) {
+        await this.#removeLeftTraces(entry);
         this.#setFinished(entry, finished);
         continue;
       }
@@ -266,8 +267,8 @@ export class Containers {
   }
 
   async #finish(entry: Entry): Promise<void> {
-    const { linux, paths, clock } = this.#options;
-    const { spec, cgroup } = entry.created;
+    const { paths, clock } = this.#options;
+    const { spec } = entry.created;
     let exit = readExitFile(path.join(paths.exits, spec.id));
     if (!exit) {
       // The monitor itself was killed: nobody reads the container's output any more, nor will learn its exit code.
@@ -278,12 +279,28 @@ export class Containers {
     exit.finishedAtMs = Math.max(exit.finishedAtMs, entry.started?.startedAtMs ?? 0);
     const oomKilled = exit.exitCode === 137 && (await this.#sawOom(entry));
     entry.files.writeFinished({ ...exit, oomKilled });
-    await linux.cgroups.remove(cgroup);
-    await unmountRootfs(linux, path.join(entry.files.dir, 'rootfs'), path.join(paths.writable, spec.id));
-    await this.#deleteFromCrun(spec.id);
+    await this.#removeTraces(entry);
     this.#setFinished(entry, { ...exit, oomKilled });
     const container = view(entry);
     for (const listener of this.#exitListeners) listener(container);
+  }
+
+  async #removeTraces({ created, files }: Entry): Promise<void> {
+    const { linux, paths } = this.#options;
+    const { id } = created.spec;
+    await linux.cgroups.remove(created.cgroup);
+    await unmountRootfs(linux, path.join(files.dir, 'rootfs'), path.join(paths.writable, id));
+    await this.#deleteFromCrun(id);
+  }
+
+  /** We died when its end was noted, and its traces were not gone yet; what resists now goes with the container. */
+  async #removeLeftTraces(entry: Entry): Promise<void> {
+    const { paths, log } = this.#options;
+    const { id } = entry.created.spec;
+    if (![paths.writable, paths.crun].some((dir) => existsSync(path.join(dir, id)))) return;
+    await this.#removeTraces(entry).catch((error) =>
+      log.warn('cannot clean up after a container', { container: id, error }),
+    );
   }
 
   /** conmon notes any OOM kill, also of a child only; the exit code says whether the first process died of it. */

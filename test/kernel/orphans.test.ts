@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Container } from '../../src/runtime/runtime.ts';
 import { until } from '../cluster/fixture/until.ts';
-import { closeFixture, type Fixture, openFixture, shell } from './runtime-fixture.ts';
+import { closeFixture, type Fixture, openFixture, runToEnd, shell } from './runtime-fixture.ts';
 
 /** A node process may die between any two steps: each test makes what one such moment leaves, and opens another runtime. */
 let fixture: Fixture;
@@ -45,6 +45,10 @@ test('what every moment of a start leaves behind is found and removed, and nothi
   // Not even that there was to be a container is known any more.
   const unknown = await runtime.startContainer(shell(fixture, 'sleep 600', { id: 'unknown' }));
   rmSync(place('run/containers/unknown/container.json'));
+  // Its end was noted, and nothing of it removed yet.
+  const ended = await runToEnd(fixture, shell(fixture, 'exit 3', { id: 'ended' }));
+  for (const dir of ['state/containers/ended/upper', 'run/crun/ended']) mkdirSync(place(dir), { recursive: true });
+  await linux.mounts.mount({ source: 'tmpfs', target: place('run/containers/ended/rootfs'), type: 'tmpfs', flags: [] });
   // Mounted, and nothing else yet; a writable layer, an exit file, a record of crun that nobody has.
   mkdirSync(place('run/containers/mounted/rootfs'), { recursive: true });
   const target = place('run/containers/mounted/rootfs');
@@ -74,17 +78,23 @@ test('what every moment of a start leaves behind is found and removed, and nothi
   });
   assert.deepEqual(monitors(), ['bystander']);
   assert.deepEqual(
-    other.runtime.containers().map(({ id, state, pid }) => ({ id, state, pid })),
-    [{ id: 'bystander', state: 'running', pid: bystander.pid }],
+    other.runtime
+      .containers()
+      .map(({ id, state, pid, exitCode }) => ({ id, state, pid, exitCode }))
+      .sort((a, b) => a.id.localeCompare(b.id)),
+    [
+      { id: 'bystander', state: 'running', pid: bystander.pid, exitCode: undefined },
+      { id: 'ended', state: 'exited', pid: ended.pid, exitCode: 3 },
+    ],
   );
   for (const [dir, wanted] of [
-    ['run/containers', ['bystander']],
+    ['run/containers', ['bystander', 'ended']],
     ['run/crun', ['bystander']],
-    ['run/exits', []],
+    ['run/exits', ['ended']],
     ['state/containers', ['bystander']],
     ['run/sandboxes', ['box']],
   ] as const) {
-    assert.deepEqual(readdirSync(place(dir)), wanted, dir);
+    assert.deepEqual(readdirSync(place(dir)).sort(), wanted, dir);
   }
   const mounts = (await linux.mounts.list(fixture.dir)).map((mount) => path.relative(fixture.dir, mount.target));
   assert.deepEqual(
