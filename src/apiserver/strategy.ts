@@ -22,8 +22,8 @@ export interface Strategy {
   /** Gives an object the status of one that nobody has looked at yet. Called only if `hasStatus`. */
   resetStatus(object: KubeObject): void;
   validateCreate(object: KubeObject): Cause[];
-  validateUpdate(object: KubeObject, old: KubeObject): Cause[];
-  validateStatusUpdate(object: KubeObject, old: KubeObject): Cause[];
+  validateUpdate(object: KubeObject, old: KubeObject, warn?: (message: string) => void): Cause[];
+  validateStatusUpdate(object: KubeObject, old: KubeObject, warn?: (message: string) => void): Cause[];
   /** What server-side apply must know of the type. */
   readonly schema: Schema;
   /** What `kubectl get` shows. */

@@ -27,14 +27,16 @@ interface RuleNode {
 }
 
 /** Judges objects by the CEL rules of their schema (KEP-2876; apiextensions-apiserver pkg/apiserver/schema/cel). */
-export function compileRules(schema: JsonSchema): (object: KubeObject, old: KubeObject | undefined) => Cause[] {
+export function compileRules(
+  schema: JsonSchema,
+): (object: KubeObject, old: KubeObject | undefined, warn?: (message: string) => void) => Cause[] {
   const environment = dynamicEnvironment(['self', 'oldSelf']);
   const root = compileNode(schema, (expression) => compileMetered(environment, expression));
   if (!root) return () => [];
-  return (object, old) => {
-    const evaluation: Evaluation = { errors: [], remaining: requestBudget };
+  return (object, old, warn = () => {}) => {
+    const evaluation: Evaluation = { errors: [], warn, remaining: requestBudget };
     try {
-      evaluateNode(evaluation, root, object, old, '');
+      evaluateNode(evaluation, root, object, old, '', false);
     } catch (error) {
       if (!(error instanceof Stopped)) throw error;
     }
@@ -45,6 +47,7 @@ export function compileRules(schema: JsonSchema): (object: KubeObject, old: Kube
 /** The judgement of one object. */
 interface Evaluation {
   errors: Cause[];
+  warn: (message: string) => void;
   /** What all further rules together may cost. */
   remaining: number;
 }
@@ -76,29 +79,37 @@ function compileNode(schema: JsonSchema, parse: (expression: string) => ParseRes
 
 export const usesOldSelf = (rule: string) => /\boldSelf\b/.test(rule);
 
-function evaluateNode(evaluation: Evaluation, node: RuleNode, value: unknown, old: unknown, path: string): void {
+/**
+ * What is as it was is not held against the object, but told of (KEP-4008, ratcheting). Where it is not known what was
+ * there before, that goes by what is around it: `isAroundUnchanged`.
+ */
+function evaluateNode(
+  evaluation: Evaluation,
+  node: RuleNode,
+  value: unknown,
+  old: unknown,
+  path: string,
+  isAroundUnchanged: boolean,
+): void {
   if (value === null || value === undefined) return;
-  const unchanged = old !== undefined && sameValue(value, old);
+  const isUnchanged = old === undefined ? isAroundUnchanged : sameValue(value, old);
   if (node.rules.length > 0) {
     const self = toCel(value, node.schema);
     const oldSelf = old === undefined ? undefined : toCel(old, node.schema);
-    for (const rule of node.rules) {
-      // What is as it was is not judged again (KEP-4008).
-      if (unchanged && !rule.isTransition) continue;
-      const error = evaluateRule(evaluation, rule, self, oldSelf, node.schema, path);
-      if (error) evaluation.errors.push(error);
-    }
+    for (const rule of node.rules) evaluateRule(evaluation, rule, { self, oldSelf, isUnchanged }, node.schema, path);
   }
   if (Array.isArray(value)) {
     if (!node.items) return;
     const before = correlate(node.schema, old);
-    for (const [i, item] of value.entries()) evaluateNode(evaluation, node.items, item, before(item), `${path}[${i}]`);
+    for (const [i, item] of value.entries())
+      evaluateNode(evaluation, node.items, item, before(item), `${path}[${i}]`, isUnchanged);
     return;
   }
   if (!isMap(value)) return;
   for (const [key, one] of Object.entries(value)) {
     const inner = node.properties.get(key) ?? (node.schema.properties?.[key] ? undefined : node.extra);
-    if (inner) evaluateNode(evaluation, inner, one, isMap(old) ? old[key] : undefined, childPath(path, key));
+    if (inner)
+      evaluateNode(evaluation, inner, one, isMap(old) ? old[key] : undefined, childPath(path, key), isUnchanged);
   }
 }
 
@@ -111,39 +122,38 @@ function correlate(schema: JsonSchema, old: unknown): (item: unknown) => unknown
 function evaluateRule(
   evaluation: Evaluation,
   { source, run, message, isTransition }: CompiledRule,
-  self: unknown,
-  oldSelf: unknown,
+  { self, oldSelf, isUnchanged }: { self: unknown; oldSelf: unknown; isUnchanged: boolean },
   schema: JsonSchema,
   path: string,
-): Cause | undefined {
+): void {
   const optional = Boolean(source.optionalOldSelf);
-  if (isTransition && oldSelf === undefined && !optional) return undefined;
+  if (isTransition && oldSelf === undefined && !optional) return;
   const old = optional ? (oldSelf === undefined ? Optional.none() : Optional.of(oldSelf)) : oldSelf;
   const context = isTransition || message ? { self, oldSelf: old } : { self };
   const invalid = (text: string) => invalidValue(path || '<nil>', schema.type ?? '', text);
   const shown = source.message?.trim() || source.rule.trim();
+  const refuse = (text: string) => void evaluation.errors.push(invalid(text));
   const stop = (text: string): never => {
-    evaluation.errors.push(invalid(text));
+    refuse(text);
     throw new Stopped(text);
   };
   try {
-    if (spend(evaluation, run, context, stop) === true) return undefined;
+    if (spend(evaluation, run, context, stop) === true) return;
   } catch (error) {
     if (error instanceof Stopped) throw error;
     const problem = celProblem(error);
     if (error instanceof CostExceeded)
-      return stop(
-        `'${problem}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`,
-      );
+      stop(`'${problem}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown}`);
     if (/no such overload|no matching overload/.test(problem))
-      return invalid(
-        `call arguments did not match a supported operator, function or macro signature for rule: ${shown}`,
-      );
-    return invalid(`rule evaluation error: ${problem} evaluating rule: ${shown}`);
+      refuse(`call arguments did not match a supported operator, function or macro signature for rule: ${shown}`);
+    else refuse(`rule evaluation error: ${problem} evaluating rule: ${shown}`);
+    return;
   }
   const detail =
     messageOf(evaluation, message, context, stop) ?? source.message ?? `failed rule: ${source.rule.trim()}`;
-  return withReason(source.reason, source.fieldPath ? path + source.fieldPath : path, schema, detail);
+  const cause = withReason(source.reason, source.fieldPath ? path + source.fieldPath : path, schema, detail);
+  if (isUnchanged && !isTransition) evaluation.warn(`${cause.field}: ${cause.message}`);
+  else evaluation.errors.push(cause);
 }
 
 const outOfBudget = 'validation failed due to running out of cost budget, no further validation rules will be run';

@@ -20,7 +20,7 @@ import { validateMetadata, validateMetadataUpdate } from '../../api/validation/m
 import type { Strategy } from '../strategy.ts';
 
 /** Judges an object by the CEL rules of its schema. */
-export type Rules = (object: KubeObject, old: KubeObject | undefined) => Cause[];
+export type Rules = (object: KubeObject, old: KubeObject | undefined, warn?: (message: string) => void) => Cause[];
 
 export interface CustomStrategyOptions {
   info: ResourceInfo;
@@ -35,12 +35,12 @@ export function customStrategy({ info, version, preserveUnknownFields, rules }: 
   const schema = version.schema?.openAPIV3Schema as JsonSchema | undefined;
   const hasStatus = Boolean(version.subresources?.status);
   const columns = customColumns(version.additionalPrinterColumns);
-  const judge = (object: KubeObject, old?: KubeObject): Cause[] => {
+  const judge = (object: KubeObject, old?: KubeObject, warn?: (message: string) => void): Cause[] => {
     const errors = schema ? validateValue(schema, object, '', old) : [];
     errors.push(...listTypeErrors(schema, object), ...embeddedErrors(schema, object), ...scaleErrors(version, object));
     if (!rules) return errors;
     // Rules may rely on types: they are not tried on what has wrong ones.
-    return errors.length === 0 ? rules(object, old) : [...errors, unchecked];
+    return errors.length === 0 ? rules(object, old, warn) : [...errors, unchecked];
   };
   return {
     decode(value, fieldValidation, duplicates) {
@@ -60,10 +60,13 @@ export function customStrategy({ info, version, preserveUnknownFields, rules }: 
     },
     resetStatus: (object) => void delete (object as Fields).status,
     validateCreate: (object) => [...validateMetadata(object.metadata, info.namespaced), ...judge(object)],
-    validateUpdate: (object, old) => [...validateMetadataUpdate(object.metadata, old.metadata), ...judge(object, old)],
-    validateStatusUpdate: (object, old) => [
+    validateUpdate: (object, old, warn) => [
       ...validateMetadataUpdate(object.metadata, old.metadata),
-      ...judge(object, old),
+      ...judge(object, old, warn),
+    ],
+    validateStatusUpdate: (object, old, warn) => [
+      ...validateMetadataUpdate(object.metadata, old.metadata),
+      ...judge(object, old, warn),
     ],
     schema: customResourceSchema(schema, factsSchema('meta/v1.ObjectMeta') as MapSchema),
     columns,

@@ -125,7 +125,7 @@ async function admit(call: Call, rules: UpdateRules, object: KubeObject, old: Ku
 }
 
 async function judge(call: Call, rules: UpdateRules, object: KubeObject, old: KubeObject, write: Write): Promise<void> {
-  const causes: Cause[] = rules.validate(object, old);
+  const causes: Cause[] = rules.validate(object, old, write.warn);
   if (causes.length > 0) throw invalid(call.resource.info, object.metadata.name, causes);
   for (const warning of rules.warnings(object, old)) write.warn(warning);
   if (!rules.isAdmitted) await call.backend.admission.validate(attributesOf(call, rules, object, old, write));

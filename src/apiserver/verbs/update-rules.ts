@@ -11,7 +11,8 @@ export interface UpdateRules {
   readonly isAdmitted?: boolean;
   /** Brings back from the old object what this door may not change. */
   combine(object: KubeObject, old: KubeObject): void;
-  validate(object: KubeObject, old: KubeObject): Cause[];
+  /** May also warn: of what was wrong before, and is let be. */
+  validate(object: KubeObject, old: KubeObject, warn: (message: string) => void): Cause[];
   warnings(object: KubeObject, old: KubeObject): string[];
 }
 
@@ -26,7 +27,7 @@ export function mainRules(strategy: Strategy): UpdateRules {
       strategy.kind.prepareForUpdate?.(object, old);
       raiseGeneration(strategy, object, old);
     },
-    validate: (object, old) => strategy.validateUpdate(object, old),
+    validate: (object, old, warn) => strategy.validateUpdate(object, old, warn),
     warnings: (object, old) => strategy.kind.warnings?.(object, old) ?? [],
   };
 }
@@ -41,7 +42,7 @@ export function statusRules(strategy: Strategy): UpdateRules {
       }
       strategy.kind.prepareForStatusUpdate?.(object, old);
     },
-    validate: (object, old) => strategy.validateStatusUpdate(object, old),
+    validate: (object, old, warn) => strategy.validateStatusUpdate(object, old, warn),
     warnings: () => [],
   };
 }
