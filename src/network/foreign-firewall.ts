@@ -1,29 +1,53 @@
 import type { Nftables } from '../linux/linux.ts';
 
-/** The chain that iptables-nft(8) keeps for FORWARD; Docker sets its policy to drop, firewalls do too. */
-const chain = 'ip filter FORWARD';
+/**
+ * The chains through which others' firewalls let pass only what they know, with the side of a link that each sees: those that
+ * iptables-nft(8) keeps (Docker and ufw set their policies to drop), and those of firewalld(1), which end by refusing.
+ */
+const chains = [
+  { chain: 'ip filter FORWARD', sides: ['iifname', 'oifname'] },
+  { chain: 'ip filter INPUT', sides: ['iifname'] },
+  { chain: 'inet firewalld filter_FORWARD', sides: ['iifname', 'oifname'] },
+  { chain: 'inet firewalld filter_INPUT', sides: ['iifname'] },
+] as const;
 
 /**
- * A packet must pass every table: where another program drops all that it does not know, Pods need a word in its chain. Only
- * chains of nftables are reached, not those of the legacy iptables.
+ * A packet must pass every table: where another program drops all that it does not know, Pods need a word in its chains, to be
+ * forwarded and to reach what the node itself serves: cluster DNS, the API. Only chains of nftables are reached, not those of
+ * the legacy iptables.
  */
-export async function allowForwarding(nft: Nftables, linkPrefix: string): Promise<void> {
-  const rules = await listChain(nft);
-  if (!/policy drop/.test(rules) || ruleHandles(rules, linkPrefix).length > 0) return;
-  const ways = ['iifname', 'oifname'].map(
-    (way) => `insert rule ${chain} ${way} "${linkPrefix}*" accept comment "${commentOf(linkPrefix)}"\n`,
+export async function allowLinks(nft: Nftables, linkPrefix: string): Promise<void> {
+  const all = await Promise.all(
+    chains.map(async ({ chain, sides }) => {
+      const rules = await listChain(nft, chain);
+      if (!isClosed(rules) || ruleHandles(rules, linkPrefix).length > 0) return [];
+      return sides.map(
+        (side) => `insert rule ${chain} ${side} "${linkPrefix}*" accept comment "${commentOf(linkPrefix)}"\n`,
+      );
+    }),
   );
-  await nft.apply(ways.join(''));
+  const inserts = all.flat();
+  if (inserts.length > 0) await nft.apply(inserts.join(''));
 }
 
 /** Takes our rules out again. */
-export async function disallowForwarding(nft: Nftables, linkPrefix: string): Promise<void> {
-  const handles = ruleHandles(await listChain(nft), linkPrefix);
-  if (handles.length > 0) await nft.apply(handles.map((handle) => `delete rule ${chain} handle ${handle}\n`).join(''));
+export async function disallowLinks(nft: Nftables, linkPrefix: string): Promise<void> {
+  const all = await Promise.all(
+    chains.map(async ({ chain }) =>
+      ruleHandles(await listChain(nft, chain), linkPrefix).map((handle) => `delete rule ${chain} handle ${handle}\n`),
+    ),
+  );
+  const deletes = all.flat();
+  if (deletes.length > 0) await nft.apply(deletes.join(''));
 }
 
-async function listChain(nft: Nftables): Promise<string> {
+async function listChain(nft: Nftables, chain: string): Promise<string> {
   return nft.list(`list chain ${chain}`).catch(() => '');
+}
+
+/** Whether what no rule of a chain accepts is dropped or refused: by its policy, or by a rule without a condition. */
+function isClosed(list: string): boolean {
+  return /policy drop/.test(list) || /^\s*(drop|reject)\b[^;]*$/m.test(list);
 }
 
 const commentOf = (linkPrefix: string) => `vitrine ${linkPrefix}`;

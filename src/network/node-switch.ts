@@ -1,7 +1,7 @@
 import type { Linux } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { switchLink } from './choose-addresses.ts';
-import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
+import { allowLinks, disallowLinks } from './foreign-firewall.ts';
 import { macOf, outwardMtu } from './pod-network.ts';
 
 /** Files that pin the namespaces in which a node of this machine is another machine. */
@@ -39,7 +39,7 @@ export class NodeSwitch {
     await namespaces.create({ net: this.#pin });
     await net.makeSwitch(this.#pin);
     await net.plugIn({ ...(await this.#plug(this.#plan.nodeAddress)), port: ownPort, link });
-    await allowForwarding(nft, link);
+    await allowLinks(nft, link);
   }
 
   /** Makes the node's namespaces anew and plugs it in; nothing may run in them. */
@@ -61,7 +61,7 @@ export class NodeSwitch {
   async remove(): Promise<void> {
     const { net, nft, namespaces } = this.#linux;
     const link = switchLink(this.#plan);
-    await disallowForwarding(nft, link);
+    await disallowLinks(nft, link);
     await net.deleteLink(link);
     await namespaces.remove({ net: this.#pin });
   }

@@ -7,7 +7,7 @@ import type { Linux, NetDevices } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
 import { containsAddress } from './cidr.ts';
-import { allowForwarding, disallowForwarding } from './foreign-firewall.ts';
+import { allowLinks, disallowLinks } from './foreign-firewall.ts';
 import { HostPortTable, hostPortElements } from './host-ports.ts';
 import type { Bandwidth, HostPort, PodAddress, PodNetwork } from './network.ts';
 import { routesToNodes } from './node-routes.ts';
@@ -80,7 +80,7 @@ class NodePodNetwork implements PodNetwork {
       ...routes.map((route) => net.replaceRoute(route)),
       net.replaceRoute({ destination: podCidr, type: 'unreachable' }),
       nft.apply(podRules(this.#plan, this.#linkPrefix) + this.#hostPortScript()),
-      allowForwarding(nft, this.#linkPrefix),
+      allowLinks(nft, this.#linkPrefix),
       outwardMtu(net).then((mtu) => {
         this.#mtu = mtu;
       }),
@@ -182,7 +182,7 @@ class NodePodNetwork implements PodNetwork {
     const tables = (await nft.list('list tables ip')).split('\n').map((line) => line.replace(/ # handle.*/, ''));
     for (const name of [podTable(this.#plan), policyTable(this.#plan), this.#plan.nftTable])
       if (tables.includes(`table ip ${name}`)) await nft.apply(`delete table ip ${name}\n`);
-    await disallowForwarding(nft, this.#linkPrefix);
+    await disallowLinks(nft, this.#linkPrefix);
     await this.#deleteLinks(() => true);
     for (const [destination, gateway] of await routesToNodes(net, this.#plan))
       await net.deleteRoute({ destination, gateway });

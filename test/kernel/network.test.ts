@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import os from 'node:os';
 import { after, before, test } from 'node:test';
 import type { Service } from '../../src/api/generated/core-v1.ts';
@@ -329,25 +331,39 @@ test('a host port leads to its Pod from everywhere, until the Pod is gone', asyn
   assert.equal(await get(plan.nodeAddress, 31081), 'refused');
 });
 
-test('Pods get through a firewall that forwards nothing by itself, as with Docker', async () => {
+test('Pods get through a firewall that lets nothing pass by itself, and to what the node serves, as with Docker and ufw', async () => {
   if ((await linux.nft.list('list tables')).includes('table ip filter')) return; // the host has one of its own
-  const chain = 'ip filter FORWARD';
   // Other clusters of this machine go on meanwhile.
   const others = `ip saddr != ${plan.podCidr} ip daddr != ${plan.podCidr} accept`;
-  await linux.nft.apply(
-    `add table ip filter; add chain ${chain} { type filter hook forward priority 0; policy drop; }; add rule ${chain} ${others}`,
-  );
+  const closed = ['FORWARD', 'INPUT'].map((hook) => {
+    const chain = `ip filter ${hook}`;
+    const type = `type filter hook ${hook.toLowerCase()} priority 0; policy drop;`;
+    return `add chain ${chain} { ${type} }; add rule ${chain} ${others}`;
+  });
+  const server = createServer((socket) => void socket.on('error', () => {}).end('node')).listen(0, plan.nodeAddress);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await linux.nft.apply(`add table ip filter; ${closed.join('; ')}`);
   try {
     assert.equal(await get(ips.b, 8080, 'a', 4000), 'timeout');
+    assert.equal(await get(plan.nodeAddress, port, 'a', 4000), 'timeout');
     await network.open();
     await network.open();
     assert.equal(await get(ips.b, 8080, 'a'), `b ${ips.a}`);
-    const rules = await linux.nft.list(`list chain ${chain}`);
-    // Clusters that start meanwhile add theirs.
-    const ways = Map.groupBy(rules.match(/[io]ifname "[^"]+"/g) ?? [], (way) => way.slice('iifname '.length));
-    for (const [prefix, both] of ways) assert.equal(both.length, 2, prefix);
+    assert.equal(await get(plan.nodeAddress, port, 'a'), 'node');
+    for (const [chain, sides] of [
+      ['FORWARD', 2],
+      ['INPUT', 1],
+    ] as const) {
+      const rules = await linux.nft.list(`list chain ip filter ${chain}`);
+      // Clusters that start meanwhile add theirs.
+      const found = Map.groupBy(rules.match(/[io]ifname "[^"]+"/g) ?? [], (side) => side.slice('iifname '.length));
+      assert.ok(found.size > 0);
+      for (const [prefix, rules] of found) assert.equal(rules.length, sides, prefix);
+    }
   } finally {
     await linux.nft.apply('delete table ip filter');
+    server.close();
   }
 });
 
