@@ -48,7 +48,7 @@ describe('kubectl', { concurrency: 4 }, () => {
     assert.match(described, /2 desired \| 2 updated \| 2 total \| 2 available \| 0 unavailable/);
     assert.match(described, /ScalingReplicaSet +.*Scaled up replica set web-\w+ (from 0 )?to 2/);
     assert.match(
-      await space.kubectl('describe pods'),
+      await space.kubectl('describe pods --show-events=true'),
       /Started +.*kubelet +.*[Cc]ontainer:? (started|main)|Started container main/,
     );
     await space.kubectl('label deployment web tier=front');
