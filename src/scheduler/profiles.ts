@@ -29,7 +29,7 @@ interface ProfileConfig {
 const preemption = 'DefaultPreemption';
 /** Plugins of kube-scheduler that are no rule of their own here; they may be named, to no effect but preemption's. */
 const others = [
-  ...['PrioritySort', 'SchedulingGates', 'DefaultBinder', 'VolumeZone', 'NodeVolumeLimits', preemption],
+  ...['PrioritySort', 'SchedulingGates', 'DefaultBinder', 'VolumeZone', preemption],
   ...['NodeDeclaredFeatures', 'GangScheduling'],
 ];
 const known = new Map<string, Plugin | undefined>([
