@@ -52,8 +52,7 @@ describe('CronJob', { concurrency: 8 }, () => {
     await resume();
     await all.until('concurrent', (object) => object?.status?.active?.length === 1);
     await all.until('concurrent', (object) => object?.status?.active?.length === 2, 90_000);
-    const { items } = await made.list();
-    assert.equal(items.filter(({ status }) => status?.active).length, 2);
+    await made.untilList(({ items }) => items.filter(({ status }) => status?.active).length === 2);
   });
 
   conformance('[sig-apps] CronJob should not schedule jobs when suspended [Slow]', async () => {
