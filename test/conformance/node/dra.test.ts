@@ -173,7 +173,10 @@ async function expectStatus(namespace: string): Promise<void> {
     mergePatch,
   );
   assert.deepEqual(patched.status?.allocation?.devices?.results?.[0]?.device, 'device');
-  const reservedFor = [{ resource: 'pods', name: 'user', uid: '11111111-2222-3333-4444-555555555555' }];
+  // Of a Pod that is not there the controller would take it away.
+  const reservedFor = [
+    { apiGroup: 'example.com', resource: 'users', name: 'user', uid: '11111111-2222-3333-4444-555555555555' },
+  ];
   const body = await api().readNamespacedResourceClaimStatus(target);
   body.status = { ...body.status, reservedFor };
   const replaced = await api().replaceNamespacedResourceClaimStatus({ ...target, body });
