@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { addQuantities, canonicalQuantity, compareQuantities, quantityProblem } from '../../src/api/quantity.ts';
+import {
+  addQuantities,
+  canonicalQuantity,
+  compareQuantities,
+  quantityProblem,
+  quantityValue,
+} from '../../src/api/quantity.ts';
 import {
   formatFieldSelector,
   formatLabelSelector,
@@ -70,7 +76,10 @@ describe('quantities', () => {
         }
         const canonical = canonicalQuantity(quantity);
         assert.equal(canonicalQuantity(canonical), canonical);
-        assert.equal(compareQuantities(quantity, canonical), 0, `${quantity} ${canonical}`);
+        // Fractions of a byte are rounded up as such quantities are written: .1Mi is 104858.
+        assert.equal(quantityValue(quantity), quantityValue(canonical), `${quantity} ${canonical}`);
+        if (!quantity.endsWith('i'))
+          assert.equal(compareQuantities(quantity, canonical), 0, `${quantity} ${canonical}`);
       }),
       options,
     );

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { look } from '../../src/inspect/look/look.ts';
 import { type Container, readSnapshot, type Snapshot } from '../../src/inspect/snapshot.ts';
+import { until } from '../cluster/fixture/until.ts';
 import { DebianHost, noDebianHost } from './debian-host.ts';
 
 /** Containers of Debian's docker, containerd, podman and LXC, as the glass sees them from outside of their host. */
@@ -56,7 +57,11 @@ before(async () => {
 
 after(async () => {
   await host?.stop();
-  removeCgroups();
+  // What podman starts at a container's end may still be making some.
+  await until('the cgroups are gone', () => {
+    removeCgroups();
+    return true;
+  });
 });
 
 const ours = (): Container[] =>
