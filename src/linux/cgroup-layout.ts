@@ -42,8 +42,15 @@ function hierarchyControllers(mount: MountInfoEntry): string[] {
   return mount.superOptions.split(',').filter((option) => v1Controllers.has(option) || option.startsWith('name='));
 }
 
-/** Controllers that a hybrid layout left in v2: crun 1.8 refuses to work with any ('drop all controllers from cgroupv2'). */
-export function leftoverControllers(tree: CgroupTree): string[] {
-  if (tree.version !== 'hybrid') return [];
-  return Object.keys(tree.controllers).filter((name) => tree.controllers[name] === tree.unified);
+/**
+ * Controllers that want a v1 hierarchy mounted: those that a hybrid layout left in v2 (crun 1.8 refuses to work with any: 'drop all
+ * controllers from cgroupv2'), and those of hierarchies that are in use (`ownCgroups`: /proc/self/cgroup) without a mount.
+ */
+export function leftoverControllers(tree: CgroupTree, ownCgroups: string): string[] {
+  const inV2 = tree.version === 'hybrid' ? Object.keys(tree.controllers) : [];
+  const active = ownCgroups.split('\n').flatMap((line) => line.split(':')[1] ?? []);
+  return [
+    ...inV2.filter((name) => tree.controllers[name] === tree.unified),
+    ...active.filter((name) => v1Controllers.has(name) && tree.version !== 'v2' && !tree.controllers[name]),
+  ];
 }

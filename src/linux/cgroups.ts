@@ -13,12 +13,15 @@ export function detect(): CgroupTree {
   return detectCgroups(readMountInfo(), (directory) => readOr(path.join(directory, 'cgroup.controllers')));
 }
 
-/** Moves controllers that a hybrid layout left in v2 into v1 hierarchies of their own, as crun 1.8 needs it. */
+/**
+ * Moves controllers that a hybrid layout left in v2 into v1 hierarchies of their own, as crun 1.8 needs it, and mounts those that
+ * are in v1 hierarchies which nobody has mounted any more: crun would make directories where they are not.
+ */
 export function mountLeftovers(tree: CgroupTree): CgroupTree {
-  const leftovers = leftoverControllers(tree);
+  const leftovers = leftoverControllers(tree, readText('/proc/self/cgroup'));
   if (leftovers.length === 0) return tree;
   for (const name of leftovers) {
-    const target = path.join(path.dirname(tree.unified!), name);
+    const target = path.join(path.dirname(tree.roots[0]!), name);
     fs.mkdirSync(target, { recursive: true });
     try {
       mount({ source: ownMountSource, target, type: 'cgroup', flags: ['nosuid', 'nodev', 'noexec'], data: name });

@@ -39,10 +39,12 @@ test('cgroup layouts are told apart, with every hierarchy once', () => {
   assert.equal(both.version, 'hybrid');
   assert.equal(both.controllers.cpuacct, '/sys/fs/cgroup/cpu,cpuacct');
   assert.equal(both.roots.length, 4);
-  assert.deepEqual(leftoverControllers(both), ['hugetlb']);
+  assert.deepEqual(leftoverControllers(both, '1:memory:/a\n0::/'), ['hugetlb']);
+  const unmounted = detectCgroups(hybrid, () => '');
+  assert.deepEqual(leftoverControllers(unmounted, '10:hugetlb:/\n1:memory:/a\n2:name=systemd:/\n0::/'), ['hugetlb']);
   const only = detectCgroups(v2, () => 'cpu memory pids\n');
   assert.deepEqual([only.version, only.roots, only.controllers.memory], ['v2', ['/sys/fs/cgroup'], '/sys/fs/cgroup']);
-  assert.deepEqual(leftoverControllers(only), []);
+  assert.deepEqual(leftoverControllers(only, '0::/a\n'), []);
 });
 
 test('limits become the files of v1 and of v2', () => {

@@ -69,20 +69,12 @@ const ours = (): Container[] =>
     processes.some(({ cmdline }) => cmdline[0] === '/bin/sleep' && /^733\d$/.test(cmdline[1] ?? '')),
   );
 
-/** Empty ones that the runtimes left, in all hierarchies. */
-function removeCgroups(): void {
-  const remove = (directory: string): void => {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true }))
-      if (entry.isDirectory()) remove(path.join(directory, entry.name));
-    fs.rmdirSync(directory);
-  };
-  const root = '/sys/fs/cgroup';
-  for (const hierarchy of [
-    '.',
-    ...fs.readdirSync(root, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? e.name : [])),
-  ])
-    for (const name of fs.readdirSync(path.join(root, hierarchy)))
-      if (/vitrine-test-(podman|team|box|docker)/.test(name)) remove(path.join(root, hierarchy, name));
+/** Empty ones that the runtimes left, in all hierarchies, below the root or below our own. */
+function removeCgroups(directory = '/sys/fs/cgroup', ours = false): void {
+  for (const entry of fs.readdirSync(directory, { withFileTypes: true }))
+    if (entry.isDirectory())
+      removeCgroups(path.join(directory, entry.name), ours || /vitrine-test-(podman|team|box|docker)/.test(entry.name));
+  if (ours) fs.rmdirSync(directory);
 }
 
 test(
