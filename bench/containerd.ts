@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Images } from '../src/runtime/runtime.ts';
@@ -32,13 +32,15 @@ export async function measureContainerd(
       `[grpc]\naddress = "${socket}"`,
     ].join('\n'),
   );
+  // It names the cgroup of the containers, too, which ctr leaves behind.
+  const namespace = `vitrine-bench-${process.pid}`;
   const daemon = spawn(binary, ['--config', configFile], { stdio: 'ignore' });
   try {
     for (let i = 0; i < 200 && !existsSync(socket); i++) await delay(50);
     await delay(300);
     const archive = path.join(own, 'image.tar');
     await images.save(image, archive);
-    const ctr = ['ctr', '--address', socket];
+    const ctr = ['ctr', '--address', socket, '--namespace', namespace];
     await quiet([...ctr, 'images', 'import', archive]);
     try {
       return await measureAtOnce(count, atOnce, (index) =>
@@ -54,5 +56,6 @@ export async function measureContainerd(
     const ended = new Promise((resolve) => daemon.once('exit', resolve));
     daemon.kill('SIGTERM');
     await ended;
+    for (const cgroup of globSync(`/sys/fs/cgroup/{,*/}${namespace}`)) rmdirSync(cgroup);
   }
 }

@@ -18,13 +18,13 @@ import { createCsi } from './csi/create-csi.ts';
 import type { CsiDrivers } from './csi/csi-drivers.ts';
 import { removeDeadContainers } from './dead-containers.ts';
 import { EvictionManager } from './eviction/eviction-manager.ts';
+import { keepHouse } from './housekeeping.ts';
 import { ImageGC } from './images/image-gc.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { PullRecords } from './images/pull-records.ts';
 import { KernelLimitWatch } from './kernel-limits/kernel-limit-watch.ts';
 import { podUidOf } from './labels.ts';
 import { Limiter } from './limiter.ts';
-import { LogRotation } from './log-rotation.ts';
 import { allocatable, podsMemory } from './node/allocatable.ts';
 import { type Machine, readMachine } from './node/machine.ts';
 import { NodeLease } from './node/node-lease.ts';
@@ -87,8 +87,6 @@ export interface Kubelet {
 
 /** Sandboxes and containers being made at once: more only make the cores switch between them. */
 const startsAtOnce = 6;
-/** Period of what is not driven by events: token renewal, log rotation. */
-const housekeepingMs = 10_000;
 
 /** The node agent: runs the Pods that are bound to this node and tells the API how they are. */
 export function createKubelet(options: KubeletOptions): Kubelet {
@@ -166,7 +164,7 @@ class NodeAgent implements Kubelet {
     await this.#startStaticPods(workers, events, mirrors);
     this.#follow(node, workers, events, mirrors, registered);
     this.#weigh(node, workers);
-    this.#housekeep(node, workers, events);
+    this.#stops.push(keepHouse(node, workers, events));
     void Promise.all([registered, this.#pods.whenSynced()]).then(() => {
       lease.start();
       mirrors.synced();
@@ -386,19 +384,6 @@ class NodeAgent implements Kubelet {
     changed();
     workers.onEnd(changed);
     this.#stops.push(this.#pods.on({ added: changed, updated: changed, deleted: changed }), () => weight.stop());
-  }
-
-  #housekeep(node: NodeContext, workers: PodWorkers, events: PodEvents): void {
-    const rotation = new LogRotation(node);
-    let cancel = () => {};
-    const tick = async () => {
-      events.refreshVolumes([...node.volumes.due()]);
-      await rotation.look(workers.records());
-      await node.volumes.expand().catch((error: unknown) => node.log.warn('cannot expand volumes', { error }));
-      cancel = node.clock.after(housekeepingMs, () => void tick());
-    };
-    cancel = node.clock.after(housekeepingMs, () => void tick());
-    this.#stops.push(() => cancel());
   }
 }
 
