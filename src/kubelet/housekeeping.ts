@@ -9,8 +9,9 @@ const periodMs = 10_000;
 export function keepHouse(node: NodeContext, workers: PodWorkers, events: PodEvents): () => void {
   const rotation = new LogRotation(node);
   let cancel = () => {};
+  let ended = false;
   const later = () => {
-    cancel = node.clock.after(periodMs, () => void tick());
+    if (!ended) cancel = node.clock.after(periodMs, () => void tick());
   };
   const tick = async () => {
     events.refreshVolumes([...node.volumes.due()]);
@@ -19,5 +20,8 @@ export function keepHouse(node: NodeContext, workers: PodWorkers, events: PodEve
     later();
   };
   later();
-  return () => cancel();
+  return () => {
+    ended = true;
+    cancel();
+  };
 }
