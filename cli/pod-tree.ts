@@ -15,7 +15,6 @@ import {
 } from '../src/inspect/snapshot.ts';
 import type { TextNode } from './box-tree.ts';
 import { describeObject } from './describe-object.ts';
-
 import { commandLine, cpuTime } from './process-columns.ts';
 import type { Style } from './style.ts';
 

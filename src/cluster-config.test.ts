@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { overlaps } from './base/cidr.ts';
 import { ensureClusterConfig } from './cluster-config.ts';
-import { overlaps } from './network/cidr.ts';
 import { clusterPaths } from './paths.ts';
 
 test('clusters that are made at once, with their state in different places, share neither port nor addresses', async (t) => {

@@ -3,6 +3,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { type ApiServerFlags, withFlags } from './api-server-flags.ts';
+import { overlaps } from './base/cidr.ts';
 import { UserError } from './base/errors.ts';
 import { chooseDatastore, type Datastore, type DatastoreAddress } from './datastore.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
@@ -10,7 +11,6 @@ import { type Claim, claim, claimant, readClaims } from './machine-claims.ts';
 import { withMachineLock } from './machine-lock.ts';
 import type { AddressPlan } from './network/address-plan.ts';
 import { chooseAddresses } from './network/choose-addresses.ts';
-import { overlaps } from './network/cidr.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 
 /** What is decided at the first start of a cluster and kept for its life: <state>/cluster.json. */

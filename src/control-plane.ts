@@ -9,6 +9,7 @@ import { ensurePki } from './apiserver/pki/pki.ts';
 import type { UserInfo } from './apiserver/request.ts';
 import { createApiServer } from './apiserver/server.ts';
 import { standardPlugins } from './apiserver/standard-plugins.ts';
+import { addressToNumber, numberToAddress } from './base/cidr.ts';
 import { systemClock } from './base/clock.ts';
 import type { Logger } from './base/log.ts';
 import type { MetricSources } from './base/metrics.ts';
@@ -21,7 +22,6 @@ import { openDatastore } from './datastore.ts';
 import { joinObjects } from './join-objects.ts';
 import type { RunningProcess } from './main.ts';
 import type { AddressPlan } from './network/address-plan.ts';
-import { addressToNumber, numberToAddress } from './network/cidr.ts';
 import { dnsObjects } from './network/dns-objects.ts';
 import type { ClusterPaths } from './paths.ts';
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { withAdmin } from './admin-access.ts';
+import { addressToNumber, cidrRange, containsAddress, numberToAddress } from './base/cidr.ts';
 import { systemClock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
 import { silentLogger } from './base/log.ts';
@@ -9,7 +10,6 @@ import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
 import { type Daemon, type DaemonReport, readPidFile, settled } from './linux/daemon.ts';
 import { openLinux } from './linux/open.ts';
 import { withMachineLock } from './machine-lock.ts';
-import { addressToNumber, cidrRange, containsAddress, numberToAddress } from './network/cidr.ts';
 import { type NodePins, NodeSwitch } from './network/node-switch.ts';
 import { certificateLifeMs } from './node-certificates.ts';
 import { type JoinRequest, readJoinRequest, readNodeConfig, writeJoinRequest } from './node-config.ts';

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { configMaps, nodes } from './api/resource.ts';
 import { hasReason } from './api/status-error.ts';
 import { readIfPresent, writeSecret } from './apiserver/pki/secret-file.ts';
+import { overlaps } from './base/cidr.ts';
 import type { Clock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
@@ -11,7 +12,6 @@ import { createClient } from './client/rest.ts';
 import { configName, type SharedPlan } from './join-objects.ts';
 import { readHostRoutes } from './linux/proc-routes.ts';
 import { hostLinkName, nftTableName } from './network/choose-addresses.ts';
-import { overlaps } from './network/cidr.ts';
 import {
   certificateLifeMs,
   type NodeCertificate,

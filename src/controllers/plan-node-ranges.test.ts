@@ -17,6 +17,10 @@ test('parts of other sizes are respected, too', () => {
   assert.equal(next('10.64.0.0/20', '10.64.17.0/24'), '10.64.20.0/22');
 });
 
+test("ranges of IPv6 are in nobody's way", () => {
+  assert.equal(next('fd00:10::/64'), '10.64.0.0/22');
+});
+
 test('a node that has it all leaves none', () => {
   assert.equal(next('10.64.0.0/16'), undefined);
 });

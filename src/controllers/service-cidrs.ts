@@ -1,6 +1,8 @@
+import { isIPv4 } from 'node:net';
 import type { IPAddress, ServiceCIDR } from '../api/generated/networking-v1.ts';
 import { builtin } from '../api/resource.ts';
 import { formatTime } from '../api/time.ts';
+import { containsAddress } from '../base/cidr.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { sameStatus } from './same-status.ts';
 
@@ -68,12 +70,5 @@ export function serviceCidrsController({ client, informers, clock }: ControllerC
 
 /** IPv4 only: Vitrine's Services have no other addresses. */
 function contains({ spec }: ServiceCIDR, ip: string): boolean {
-  return (spec.cidrs ?? []).some((text) => {
-    const [base = '', bits = '32'] = text.split('/');
-    if (base.includes(':') !== ip.includes(':') || base.includes(':')) return false;
-    const size = 2 ** (32 - Number(bits));
-    return Math.floor(toNumber(base) / size) === Math.floor(toNumber(ip) / size);
-  });
+  return isIPv4(ip) && (spec.cidrs ?? []).some((cidr) => !cidr.includes(':') && containsAddress(cidr, ip));
 }
-
-const toNumber = (ip: string) => ip.split('.').reduce((value, part) => value * 256 + Number(part), 0);

@@ -1,5 +1,7 @@
+import { isIPv4 } from 'node:net';
 import type { Service } from '../api/generated/core-v1.ts';
 import { services } from '../api/resource.ts';
+import { cidrRange, containsAddress, numberToAddress } from '../base/cidr.ts';
 import type { Controller, ControllerContext, ControllerFactory } from '../client/controller.ts';
 
 /**
@@ -52,10 +54,10 @@ export function serviceLoadBalancerController(cidr: string): ControllerFactory {
     function pick(service: Service, taken: Set<string>): string | undefined {
       const wanted = service.spec.loadBalancerIP;
       if (wanted) return inRange(wanted, cidr) && !taken.has(wanted) ? wanted : undefined;
-      const { first, count } = range(cidr);
+      const { first, last } = cidrRange(cidr);
       // The first and the last address of the range are left out: some programs take them for network and broadcast.
-      for (let i = 1; i < count - 1; i++) {
-        const candidate = format(first + i);
+      for (let number = first + 1; number < last; number++) {
+        const candidate = numberToAddress(number);
         if (!taken.has(candidate)) return candidate;
       }
       return undefined;
@@ -70,16 +72,4 @@ function wantsAddress(service: Service): boolean {
 const addressesOf = (service: Service) => (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
 const fits = (service: Service, ip: string) => !service.spec.loadBalancerIP || service.spec.loadBalancerIP === ip;
 
-function range(cidr: string): { first: number; count: number } {
-  const [address = '', bits = '32'] = cidr.split('/');
-  return { first: parse(address), count: 2 ** (32 - Number(bits)) };
-}
-
-function inRange(ip: string, cidr: string): boolean {
-  const { first, count } = range(cidr);
-  const value = parse(ip);
-  return value >= first && value < first + count;
-}
-
-const parse = (ip: string) => ip.split('.').reduce((value, part) => value * 256 + Number(part), 0);
-const format = (value: number) => [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+const inRange = (ip: string, cidr: string): boolean => isIPv4(ip) && containsAddress(cidr, ip);

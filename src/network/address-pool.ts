@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { cidrRange, numberToAddress } from './cidr.ts';
+import { cidrRange, numberToAddress } from '../base/cidr.ts';
 
 /** The address of each id in a pool's file; none without a file. */
 export function readAddresses(file: string): Map<string, string> {

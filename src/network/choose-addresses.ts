@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { overlaps } from '../base/cidr.ts';
 import { UserError } from '../base/errors.ts';
 import type { AddressPlan } from './address-plan.ts';
-import { overlaps } from './cidr.ts';
 
 /**
  * Prefix length of each node's range of Pod addresses (kube-controller-manager's --node-cidr-mask-size): 64 nodes of

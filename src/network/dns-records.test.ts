@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Answer, RecordType } from 'dns-packet';
 import type { Service, ServiceSpec } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
-import { containsAddress } from './cidr.ts';
+import { containsAddress } from '../base/cidr.ts';
 import { parseResolvers } from './dns-forward.ts';
 import { type DnsData, resolve } from './dns-records.ts';
 

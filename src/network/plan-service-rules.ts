@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Service, ServicePort } from '../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/discovery-v1.ts';
+import { containsAddress } from '../base/cidr.ts';
 import type { AddressPlan } from './address-plan.ts';
-import { containsAddress } from './cidr.ts';
 import type { TableRules } from './rule-table.ts';
 import { type Endpoint, selectEndpoints } from './select-endpoints.ts';
 

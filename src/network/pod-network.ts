@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { containsAddress } from '../base/cidr.ts';
 import { SyscallError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Linux, NetDevices } from '../linux/linux.ts';
 import type { AddressPlan } from './address-plan.ts';
 import { AddressPool } from './address-pool.ts';
-import { containsAddress } from './cidr.ts';
 import { allowLinks, disallowLinks } from './foreign-firewall.ts';
 import { HostPortTable, hostPortElements } from './host-ports.ts';
 import type { Bandwidth, HostPort, PodAddress, PodNetwork } from './network.ts';

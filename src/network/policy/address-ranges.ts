@@ -1,5 +1,5 @@
 import type { IPBlock } from '../../api/generated/networking-v1.ts';
-import { addressToNumber, cidrRange, numberToAddress, type Range } from '../cidr.ts';
+import { addressToNumber, cidrRange, numberToAddress, type Range } from '../../base/cidr.ts';
 
 /** The IPv4 addresses of a block without its exceptions; none of an IPv6 block. */
 export function blockRanges({ cidr, except = [] }: IPBlock): Range[] {
