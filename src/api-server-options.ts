@@ -2,15 +2,15 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { ResourceInfo } from './api/resource.ts';
 import type { ApiServerFlags } from './api-server-flags.ts';
-import type { AuditBackend } from './apiserver/audit/log-backend.ts';
+import type { AuditBackend } from './apiserver/audit/backend.ts';
 import type { AnonymousConfig, JwtConfig } from './apiserver/authentication/jwt-config.ts';
 import type { TokenAuthenticator } from './apiserver/authentication/token-authenticator.ts';
 import type { Audit } from './apiserver/filters/audit.ts';
 import type { StandardOptions } from './apiserver/standard-plugins.ts';
 import type { Clock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
+import { goDurationMs } from './base/go-duration.ts';
 import type { Logger } from './base/log.ts';
-import { goDurationMs } from './kubelet/configuration.ts';
 import type { ClusterPaths } from './paths.ts';
 import type { Profiles } from './scheduler/profiles.ts';
 
@@ -177,6 +177,13 @@ async function oidcConfig(flags: Flags): Promise<JwtConfig[]> {
   }
 }
 
+/** The server that a webhook's kubeconfig names, and as whom it is asked. */
+async function webhookAccess(file: string) {
+  const { loadKubeconfig } = await import('./client/kubeconfig.ts');
+  const { token, ...access } = loadKubeconfig(file);
+  return { ...access, token: typeof token === 'function' ? token() : token };
+}
+
 async function tokenAuthenticators(
   flags: Flags,
   jwt: readonly JwtConfig[],
@@ -187,23 +194,18 @@ async function tokenAuthenticators(
   const oidc: TokenAuthenticator[] =
     jwt.length > 0 ? [(await import('./apiserver/authentication/oidc.ts')).oidcAuthenticator(jwt, clock)] : [];
   if (!file) return () => oidc;
-  const { loadKubeconfig } = await import('./client/kubeconfig.ts');
+  const access = await webhookAccess(file);
   const { webhookTokenAuthenticator } = await import('./apiserver/authentication/webhook-tokens.ts');
-  const { token, ...access } = loadKubeconfig(file);
-  const own = typeof token === 'function' ? token() : token;
   const cacheTtlMs = flags.duration('authentication-token-webhook-cache-ttl', '2m0s');
   const version = flags.text('authentication-token-webhook-version') ?? 'v1beta1';
-  return (audiences) => [
-    ...oidc,
-    webhookTokenAuthenticator({ ...access, token: own, version, cacheTtlMs, audiences }, clock),
-  ];
+  return (audiences) => [...oidc, webhookTokenAuthenticator({ ...access, version, cacheTtlMs, audiences }, clock)];
 }
 
 async function auditOf(flags: Flags, context: Context): Promise<Audit | undefined> {
   const { parsePolicy } = await import('./apiserver/audit/policy.ts');
   const policy = await flags.yaml('audit-policy-file', parsePolicy);
   if (!policy) return undefined;
-  const { allBackends } = await import('./apiserver/audit/webhook-backend.ts');
+  const { allBackends } = await import('./apiserver/audit/backend.ts');
   const webhook = await auditWebhookOf(flags, context);
   const file = webhook && !flags.text('audit-log-path') ? undefined : await auditLogOf(flags, context);
   return { policy, backend: allBackends([file, webhook].filter((one) => one !== undefined)), clock: context.clock };
@@ -212,12 +214,10 @@ async function auditOf(flags: Flags, context: Context): Promise<Audit | undefine
 async function auditWebhookOf(flags: Flags, { clock, log }: Context): Promise<AuditBackend | undefined> {
   const file = flags.text('audit-webhook-config-file');
   if (!file) return undefined;
-  const { loadKubeconfig } = await import('./client/kubeconfig.ts');
   const { exchangeJson } = await import('./apiserver/authentication/exchange-json.ts');
   const { auditWebhook } = await import('./apiserver/audit/webhook-backend.ts');
-  const { server, token, ca, cert, key } = loadKubeconfig(file);
-  const own = typeof token === 'function' ? token() : token;
-  const headers = own ? { headers: { authorization: `Bearer ${own}` } } : {};
+  const { server, token, ca, cert, key } = await webhookAccess(file);
+  const headers = token ? { headers: { authorization: `Bearer ${token}` } } : {};
   const prefix = 'audit-webhook-batch';
   return auditWebhook(
     {

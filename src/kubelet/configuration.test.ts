@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { goDurationMs, type KubeletConfigurationFile, kubeletConfiguration } from './configuration.ts';
+import { type KubeletConfigurationFile, kubeletConfiguration } from './configuration.ts';
 import { parseSignalMap } from './eviction/thresholds.ts';
 import { allocatable } from './node/allocatable.ts';
 
@@ -55,16 +55,6 @@ describe('the flags that hold maps', () => {
     });
     assert.throws(() => parseSignalMap('memory.available=100Mi', '<'), /must be SIGNAL<VALUE/);
   });
-});
-
-describe('a duration', () => {
-  for (const [text, ms] of [
-    ['1h2m3s', 3_723_000],
-    ['1.5s', 1500],
-    ['250ms', 250],
-    ['0', 0],
-  ] as const)
-    it(`${text} is ${ms} ms`, () => assert.equal(goDurationMs(text), ms));
 });
 
 describe('what Pods may ask for', () => {

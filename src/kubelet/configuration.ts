@@ -1,3 +1,4 @@
+import { goDurationMs } from '../base/go-duration.ts';
 import { systemCriticalPriority } from './critical-pod.ts';
 import { parseThresholds, type Threshold, type ThresholdMaps } from './eviction/thresholds.ts';
 import { type Verification, verificationPolicies } from './images/pull-records.ts';
@@ -274,15 +275,4 @@ function reservations(...maps: Record<string, string>[]): KubeletConfiguration['
     if (known) sum[known] += value;
   }
   return sum;
-}
-
-const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-
-/** '1h2m3.5s' as time.ParseDuration of Go reads it, down to milliseconds. */
-export function goDurationMs(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)];
-  if (text === '0') return 0;
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
-    throw new Error(`invalid duration "${text}"`);
-  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0), 0);
 }

@@ -1,17 +1,16 @@
 import type { CertificateSigningRequest } from '../generated/certificates-v1.ts';
 import type { Kind } from '../kind.ts';
-import { dns1123Subdomain } from '../names.ts';
 import type { Cause } from '../status-error.ts';
 import {
   at,
   duplicate,
   forbiddenField,
-  invalidEach,
   invalidValue,
   notSupported,
   required,
   sameValue,
 } from '../validation/field-error.ts';
+import { validateSignerName } from '../validation/signer.ts';
 
 const finalTypes = ['Approved', 'Denied', 'Failed'];
 
@@ -43,17 +42,7 @@ export const certificateSigningRequest: Kind<CertificateSigningRequest> = {
     if (!spec.request) errors.push(required('spec.request', 'must be specified'));
     else if (!/-----BEGIN CERTIFICATE REQUEST-----/.test(Buffer.from(spec.request, 'base64').toString('latin1')))
       errors.push(invalidValue('spec.request', spec.request, 'PEM block type must be CERTIFICATE REQUEST'));
-    const [domain = '', ...path] = (spec.signerName ?? '').split('/');
-    if (!spec.signerName) errors.push(required('spec.signerName'));
-    else if (path.length === 0)
-      errors.push(
-        invalidValue(
-          'spec.signerName',
-          spec.signerName,
-          'must be a fully qualified domain and path of the form "example.com/signer-name"',
-        ),
-      );
-    else errors.push(...invalidEach('spec.signerName', domain, dns1123Subdomain(domain)));
+    errors.push(...validateSignerName('spec.signerName', spec.signerName));
     if (spec.expirationSeconds !== undefined && spec.expirationSeconds < 600)
       errors.push(
         invalidValue(

@@ -5,7 +5,6 @@ import type {
   DeviceConstraint,
   DeviceRequest,
   DeviceSubRequest,
-  DeviceToleration,
   ExactDeviceRequest,
   ResourceClaim,
   ResourceClaimStatus,
@@ -126,11 +125,10 @@ function deviceRequestErrors(request: ExactDeviceRequest | DeviceSubRequest, pat
     errors.push(invalidValue(`${path}.count`, count, "must not be specified when allocationMode is 'All'"));
   else if (mode === 'ExactCount' && count <= 0)
     errors.push(invalidValue(`${path}.count`, count, 'must be greater than zero'));
-  const toleration = (one: DeviceToleration, place: string) => tolerationErrors(one, place);
-  return [...errors, ...sliceErrors(tolerations, 16, toleration, `${path}.tolerations`)];
+  return [...errors, ...sliceErrors(tolerations, 16, tolerationErrors, `${path}.tolerations`)];
 }
 
-/** The expression itself is compiled by admission, which may wait for the compiler (admission/expressions.ts). */
+/** The expression itself is compiled by admission, which may wait for the compiler (admission/device-expressions.ts). */
 export function selectorErrors({ cel }: { cel?: { expression?: string } }, path: string): Cause[] {
   if (!cel) return [required(`${path}.cel`)];
   const field = `${path}.cel.expression`;

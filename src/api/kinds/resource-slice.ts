@@ -1,3 +1,4 @@
+import { parseSemver } from '../cel/library/semver.ts';
 import type {
   CapacityRequestPolicy,
   CapacityRequestPolicyRange,
@@ -144,15 +145,11 @@ const listOf = ({ ints, bools, strings, versions }: DeviceAttribute): unknown[] 
   ints ?? bools ?? strings ?? versions ?? [];
 const isList = ({ ints, bools, strings, versions }: DeviceAttribute) => Boolean(ints ?? bools ?? strings ?? versions);
 
-/** semver.org 2.0.0 */
-const semver =
-  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$/;
-
 function attributeErrors(attribute: DeviceAttribute, path: string): Cause[] {
   const errors: Cause[] = [];
   const text = (value: string, place: string) => (value.length > 64 ? [tooLong(place, 64)] : []);
   const version = (value: string, place: string) => [
-    ...(semver.test(value)
+    ...(parseSemver(value)
       ? []
       : [invalidValue(place, value, 'must be a string compatible with semver.org spec 2.0.0')]),
     ...text(value, place),

@@ -312,16 +312,31 @@ describe('Devices', () => {
     const devices = { requests: [{ name: 'r', exactly: { deviceClassName: 'gpu', adminAccess: true } }] };
     const claim = { metadata: { name: 'c' }, spec: { devices } };
     const template = { metadata: { name: 'c' }, spec: { spec: { devices } } };
-    const create = async () => {
-      await run(builtin(group, 'v1', 'resourceclaims'), claim);
-      await run(builtin(group, 'v1', 'resourceclaimtemplates'), template);
-    };
-    await assert.rejects(
-      create(),
-      fails(/spec\.devices\.requests\[0\]\.adminAccess: Forbidden: admin access to devices/),
-    );
+    const create = [
+      () => run(builtin(group, 'v1', 'resourceclaims'), claim),
+      () => run(builtin(group, 'v1', 'resourceclaimtemplates'), template),
+    ];
+    const refused = fails(/spec\.devices\.requests\[0\]\.adminAccess: Forbidden: admin access to devices/);
+    for (const one of create) await assert.rejects(one, refused);
     const labels = { 'resource.kubernetes.io/admin-access': 'true' };
     reader.put(namespaces, { metadata: { name: 'shop', labels } });
-    await create();
+    for (const one of create) await one();
+  });
+
+  it('are chosen by expressions that compile, but for those that were there before', async () => {
+    const { run } = setUp();
+    const claims = builtin('resource.k8s.io', 'v1', 'resourceclaims');
+    const claim = (labels: object) => {
+      const exactly = { deviceClassName: 'gpu', selectors: [{ cel: { expression: 'device.nothing ==' } }] };
+      const requests = [
+        { name: 'a', exactly: { deviceClassName: 'gpu' } },
+        { name: 'b', exactly },
+      ];
+      return { kind: 'ResourceClaim', metadata: { name: 'c', labels }, spec: { devices: { requests } } };
+    };
+    const refused = fails(/spec\.devices\.requests\[1\]\.exactly\.selectors\[0\]\.cel\.expression: Invalid value/);
+    await assert.rejects(() => run(claims, claim({})), refused);
+    const oldObject = claim({}) as unknown as KubeObject;
+    await run(claims, claim({ of: 'shop' }), { operation: 'UPDATE', oldObject });
   });
 });

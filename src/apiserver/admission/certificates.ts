@@ -10,11 +10,11 @@ import type { AdmissionAttributes, AdmissionPlugin } from '../request.ts';
 import { refuse } from './refuse.ts';
 
 const group = 'certificates.k8s.io';
+const isA = ({ resource }: AdmissionAttributes, name: string) => resource.group === group && resource.resource === name;
 
 /** Who may approve and sign for a signer, and what nobody may ask for (plugin/pkg/admission/certificates). */
 export function certificatePermissions(authorizer: ClusterAuthorizer, clock: Clock): AdmissionPlugin[] {
-  const isRequest = ({ resource }: AdmissionAttributes) =>
-    resource.group === group && resource.resource === 'certificatesigningrequests';
+  const isRequest = (attributes: AdmissionAttributes) => isA(attributes, 'certificatesigningrequests');
   const signerOf = ({ oldObject }: AdmissionAttributes) =>
     (oldObject as CertificateSigningRequest | undefined)?.spec.signerName ?? '';
   return [
@@ -96,8 +96,6 @@ export function certificatePermissions(authorizer: ClusterAuthorizer, clock: Clo
     },
   ];
 }
-
-const isA = ({ resource }: AdmissionAttributes, name: string) => resource.group === group && resource.resource === name;
 
 /** Who may say whom a signer trusts, and who may issue certificates of Pods in its name (KEP-3257, KEP-4317). */
 export function signerPermissions(authorizer: ClusterAuthorizer, clock: Clock): AdmissionPlugin[] {

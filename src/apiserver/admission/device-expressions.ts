@@ -25,7 +25,7 @@ export const deviceExpressions: AdmissionPlugin = {
     operation !== 'DELETE' &&
     object !== undefined,
   async validate({ resource, object, oldObject }) {
-    const all = selectorsOf(object!).filter(({ expressions }) => expressions.length > 0);
+    const all = selectorsOf(object!);
     if (all.length === 0 || (oldObject && sameValue(all, selectorsOf(oldObject)))) return;
     const { selectorExpressionErrors } = await import('../../api/cel/device-selectors.ts');
     const causes = selectorExpressionErrors(all);
@@ -35,16 +35,16 @@ export const deviceExpressions: AdmissionPlugin = {
 
 function selectorsOf(object: KubeObject) {
   const { spec } = object as DeviceClass & ResourceClaim & ResourceClaimTemplate;
-  const of = (path: string, selectors: DeviceSelector[] = []) => ({
-    path: `${path}.selectors`,
-    expressions: selectors.map(({ cel }) => cel?.expression),
-  });
+  const of = (path: string, selectors: DeviceSelector[] = []) =>
+    selectors.length > 0
+      ? [{ path: `${path}.selectors`, expressions: selectors.map(({ cel }) => cel?.expression) }]
+      : [];
   const ofClaim = ({ requests = [] }: DeviceClaim, path: string) =>
     requests.flatMap(({ exactly, firstAvailable = [] }, i) => [
-      ...(exactly ? [of(`${path}.requests[${i}].exactly`, exactly.selectors)] : []),
-      ...firstAvailable.map((one, j) => of(`${path}.requests[${i}].firstAvailable[${j}]`, one.selectors)),
+      ...of(`${path}.requests[${i}].exactly`, exactly?.selectors),
+      ...firstAvailable.flatMap((one, j) => of(`${path}.requests[${i}].firstAvailable[${j}]`, one.selectors)),
     ]);
-  if (object.kind === 'DeviceClass') return [of('spec', spec.selectors)];
+  if (object.kind === 'DeviceClass') return of('spec', spec.selectors);
   const template = (spec as ResourceClaimTemplate['spec']).spec;
   return template ? ofClaim(template.devices ?? {}, 'spec.spec.devices') : ofClaim(spec.devices ?? {}, 'spec.devices');
 }

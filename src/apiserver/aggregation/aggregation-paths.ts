@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
+import type { APIService } from '../../api/generated/apiregistration-v1.ts';
 import { StatusError } from '../../api/status-error.ts';
 import { requestTimeoutMs } from '../filters/deadline.ts';
 import { isLongRunning } from '../filters/long-running.ts';
@@ -25,29 +26,29 @@ export function aggregationPaths(options: {
     if (!service) return undefined;
     if (!options.services.isAvailable(service)) throw unavailable('service unavailable');
     if (request.upgrade) return tunnelToBackend(options, service, request);
-    return forward(request);
-
-    async function forward(asking: ServerRequest): Promise<ServerResponse> {
-      const { method, target, user } = asking;
-      // Who asked has his answer by then: a server that hangs must not hold connections.
-      const signal = isLongRunning(asking)
-        ? asking.cancellation.signal
-        : AbortSignal.any([asking.cancellation.signal, AbortSignal.timeout(requestTimeoutMs)]);
-      const headers: OutgoingHttpHeaders = {};
-      for (const [name, value] of Object.entries(request.headers)) if (!ownHeaders.test(name)) headers[name] = value;
-      const body = method === 'GET' || method === 'HEAD' ? {} : { body: await request.body() };
-      if (body.body) headers['content-length'] = body.body.length;
-      const asked = { method, path: target, headers, ...body, user, signal };
-      const answer = await requestBackend(options, service!, asked).catch((error: Error) => {
-        throw unavailable(`error trying to reach service: ${error.message}`, error);
-      });
-      const answered: Record<string, string> = {};
-      for (const [name, value] of Object.entries(answer.headers))
-        if (value !== undefined && !/^(connection|keep-alive|transfer-encoding|content-length)$/.test(name))
-          answered[name] = [value].flat().join(', ');
-      return { status: answer.statusCode ?? 502, headers: answered, body: answer };
-    }
+    return forward(request, service);
   };
+
+  async function forward(request: ServerRequest, service: APIService): Promise<ServerResponse> {
+    const { method, target, user, cancellation } = request;
+    // Who asked has his answer by then: a server that hangs must not hold connections.
+    const signal = isLongRunning(request)
+      ? cancellation.signal
+      : AbortSignal.any([cancellation.signal, AbortSignal.timeout(requestTimeoutMs)]);
+    const headers: OutgoingHttpHeaders = {};
+    for (const [name, value] of Object.entries(request.headers)) if (!ownHeaders.test(name)) headers[name] = value;
+    const body = method === 'GET' || method === 'HEAD' ? {} : { body: await request.body() };
+    if (body.body) headers['content-length'] = body.body.length;
+    const asked = { method, path: target, headers, ...body, user, signal };
+    const answer = await requestBackend(options, service, asked).catch((error: Error) => {
+      throw unavailable(`error trying to reach service: ${error.message}`, error);
+    });
+    const answered: Record<string, string> = {};
+    for (const [name, value] of Object.entries(answer.headers))
+      if (value !== undefined && !/^(connection|keep-alive|transfer-encoding|content-length)$/.test(name))
+        answered[name] = [value].flat().join(', ');
+    return { status: answer.statusCode ?? 502, headers: answered, body: answer };
+  }
 }
 
 function unavailable(message: string, cause?: unknown): StatusError {

@@ -2,14 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmS
 import path from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import type { AuditEvent } from './event.ts';
-
-/** Where audit events go. */
-export interface AuditBackend {
-  write(event: AuditEvent): void;
-  /** Gives on what it still has. */
-  close(): void | Promise<void>;
-}
+import type { AuditBackend } from './backend.ts';
 
 export interface LogOptions {
   /** '-' is the standard output. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { AuditBackend } from './backend.ts';
 import type { AuditEvent } from './event.ts';
-import type { AuditBackend } from './log-backend.ts';
 
 /** kube-apiserver's --audit-webhook-… in batch mode. */
 export interface WebhookBackendOptions {
@@ -109,18 +109,4 @@ export function auditWebhook(
       delayMs *= backoffFactor;
     }
   }
-}
-
-/** Tells several backends of each event. */
-export function allBackends(backends: readonly AuditBackend[]): AuditBackend {
-  const [first, ...others] = backends;
-  if (first && others.length === 0) return first;
-  return {
-    write(event) {
-      for (const backend of backends) backend.write(event);
-    },
-    async close() {
-      await Promise.all(backends.map((backend) => backend.close()));
-    },
-  };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+import type { AuditBackend } from '../audit/backend.ts';
 import { type AuditEvent, addFailure, addRequestObject, addResponse, atStage, newEvent } from '../audit/event.ts';
-import type { AuditBackend } from '../audit/log-backend.ts';
 import { type AuditDecision, decideAudit, type Policy, type Stage } from '../audit/policy.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from '../http/exchange.ts';
 import { statusOf } from '../http/response.ts';

@@ -1,5 +1,6 @@
 import { badRequest, StatusError } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
+import { goDurationMs } from '../../base/go-duration.ts';
 import { InFlight, type Placed } from '../../base/in-flight.ts';
 import type { RequestMetrics } from '../endpoints/request-metrics.ts';
 import type { ServerHandler, ServerRequest, ServerResponse } from '../http/exchange.ts';
@@ -67,15 +68,14 @@ function tooLate(): StatusError {
   return new StatusError({ code: 504, reason: 'Timeout', message, details: {} });
 }
 
-const units: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** Go's time.ParseDuration, as much of it as makes sense here; 0 stands for the longest time. */
+/** 0 stands for the longest time. */
 export function timeoutOf(text: string): number {
   if (text === '') return requestTimeoutMs;
-  const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)];
-  const whole = parts.map(([part]) => part).join('');
-  if (text !== '0' && whole !== text.replace(/^\+/, ''))
+  let ms: number;
+  try {
+    ms = goDurationMs(text);
+  } catch {
     throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(text)}`);
-  const ms = parts.reduce((total, [, number, unit]) => total + Number(number) * units[unit!]!, 0);
+  }
   return ms > 0 ? Math.min(ms, requestTimeoutMs) : requestTimeoutMs;
 }

@@ -17,6 +17,7 @@ import type { ObjectReader } from '../request.ts';
 import { flowSchemas, priorityLevels } from './flow-control.ts';
 
 const intervalMs = 2000;
+
 export interface KeepObjectsOptions {
   reader: ObjectReader;
   transport: LocalTransport;

@@ -1,3 +1,5 @@
+import { goDurationMs } from '../../base/go-duration.ts';
+
 /** Cron schedules as github.com/robfig/cron/v3 ParseStandard reads them. Pure. */
 export interface Schedule {
   /** The first time after `afterMs`, both in milliseconds since 1970; undefined when there is none in five years. */
@@ -128,13 +130,9 @@ function zoneOffset(timeZone: string): (ms: number) => number {
   };
 }
 
-const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
-
 /** Whole seconds, at least one (robfig/cron Every). */
 function every(duration: string): Schedule {
-  let total = 0;
-  for (const [, value, unit] of duration.matchAll(/([\d.]+)(h|ms|us|µs|ns|m|s)/g))
-    total += Number(value) * (unitMs[unit ?? ''] ?? 0);
-  const delay = Math.max(1000, Math.floor(total / 1000) * 1000);
+  const wholeSeconds = duration.startsWith('-') ? 0 : Math.floor(goDurationMs(duration) / 1000);
+  const delay = Math.max(1, wholeSeconds) * 1000;
   return { next: (afterMs) => Math.floor(afterMs / 1000) * 1000 + delay };
 }

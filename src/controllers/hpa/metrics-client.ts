@@ -3,6 +3,7 @@ import type { LabelSelector } from '../../api/generated/meta-v1.ts';
 import { quantityMilliValue } from '../../api/quantity.ts';
 import type { ResourceInfo } from '../../api/resource.ts';
 import { formatLabelSelector, selectorRequirements } from '../../api/selectors.ts';
+import { goDurationMs } from '../../base/go-duration.ts';
 import type { Client } from '../../client/client.ts';
 import type { Sample, Usage } from './plan-metric.ts';
 
@@ -55,24 +56,32 @@ export function metricsClient(client: Client, resourceOfKind: ResourceOfKind): M
         const counted = containers.filter((one) => (!container || one.name === container) && one.usage[resource]);
         if (counted.length === 0) continue;
         const milli = counted.reduce((total, one) => total + quantityMilliValue(one.usage[resource] ?? '0'), 0);
-        usage.set(metadata.name, sampleOf(milli, timestamp, window ? Number.parseFloat(window) : undefined));
+        usage.set(metadata.name, sampleOf(milli, timestamp, window === undefined ? undefined : goDurationMs(window)));
       }
       return usage;
     },
     async ofPods(namespace, selector, metric) {
       const path = `${await customApi()}/namespaces/${namespace}/pods/*/${encodeURIComponent(metric.name)}`;
-      const items = await read<MetricValue>(path, { labelSelector: selector, ...metricSelector(metric) }, 'custom');
+      const items = await read<MetricValue>(
+        path,
+        { labelSelector: selector, metricLabelSelector: selectorText(metric) },
+        'custom',
+      );
       return new Map(
         items.map(({ describedObject, timestamp, windowSeconds, value }) => [
           describedObject.name,
-          sampleOf(quantityMilliValue(value), timestamp, windowSeconds),
+          sampleOf(
+            quantityMilliValue(value),
+            timestamp,
+            windowSeconds === undefined ? undefined : windowSeconds * 1000,
+          ),
         ]),
       );
     },
     async ofObject(namespace, { apiVersion = '', kind, name }, metric) {
       const resource = await resourceOfKind(apiVersion, kind);
       const path = `${await customApi()}${objectPath(resource, namespace, name)}/${encodeURIComponent(metric.name)}`;
-      const items = await read<MetricValue>(path, metricSelector(metric), 'custom');
+      const items = await read<MetricValue>(path, { metricLabelSelector: selectorText(metric) }, 'custom');
       if (items.length !== 1)
         throw new Error(
           `unable to fetch metrics from custom metrics API: the custom metrics API server returned ${items.length} results when we asked for exactly one`,
@@ -81,14 +90,13 @@ export function metricsClient(client: Client, resourceOfKind: ResourceOfKind): M
     },
     async external(namespace, metric) {
       const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/${namespace}/${encodeURIComponent(metric.name)}`;
-      const labelSelector = metric.selector ? formatLabelSelector(selectorRequirements(metric.selector)) : '';
-      const items = await read<MetricValue>(path, labelSelector ? { labelSelector } : {}, 'external');
+      const items = await read<MetricValue>(path, { labelSelector: selectorText(metric) }, 'external');
       return items.reduce((total, { value }) => total + quantityMilliValue(value), 0);
     },
   };
 
   async function read<T>(path: string, query: Record<string, string>, api: string): Promise<T[]> {
-    const parameters = new URLSearchParams(query).toString();
+    const parameters = new URLSearchParams(Object.entries(query).filter(([, value]) => value)).toString();
     const response = await client.request({ method: 'GET', path: parameters ? `${path}?${parameters}` : path });
     if (response.status >= 400)
       throw new Error(`unable to fetch metrics from ${api} metrics API: ${await messageOf(response)}`);
@@ -112,15 +120,11 @@ export function metricsClient(client: Client, resourceOfKind: ResourceOfKind): M
   }
 }
 
-function sampleOf(milli: number, timestamp: string | undefined, windowSeconds: number | undefined): Sample {
-  const windowMs = windowSeconds === undefined ? defaultWindowMs : windowSeconds * 1000;
+function sampleOf(milli: number, timestamp: string | undefined, windowMs = defaultWindowMs): Sample {
   return { milli, atMs: timestamp ? Date.parse(timestamp) : 0, windowMs };
 }
 
-function metricSelector({ selector }: Metric): Record<string, string> {
-  const text = selector ? formatLabelSelector(selectorRequirements(selector)) : '';
-  return text ? { metricLabelSelector: text } : {};
-}
+const selectorText = ({ selector }: Metric) => (selector ? formatLabelSelector(selectorRequirements(selector)) : '');
 
 /** Metrics of a namespace have a path of their own. */
 function objectPath({ group, resource, namespaced }: ResourceInfo, namespace: string, name: string): string {

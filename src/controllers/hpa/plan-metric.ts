@@ -162,5 +162,5 @@ function requestMilli(pod: Pod, { resource, container, utilization }: PodTarget)
 const isWithin = ({ up, down }: Tolerance, ratio: number) => 1 - down <= round(ratio) && round(ratio) <= 1 + up;
 const sum = (pods: Pod[], of: (pod: Pod) => number) => pods.reduce((total, pod) => total + of(pod), 0);
 /** Keeps 3 × 1.1 from being 3.3000000000000003. */
-const round = (value: number) => Math.round(value * 1e9) / 1e9;
+export const round = (value: number) => Math.round(value * 1e9) / 1e9;
 const roundUp = (value: number) => Math.ceil(round(value));

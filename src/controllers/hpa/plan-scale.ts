@@ -1,4 +1,5 @@
 import type { HorizontalPodAutoscalerSpec, HPAScalingRules } from '../../api/generated/autoscaling-v2.ts';
+import { round } from './plan-metric.ts';
 
 /** What is wanted, held back by the recent past, rules and bounds (kubernetes pkg/controller/podautoscaler/horizontal.go). Pure. */
 
@@ -119,6 +120,3 @@ function choose(
   if (selectPolicy === 'Disabled' || values.length === 0) return current;
   return selectPolicy === 'Min' ? least(...values) : most(...values);
 }
-
-/** Keeps 3 × 1.1 from being 3.3000000000000003. */
-const round = (value: number) => Math.round(value * 1e9) / 1e9;
