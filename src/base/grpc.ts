@@ -6,17 +6,38 @@ import { constants } from 'node:http2';
  * trailers (github.com/grpc/grpc doc/PROTOCOL-HTTP2.md).
  */
 
-/** Status codes that mean something to the caller (grpc doc/statuscodes.md). */
-export const grpcCodes = { ok: 0, outOfRange: 11, unavailable: 14 } as const;
+/** Status codes (grpc doc/statuscodes.md), by the names that Go's gRPC shows them with. */
+export const grpcCodes = {
+  OK: 0,
+  Canceled: 1,
+  Unknown: 2,
+  InvalidArgument: 3,
+  DeadlineExceeded: 4,
+  NotFound: 5,
+  AlreadyExists: 6,
+  PermissionDenied: 7,
+  ResourceExhausted: 8,
+  FailedPrecondition: 9,
+  Aborted: 10,
+  OutOfRange: 11,
+  Unimplemented: 12,
+  Internal: 13,
+  Unavailable: 14,
+  DataLoss: 15,
+  Unauthenticated: 16,
+} as const;
 
 /** The server said no. */
 export class GrpcError extends Error {
   readonly code: number;
+  /** Its own words. */
+  readonly details: string;
 
-  constructor(method: string, code: number, message: string) {
-    super(`${method}: ${message || `gRPC status ${code}`}`);
+  constructor(method: string, code: number, details: string) {
+    super(`${method}: ${details || `gRPC status ${code}`}`);
     this.name = 'GrpcError';
     this.code = code;
+    this.details = details;
   }
 }
 
@@ -41,10 +62,6 @@ export function unaryCall(
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const timer = setTimeout(() => {
-      reject(new BrokenCallError(method, false, new Error(`no answer within ${timeoutMs} ms`)));
-      stream.close(constants.NGHTTP2_CANCEL);
-    }, timeoutMs);
     const stream = open(session, method, { 'grpc-timeout': `${timeoutMs}m` }, (error) => {
       clearTimeout(timer);
       if (error) return reject(error);
@@ -53,6 +70,10 @@ export function unaryCall(
       if (answer) resolve(answer);
       else reject(new BrokenCallError(method, false, new Error('the answer is empty')));
     });
+    const timer = setTimeout(() => {
+      reject(new BrokenCallError(method, false, new Error(`no answer within ${timeoutMs} ms`)));
+      stream.close(constants.NGHTTP2_CANCEL);
+    }, timeoutMs);
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.end(frame(message));
   });
@@ -106,7 +127,7 @@ function open(
   stream.once('close', () => {
     if (!outcome) return onEnd(new BrokenCallError(method, isUnsent(failure), failure));
     const code = Number(outcome['grpc-status']);
-    onEnd(code === grpcCodes.ok ? undefined : new GrpcError(method, code, messageOf(outcome)));
+    onEnd(code === grpcCodes.OK ? undefined : new GrpcError(method, code, messageOf(outcome)));
   });
   return stream;
 }

@@ -86,8 +86,9 @@ export function startWithConsole(
     const stdout = new PassThrough();
     for (const own of [child.stdout, child.stderr]) own.on('data', (chunk) => stdout.write(chunk));
     const closed = new Promise<void>((done) => child.once('close', () => done()));
-    const terminal = console.terminal.then((fd) =>
-      fd === undefined ? undefined : { fd, ...readTerminal(fd, stdout) },
+    const terminal = console.terminal.then(
+      (fd) => (fd === undefined ? undefined : { fd, ...readTerminal(fd, stdout) }),
+      (error: Error) => void stdout.write(`${error.message}\n`),
     );
     const exit = exitOf(child).then(async (code) => {
       console.finish();

@@ -67,12 +67,12 @@ export class DbusConnection {
     }
   }
 
-  call(request: DbusCall): Promise<DbusReply> {
+  async call(request: DbusCall): Promise<DbusReply> {
     const serial = ++this.#serial;
+    send(this.#fd, encodeMessage({ type: 'call', serial, ...request }), this.#path);
     const answer = Promise.withResolvers<DbusReply>();
     this.#calls.set(serial, answer);
     const timer = setTimeout(() => answer.reject(new Error(`no answer within ${callMs} ms`)), callMs).unref();
-    send(this.#fd, encodeMessage({ type: 'call', serial, ...request }), this.#path);
     return answer.promise
       .catch((cause) => {
         throw new Error(`D-Bus call ${request.interface}.${request.member} failed`, { cause });
@@ -104,8 +104,8 @@ export class DbusConnection {
   }
 
   async #greet(line: string, expected: string): Promise<void> {
-    this.#greeting = Promise.withResolvers<string>();
     send(this.#fd, Buffer.from(line), this.#path);
+    this.#greeting = Promise.withResolvers<string>();
     const answer = await this.#greeting.promise;
     this.#greeting = undefined;
     if (!answer.startsWith(expected)) throw new Error(`${this.#path} refuses us: ${answer}`);

@@ -78,10 +78,11 @@ function openBase(home: number, visible: string[], sealed: string[]): number {
   try {
     mount({ source: 'none', target: '/', flags: ['rprivate'] });
     const kept = keep.flatMap((target) => openAlone(target) ?? []);
-    for (const target of detach) unmount(target);
-    for (const { copy, target } of kept) {
-      attach(copy, target);
-      fs.closeSync(copy);
+    try {
+      for (const target of detach) unmount(target);
+      for (const { copy, target } of kept) attach(copy, target);
+    } finally {
+      for (const { copy } of kept) fs.closeSync(copy);
     }
     for (const file of sealed) mount({ source: file, target: file, flags: ['bind', 'ro'] });
     return fs.openSync('/proc/thread-self/ns/mnt', 'r');

@@ -10,12 +10,11 @@ export function connectUnixStream(socketPath: string): net.Socket {
   if (Buffer.byteLength(socketPath) <= 107) return net.connect(socketPath);
   const directory = fs.openSync(path.dirname(socketPath), directoryPath);
   const socket = net.connect(`/proc/self/fd/${directory}/${path.basename(socketPath)}`);
-  const close = () => fs.closeSync(directory);
-  let closed = false;
-  for (const event of ['connect', 'error'])
+  let open = true;
+  for (const event of ['connect', 'close'])
     socket.once(event, () => {
-      if (!closed) close();
-      closed = true;
+      if (open) fs.closeSync(directory);
+      open = false;
     });
   return socket;
 }

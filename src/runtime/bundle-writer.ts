@@ -6,7 +6,7 @@ import { capabilitiesOf } from './capabilities.ts';
 import { type ProcessUser, readUserFiles, resolveUser, type UserFiles } from './container-user.ts';
 import { deviceAt, hostDevices } from './devices.ts';
 import { launchTrees, sourcesDir } from './launch-trees.ts';
-import type { OciRuntimes } from './oci-runtimes.ts';
+import { isCrun, type OciRuntimes } from './oci-runtimes.ts';
 import { ociSpec } from './oci-spec.ts';
 import { ensureDirectory } from './rootfs.ts';
 import { ContainerError, type ContainerSpec, type ImageInfo } from './runtime.ts';
@@ -49,9 +49,9 @@ export class BundleWriter {
     const { security } = spec;
     const { namespaces } = sandbox;
     const shm = this.#options.sandboxes.shm(sandbox);
-    const isCrun = this.#options.runtimes.isCrun(sandbox.spec.handler);
+    const byCrun = isCrun(this.#options.runtimes.program(sandbox.spec.handler));
     // Other OCI runtimes may need who knows what of the host.
-    const launch = isCrun ? launchTrees(dir, spec, [shm, ...pins(namespaces)]) : undefined;
+    const launch = byCrun ? launchTrees(dir, spec, [shm, ...pins(namespaces)]) : undefined;
     this.#limits ??= ownLimits();
     const limits = this.#limits;
     const capabilities = capabilitiesOf(security, limits.capabilities);
@@ -71,7 +71,7 @@ export class BundleWriter {
       cgroup,
       cgroupVersion: this.#options.linux.cgroups.layout.version,
       ...(filtered &&
-        (isCrun
+        (byCrun
           ? { seccompFilter: await this.#seccomp.runtimeDefault(capabilities) }
           : { seccompProfile: ociSeccomp(defaultSeccompRules(capabilities)) })),
       ...(security.seccomp.type === 'Localhost' && { seccompProfile: readProfile(security.seccomp.path) }),
@@ -86,8 +86,8 @@ export class BundleWriter {
       }),
     });
     if (spec.terminationMessage) closeSync(openSync(spec.terminationMessage.hostPath, 'a', 0o666));
-    for (const { hostPath } of spec.mounts) requireSource(hostPath);
     if (launch) makePlaces(dir, launch.sources);
+    else for (const { hostPath } of spec.mounts) requireSource(hostPath);
     ensureDirectory(path.join(dir, 'rootfs'), config.process.cwd);
     writeFileSync(path.join(dir, 'config.json'), JSON.stringify(config));
     return { user: config.process.user, trees: launch?.trees };

@@ -5,6 +5,7 @@ import { type Child, startChild, startOnTerminal, startWithConsole, type Termina
 import type { Linux } from '../linux/linux.ts';
 import { resizeTerminal } from '../linux/terminal.ts';
 import type { Containers } from './containers.ts';
+import { isCrun } from './oci-runtimes.ts';
 import type { ExecResult, ExecSpec, StreamSession } from './runtime.ts';
 
 export interface ExecOptions {
@@ -45,7 +46,7 @@ export async function exec(
 
 /** Runs a command inside with streams. */
 export async function execStream(options: ExecOptions, id: string, spec: ExecSpec): Promise<StreamSession> {
-  if (spec.tty && path.basename(options.containers.program(id)) === 'crun') return execOnTerminal(options, id, spec);
+  if (spec.tty && isCrun(options.containers.program(id))) return execOnTerminal(options, id, spec);
   const files = prepare(options, id, spec);
   let child: Child;
   try {

@@ -6,6 +6,7 @@ import { spawnDaemon } from '../linux/posix-spawn.ts';
 import type { Bundle } from './bundle-writer.ts';
 import { monitorFiles, startMonitor } from './conmon.ts';
 import type { StartedState } from './container-state.ts';
+import { isCrun } from './oci-runtimes.ts';
 import { ContainerError, type ContainerSpec } from './runtime.ts';
 import type { RuntimePaths } from './runtime-paths.ts';
 
@@ -74,7 +75,7 @@ export class Launcher {
   /** What `crun start` does, without a process: one byte into the FIFO that the first process waits on, once it does. */
   async release(id: string, program: string): Promise<void> {
     const { clock } = this.#options;
-    if (path.basename(program) !== 'crun') return this.#start(id, program);
+    if (!isCrun(program)) return this.#start(id, program);
     const fifo = this.#fifo(id);
     const deadlineMs = clock.steady() + releaseMs;
     while (!sendByte(fifo)) {

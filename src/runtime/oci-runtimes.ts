@@ -1,5 +1,8 @@
 import path from 'node:path';
 
+/** Some things are done with crun only: compiled seccomp filters, launches in few mounts, the start by a byte, terminals that it hands over. */
+export const isCrun = (program: string): boolean => path.basename(program) === 'crun';
+
 /** OCI runtimes by the handler that asks for one: crun, and what the host's configuration adds. */
 export class OciRuntimes {
   readonly #crun: string;
@@ -17,10 +20,5 @@ export class OciRuntimes {
 
   program(handler = ''): string {
     return this.#programs[handler] ?? this.#crun;
-  }
-
-  /** Only crun takes a compiled seccomp filter. */
-  isCrun(handler = ''): boolean {
-    return path.basename(this.program(handler)) === 'crun';
   }
 }

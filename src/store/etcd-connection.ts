@@ -174,6 +174,6 @@ function canRepeatWrite(error: unknown): boolean {
 }
 
 function canRepeatRead(error: unknown): boolean {
-  if (error instanceof GrpcError) return error.code === grpcCodes.unavailable;
+  if (error instanceof GrpcError) return error.code === grpcCodes.Unavailable;
   return error instanceof UnreachableError || error instanceof BrokenCallError;
 }

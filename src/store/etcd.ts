@@ -253,7 +253,7 @@ class EtcdStore implements Store {
 
   /** Refused revisions in the contract's words; etcd tells only by its text which of the two it is. */
   async #explain(error: unknown, revision: number): Promise<never> {
-    if (!(error instanceof GrpcError) || error.code !== grpcCodes.outOfRange) throw error;
+    if (!(error instanceof GrpcError) || error.code !== grpcCodes.OutOfRange) throw error;
     if (error.message.includes('has been compacted')) throw new CompactedError(revision, undefined);
     const { revision: current } = await this.#range({ key: this.#prefix });
     throw new FutureRevisionError(revision, current);

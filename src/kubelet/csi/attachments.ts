@@ -4,6 +4,7 @@ import { builtin, nodes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
+import { Limiter } from '../limiter.ts';
 import type { CsiSource } from './csi-source.ts';
 
 const volumeAttachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
@@ -20,7 +21,7 @@ export class Attachments {
   /** What the Node says to be in use: it is not detached. Undefined until it is known. */
   #inUse: Set<string> | undefined;
   /** Writes one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writes = new Limiter(1);
 
   constructor(parts: { client: Client; clock: Clock; nodeName: string }) {
     this.#client = parts.client;
@@ -67,9 +68,7 @@ export class Attachments {
   }
 
   #change(change: (inUse: Set<string>) => unknown): Promise<void> {
-    const turn = this.#last.then(() => this.#write(change));
-    this.#last = turn.catch(() => {});
-    return turn;
+    return this.#writes.run(() => this.#write(change));
   }
 
   async #write(change: (inUse: Set<string>) => unknown): Promise<void> {

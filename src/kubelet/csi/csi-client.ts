@@ -1,5 +1,5 @@
 import http2 from 'node:http2';
-import { GrpcError, unaryCall } from '../../base/grpc.ts';
+import { GrpcError, grpcCodes, unaryCall } from '../../base/grpc.ts';
 import { connectUnixStream } from '../../linux/unix-socket.ts';
 import {
   type ExpandRequest,
@@ -25,9 +25,6 @@ const timeoutMs = 120_000;
 const registrationMs = 10_000;
 const nothing = new Uint8Array();
 
-/** grpc doc/statuscodes.md. */
-const unimplemented = 12;
-
 /** Calls a gRPC server at a socket of this node. A connection is made for each call: drivers are asked seldom, and come and go. */
 async function call(socketPath: string, method: string, message: Uint8Array, limitMs: number): Promise<Buffer> {
   const session = http2.connect('http://localhost', { createConnection: () => connectUnixStream(socketPath) });
@@ -51,17 +48,12 @@ export class RpcError extends Error {
   readonly code: number;
 
   constructor(cause: GrpcError) {
-    const said = cause.message.slice(cause.message.indexOf(': ') + 2);
-    super(`rpc error: code = ${codeNames[cause.code] ?? cause.code} desc = ${said}`, { cause });
+    const [name = `Code(${cause.code})`] = Object.entries(grpcCodes).find(([, code]) => code === cause.code) ?? [];
+    super(`rpc error: code = ${name} desc = ${cause.details}`, { cause });
     this.name = 'RpcError';
     this.code = cause.code;
   }
 }
-
-const codeNames =
-  'OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss Unauthenticated'.split(
-    ' ',
-  );
 
 /** What announces a plugin: a socket in plugins_registry. */
 export const registration = {
@@ -119,7 +111,7 @@ export class NodeService {
       await this.#call('NodeExpandVolume', expandRequest(request));
       return true;
     } catch (error) {
-      if (error instanceof RpcError && error.code === unimplemented) return false;
+      if (error instanceof RpcError && error.code === grpcCodes.Unimplemented) return false;
       throw error;
     }
   }

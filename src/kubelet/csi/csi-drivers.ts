@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { Backoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { errorChain, type Logger } from '../../base/log.ts';
 import { NodeService, registration } from './csi-client.ts';
@@ -9,7 +10,7 @@ import type { NodeRegistration } from './node-registration.ts';
 
 /** Looked at this often, should the file system not tell of a change. */
 const checkMs = 10_000;
-const retryMs = { first: 100, most: 10_000 };
+const retry = { initialMs: 100, maxMs: 10_000 };
 
 interface Plugin {
   /** Known once it has answered. */
@@ -27,6 +28,8 @@ export class CsiDrivers {
   readonly #services = new Map<string, NodeService>();
   /** Told whenever a driver has come. */
   readonly #registered: () => void;
+  /** By path of the socket. */
+  readonly #backoff: Backoff;
   #watcher: FSWatcher | undefined;
   #cancel = () => {};
   #closed = false;
@@ -37,6 +40,7 @@ export class CsiDrivers {
   ) {
     this.#parts = parts;
     this.#registered = registered;
+    this.#backoff = new Backoff(parts.clock, retry);
   }
 
   async start(): Promise<void> {
@@ -97,17 +101,16 @@ export class CsiDrivers {
   #add(socket: string): void {
     const plugin: Plugin = { cancel: () => {} };
     this.#plugins.set(socket, plugin);
-    const attempt = async (delayMs: number): Promise<void> => {
+    const attempt = async (): Promise<void> => {
       try {
         await this.#register(socket, plugin);
       } catch (error) {
         if (this.#closed || this.#plugins.get(socket) !== plugin) return;
         this.#parts.log.warn('cannot register plugin', { socket, error });
-        const next = Math.min(2 * delayMs, retryMs.most);
-        plugin.cancel = this.#parts.clock.after(delayMs, () => void attempt(next));
+        plugin.cancel = this.#parts.clock.after(this.#backoff.next(socket), () => void attempt());
       }
     };
-    void attempt(retryMs.first);
+    void attempt();
   }
 
   async #register(socket: string, plugin: Plugin): Promise<void> {
@@ -135,6 +138,7 @@ export class CsiDrivers {
     const { node, log } = this.#parts;
     const plugin = this.#plugins.get(socket);
     plugin?.cancel();
+    this.#backoff.reset(socket);
     this.#plugins.delete(socket);
     const driver = plugin?.driver;
     if (!driver || [...this.#plugins.values()].some((other) => other.driver === driver)) return;

@@ -2,6 +2,7 @@ import type { CSINode, CSINodeDriver } from '../../api/generated/storage-v1.ts';
 import { nodes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Client } from '../../client/client.ts';
+import { Limiter } from '../limiter.ts';
 import { csiNodes, ensureCsiNode } from '../node/csi-node.ts';
 import type { NodeInfo } from './csi-messages.ts';
 
@@ -12,7 +13,7 @@ export class NodeRegistration {
   readonly #client: Client;
   readonly #nodeName: string;
   /** Changes one after the other: they are to the same two objects. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Limiter(1);
 
   constructor(client: Client, nodeName: string) {
     this.#client = client;
@@ -27,23 +28,17 @@ export class NodeRegistration {
       topologyKeys: Object.keys(topology).sort(),
       ...(maxVolumes > 0 && { allocatable: { count: maxVolumes } }),
     };
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       await this.#changeNode((ids) => ({ ...ids, [driver]: nodeId }), topology);
       await this.#changeDrivers((drivers) => [...drivers.filter(({ name }) => name !== driver), entry]);
     });
   }
 
   remove(driver: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       await this.#changeDrivers((drivers) => drivers.filter(({ name }) => name !== driver));
       await this.#changeNode(({ [driver]: _, ...ids }) => ids, {});
     });
-  }
-
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#last.then(work, work);
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 
   async #changeNode(

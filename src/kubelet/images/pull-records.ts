@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { Limiter } from '../limiter.ts';
 
 /** kubelet.config.k8s.io ImagePullCredentialsVerificationPolicy. */
 export const verificationPolicies = [
@@ -51,7 +52,7 @@ export class PullRecords {
   /** Pulls under way, by image: an intent is on disk as long as there is one. */
   readonly #pulling = new Map<string, number>();
   /** Changes one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Limiter(1);
 
   constructor(directory: string, verification: Verification) {
     this.#directory = directory;
@@ -106,7 +107,7 @@ export class PullRecords {
   }
 
   #allow(image: string, imageRef: string, secret: SecretCredential | undefined): Promise<void> {
-    const turn = this.#last.then(async () => {
+    return this.#changes.run(async () => {
       const record = (await this.#read(imageRef)) ?? emptyRecord(imageRef);
       const name = repositoryName(image);
       const before = record.credentialMapping[name];
@@ -116,8 +117,6 @@ export class PullRecords {
       record.lastUpdatedTime = new Date().toISOString();
       await write(this.#record(imageRef), JSON.stringify(record));
     });
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 
   async #read(imageRef: string): Promise<PulledRecord | undefined> {

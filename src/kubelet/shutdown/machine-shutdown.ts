@@ -31,7 +31,7 @@ export class MachineShutdown {
   /** Does nothing where the configuration gives Pods no time. */
   async start(): Promise<void> {
     if (this.#parts.periods.length === 0 || this.#stopped) return;
-    const { clock, log, periods, calledOff } = this.#parts;
+    const { log, periods, calledOff } = this.#parts;
     try {
       const lost = (error: Error) => this.#lost(error);
       const who = { who: 'kubelet', why: 'Kubelet needs time to handle node shutdown' };
@@ -46,7 +46,7 @@ export class MachineShutdown {
         });
     } catch (error) {
       log.warn('cannot ask systemd-logind to wait for pods', { error });
-      this.#cancel = clock.after(retryMs, () => void this.start());
+      this.#startLater();
     }
   }
 
@@ -66,9 +66,16 @@ export class MachineShutdown {
   }
 
   #lost(error: Error): void {
+    // Or the machine would wait for who will never answer.
+    this.#watch?.close();
     this.#watch = undefined;
     if (this.#stopped) return;
     this.#parts.log.warn('lost systemd-logind', { error });
+    this.#startLater();
+  }
+
+  #startLater(): void {
+    this.#cancel();
     this.#cancel = this.#parts.clock.after(retryMs, () => void this.start());
   }
 }

@@ -83,17 +83,26 @@ export class LocalDevices {
     const target = this.#target(name);
     await fs.mkdir(target, { recursive: true, mode: 0o750 });
     if ((await mounts.list(target)).some((one) => one.target === target)) return target;
-    const device = (await isBlockDevice(file)) ? file : await loops.attach(file);
+    const isDevice = await isBlockDevice(file);
+    try {
+      await this.#mountDevice(target, isDevice ? file : await loops.attach(file), spec);
+    } catch (error) {
+      if (!isDevice) await loops.detach(file);
+      throw error;
+    }
+    return target;
+  }
+
+  async #mountDevice(target: string, device: string, spec: PersistentVolumeSpec): Promise<void> {
     const found = await this.#typeOf(device);
     const type = found || spec.local?.fsType || 'ext4';
     if (!fileSystems.includes(type)) throw new Error(`file system "${type}" is not supported`);
     // Without room kept for root, of whom the volume is not.
     if (!found) await this.#run([`mkfs.${type}`, ...(type.startsWith('ext') ? ['-q', '-F', '-m0'] : []), device]);
     else if (type.startsWith('ext')) await this.#fill(device);
-    await mounts.mount({ source: device, target, type, ...mountOptions(spec.mountOptions) });
+    await this.#linux.mounts.mount({ source: device, target, type, ...mountOptions(spec.mountOptions) });
     // Whoever the containers run as, they may write there, as in a directory of the same class.
     if (!found) await fs.chmod(target, 0o777);
-    return target;
   }
 
   /** What could not grow in use (that takes CAP_SYS_RESOURCE) grows before it is mounted again. */

@@ -27,8 +27,7 @@ test('messages are what they were when they come out again', () => {
     const more = Buffer.concat([bytes, Buffer.from([0x6c])]);
     const decoded = decodeMessage(more);
     assert.equal(decoded?.length, bytes.length);
-    const expected = signature === 'ybnqiu' ? [255, true, 65_535, 3, -5, 4_000_000_000] : body;
-    assert.deepEqual(decoded.message, { ...message, body: expected });
+    assert.deepEqual(decoded.message, message);
     assert.equal(decodeMessage(bytes.subarray(0, bytes.length - 1)), undefined);
   }
 });
