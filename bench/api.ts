@@ -6,7 +6,6 @@
  * Usage: node bench/api.ts [--seconds N] [--realtime] [--only pods,creates,gets,watches,idle,growth]
  */
 import { execFile, execFileSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { adminKubeconfig } from '../cli/access.ts';
@@ -17,6 +16,7 @@ import { etcdPuts } from './etcd-puts.ts';
 import { type Job, namePlaceholder, type Rate, tenthPlaceholder, timePlaceholder } from './load/generator.ts';
 import type { Credentials } from './load/http2-connection.ts';
 import { runLoad, startLoad } from './load/run-load.ts';
+import { processCpuMs } from './process-cpu.ts';
 
 const { values } = parseArgs({
   options: {
@@ -189,9 +189,7 @@ try {
 
   /** Microseconds of CPU that the API process has used, all threads together. */
   function cpuMicros(): number {
-    const stat = fs.readFileSync(`/proc/${serverPid()}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    return processCpuMs(serverPid()) * 1000;
   }
 
   function serverPid(): number {

@@ -10,15 +10,13 @@ import { viewOf } from './views.ts';
 /** Resolves when the component is well, else rejects; by the component's name. */
 export type ComponentChecks = ReadonlyMap<string, () => Promise<void>>;
 
-export const componentStatusDeprecation = 'v1 ComponentStatus is deprecated in v1.19+';
-
 export const isComponentStatus = ({ group, resource }: { group: string; resource: string }) =>
   group === '' && resource === 'componentstatuses';
 
 /** Objects that nobody stores: how the control plane's parts are, asked anew (pkg/registry/core/componentstatus). */
 export async function readComponentStatuses(call: Call, checks: ComponentChecks): Promise<ApiResponse> {
   const { name, verb } = call.request.info;
-  call.request.warnings.add(componentStatusDeprecation);
+  call.request.warnings.add('v1 ComponentStatus is deprecated in v1.19+');
   if (verb === 'get') {
     const check = checks.get(name);
     if (!check) throw notFound(call.resource.info, name);

@@ -169,15 +169,6 @@ export function decodeWatch(message: Buffer): WatchResponse {
   return response;
 }
 
-/** The version of the server that answers, such as '3.4.23'. */
-export function decodeStatus(message: Buffer): { version: string } {
-  let version = '';
-  readMessage(message, (field, _number, bytes) => {
-    if (field === 2) version = bytes.toString();
-  });
-  return { version };
-}
-
 function decodeHeader(message: Buffer): number {
   let revision = 0;
   readMessage(message, (field, number) => {

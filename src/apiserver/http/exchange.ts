@@ -106,11 +106,16 @@ export class Cancellation {
     this.#listener?.();
   }
 
-  /** Calls one listener when it is over, as the signal does: for requests of which many wait, as that costs a tenth. */
-  onAbort(listener: () => void): void {
-    if (this.#outer) this.#outer.addEventListener('abort', listener, { once: true });
-    else if (this.#reason) listener();
+  /**
+   * Calls one listener when it is over, as the signal does: for requests of which many wait, as that costs a tenth.
+   * Returns the end of it: the signal of who asks from within the process may outlive many requests.
+   */
+  onAbort(listener: () => void): () => void {
+    const outer = this.#outer;
+    if (this.#reason || outer?.aborted) listener();
+    else if (outer) outer.addEventListener('abort', listener, { once: true });
     else this.#listener = listener;
+    return () => outer?.removeEventListener('abort', listener);
   }
 
   /** Asked before work that would be in vain, and before every write. */
@@ -121,7 +126,7 @@ export class Cancellation {
 }
 
 /** Why a request's signal is aborted; made once, since an abort without a reason makes a costly DOMException each time. */
-export const clientGone = new Error('the client went away');
+const clientGone = new Error('the client went away');
 
 /** Makes a promise at the first call, and answers with it from then on. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {

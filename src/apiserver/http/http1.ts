@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse as NodeResponse, STATUS_CODES } from 'node:http';
 import type { Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -56,15 +56,11 @@ async function answer(
 async function answerUpgrade(request: ServerRequest, socket: Duplex, handle: ServerHandler): Promise<void> {
   const response: ServerResponse = await handle(request);
   if (response.hijacked) return;
-  const lines = [`HTTP/1.1 ${response.status} ${reasonPhrase(response.status)}`, 'connection: close'];
+  const lines = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}`, 'connection: close'];
   for (const [name, value] of Object.entries(response.headers)) lines.push(`${name}: ${value}`);
   if (response.body instanceof Uint8Array) lines.push(`content-length: ${response.body.length}`);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   await sendBody(socket, response.body, () => socket.destroy());
-}
-
-function reasonPhrase(status: number): string {
-  return status === 200 ? 'OK' : status === 404 ? 'Not Found' : status === 403 ? 'Forbidden' : 'Status';
 }
 
 function requestOf(message: IncomingMessage, peer: Peer): ServerRequest {

@@ -66,6 +66,7 @@ class Watcher {
   #unlisten: (() => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
   #cancelBookmark: (() => void) | undefined;
+  #forgetRequest: (() => void) | undefined;
   readonly #stop = () => this.#end();
 
   constructor({ backend, request }: Call, view: WatchView) {
@@ -91,10 +92,11 @@ class Watcher {
     }
     this.#unlisten = this.#cache.listen((event) => this.#deliver(event));
     this.stream.onAttach = () => this.#join();
-    call.request.cancellation.onAbort(() => this.stream.cancel());
     for (const end of this.#ends) end?.addEventListener('abort', this.#stop, { once: true });
     this.#cancelTimeout = this.#backend.clock.after(this.#timeoutMs, () => this.#finish());
     if (this.#wantsBookmarks) this.#scheduleBookmark();
+    // Last, as it may be over already.
+    this.#forgetRequest = call.request.cancellation.onAbort(() => this.stream.cancel());
   }
 
   fail(error: unknown): void {
@@ -171,6 +173,7 @@ class Watcher {
     this.#channel?.leave(this.stream);
     this.#cancelTimeout?.();
     this.#cancelBookmark?.();
+    this.#forgetRequest?.();
     for (const end of this.#ends) end?.removeEventListener('abort', this.#stop);
   }
 }

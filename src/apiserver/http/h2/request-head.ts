@@ -1,4 +1,4 @@
-import type { HeaderField } from './hpack/header-field.ts';
+import { type HeaderField, http1Fields } from './hpack/header-field.ts';
 import { errorCode, StreamError } from './protocol.ts';
 
 /** What a request asks, its rules checked (RFC 9113 section 8.3). */
@@ -20,8 +20,6 @@ interface PseudoHeaders {
 }
 
 const pseudoNames = new Set([':method', ':scheme', ':authority', ':path']);
-/** They are about a connection of HTTP/1 (section 8.2.2). */
-const connectionSpecific = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 /** Of these the first counts, as in node:http; the values of others are joined. */
 const single = new Set([
   ...['authorization', 'content-type', 'from', 'if-modified-since', 'if-unmodified-since', 'max-forwards'],
@@ -55,12 +53,12 @@ export function readRequestHead(fields: readonly HeaderField[]): RequestHead {
 /** Trailers must keep the rules, too; nobody here reads them. */
 export function checkTrailers(fields: readonly HeaderField[]): void {
   for (const { name, malformed: bad } of fields)
-    if (bad || name[0] === ':' || connectionSpecific.has(name)) throw malformed(`trailer ${JSON.stringify(name)}`);
+    if (bad || name[0] === ':' || http1Fields.has(name)) throw malformed(`trailer ${JSON.stringify(name)}`);
 }
 
 function addField(headers: RequestHead['headers'], name: string, value: string): void {
   const before = headers[name];
-  if (connectionSpecific.has(name)) throw malformed(`field ${name} is of HTTP/1`);
+  if (http1Fields.has(name)) throw malformed(`field ${name} is of HTTP/1`);
   if (name === 'te' && value !== 'trailers') throw malformed(`te: ${value}`);
   // Two lengths or two hosts are how requests are smuggled (RFC 9110 sections 7.2 and 8.6).
   if (name === 'content-length' && (!/^\d{1,15}$/.test(value) || (before ?? value) !== value))

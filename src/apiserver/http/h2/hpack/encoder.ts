@@ -1,13 +1,11 @@
 import { DynamicTable } from './dynamic-table.ts';
-import { type HeaderField, headerField } from './header-field.ts';
+import { type HeaderField, headerField, http1Fields } from './header-field.ts';
 import { staticTable } from './static-table.ts';
 
 /** Values that do not come again are not worth a place in the table (RFC 7541 section 6.2.2). */
 const passing = new Set(['audit-id', 'content-length', 'etag', 'last-modified', 'location', 'retry-after', 'warning']);
 /** Values that nobody on the way may keep (sections 6.2.3 and 7.1.3). */
 const secret = new Set(['authorization', 'cookie', 'proxy-authorization', 'set-cookie', 'www-authenticate']);
-/** What HTTP/2 has no use for (RFC 9113 section 8.2.2); from what we are a proxy of. */
-const forbidden = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
 /** The first entry of each name in the static table, from 1. */
 const staticNames = new Map<string, number>();
@@ -77,7 +75,8 @@ export class HpackEncoder {
       return;
     }
     const field = headerField(name.toLowerCase(), bytesAsText(value));
-    if (field.malformed || forbidden.has(field.name)) return;
+    // From what we are a proxy of.
+    if (field.malformed || http1Fields.has(field.name)) return;
     const [pattern, bits] = this.#kindOf(field);
     this.#reserve(16 + field.size);
     const nameIndex = staticNames.get(field.name) ?? 0;

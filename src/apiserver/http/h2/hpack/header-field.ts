@@ -20,12 +20,15 @@ export function headerField(name: string, value: string): HeaderField {
   };
 }
 
+/** About a connection of HTTP/1: HTTP/2 forbids them (RFC 9113 section 8.2.2). */
+export const http1Fields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+
 /** A token (RFC 9110 section 5.6.2) without upper-case letters (RFC 9113 section 8.2.1). */
-export function isFieldName(name: string): boolean {
+function isFieldName(name: string): boolean {
   return /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name);
 }
 
 /** RFC 9113 section 8.2.1; other control characters are left to whoever reads the field. */
-export function isFieldValue(value: string): boolean {
+function isFieldValue(value: string): boolean {
   return !/[\0\r\n]|^[ \t]|[ \t]$/.test(value);
 }
