@@ -59,6 +59,21 @@ test('a consumer that does not take what it is sent is cut off', async () => {
   assert.deepEqual([closed, writes], [1, [[]]]);
 });
 
+test('a consumer is not behind for what the stream begins with', async () => {
+  let closed = 0;
+  const { sink, writes } = recorder();
+  const stream = new PushStream(() => closed++);
+  for (let n = 0; n < 40; n++) stream.begin(Buffer.alloc(1 << 20));
+  stream.attach(sink);
+  sink.backlog = 40 << 20;
+  stream.push(bytes('a'));
+  await turn();
+  assert.deepEqual([closed, writes.map(({ length }) => length)], [0, [40, 1]]);
+  sink.backlog = 73 << 20;
+  stream.push(bytes('b'));
+  assert.equal(closed, 1);
+});
+
 test('an iterator sees everything in order, and its end lets the stream go', async () => {
   let closed = 0;
   const stream = new PushStream(() => closed++);

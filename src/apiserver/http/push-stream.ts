@@ -15,6 +15,7 @@ export class PushStream implements AsyncIterable<Uint8Array> {
   /** Pushed, not yet written. */
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  #mostBacklog = maxBacklogBytes;
   #sink: ByteSink | undefined;
   /** Whether a flush is due in this turn. */
   #scheduled = false;
@@ -30,6 +31,12 @@ export class PushStream implements AsyncIterable<Uint8Array> {
   /** `onClose` is called once, when the stream ends or its consumer goes away. */
   constructor(onClose: () => void) {
     this.#onClose = onClose;
+  }
+
+  /** Something to begin with, however much there is of it: who takes long for that may be as much further behind. */
+  begin(chunk: Uint8Array): void {
+    this.#mostBacklog += chunk.length;
+    this.push(chunk);
   }
 
   /** The chunk goes out at the end of this turn of the event loop, with what else is pushed in it. */
@@ -88,7 +95,7 @@ export class PushStream implements AsyncIterable<Uint8Array> {
     if (this.#ended) return false;
     this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes + (this.#sink?.backlog ?? 0) <= maxBacklogBytes) return true;
+    if (this.#pendingBytes + (this.#sink?.backlog ?? 0) <= this.#mostBacklog) return true;
     this.#pending = [];
     this.end();
     return false;

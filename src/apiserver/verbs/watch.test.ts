@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { FakeClock } from '../../base/clock.ts';
 import type { PushStream } from '../http/push-stream.ts';
@@ -93,6 +94,24 @@ describe('watch', () => {
     const events = await take(server, query, 2);
     assert.deepEqual(brief(events), ['ADDED a', 'BOOKMARK']);
     assert.deepEqual(events[1]?.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
+  });
+
+  it('begins with all there is, though it is more than a client may be behind', async () => {
+    const server = await startTestServer();
+    const data = { text: 'x'.repeat(1 << 20) };
+    for (let n = 0; n < 40; n++) await server.call('POST', path, { metadata: { name: `n${n}` }, data });
+    assert.equal((await take(server, '', 40)).length, 40);
+  });
+
+  it('keeps nothing of a request from within the process when it ends', async () => {
+    const { server } = await startTestServer();
+    const { signal } = new AbortController();
+    const transport = server.transport({ name: 'admin', groups: ['system:masters'] });
+    const { body } = await transport.request({ method: 'GET', path: `${path}?watch=true`, signal });
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    await server.stop();
+    for await (const _ of body);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 
   it('sends bookmarks once a minute and ends after timeoutSeconds', async () => {

@@ -28,7 +28,10 @@ export async function watch(call: Call): Promise<ApiResponse> {
     watcher.start(call, version, initial);
   } catch (error) {
     // Once the request itself is right, failures are events (apiserver pkg/storage/cacher/cacher.go newErrWatcher).
-    if (!(error instanceof StatusError)) throw error;
+    if (!(error instanceof StatusError)) {
+      watcher.stream.cancel();
+      throw error;
+    }
     watcher.fail(error);
   }
   const type = contentTypes[call.accepted.format];
@@ -77,11 +80,12 @@ class Watcher {
   }
 
   start(call: Call, version: string, sendInitialEvents: boolean | undefined): void {
+    this.#follow(call);
     const current = this.#backend.cache.seen;
     const fromNow = version === '' || version === '0';
     if (sendInitialEvents === true || (fromNow && sendInitialEvents === undefined)) {
       const { selection, encode } = this.#view;
-      for (const entry of selected(call, selection)) this.stream.push(encode.entry('ADDED', entry));
+      for (const entry of selected(call, selection)) this.stream.begin(encode.entry('ADDED', entry));
       this.#after = current;
       if (sendInitialEvents) this.#bookmark(true);
     } else if (fromNow) {
@@ -90,13 +94,17 @@ class Watcher {
       this.#after = parseWatchRevision(version);
       for (const event of this.#cache.eventsAfter(this.#after)) this.#deliver(event);
     }
+  }
+
+  /** Before anything is pushed, which may be the end of it. */
+  #follow({ request }: Call): void {
     this.#unlisten = this.#cache.listen((event) => this.#deliver(event));
     this.stream.onAttach = () => this.#join();
     for (const end of this.#ends) end?.addEventListener('abort', this.#stop, { once: true });
     this.#cancelTimeout = this.#backend.clock.after(this.#timeoutMs, () => this.#finish());
     if (this.#wantsBookmarks) this.#scheduleBookmark();
     // Last, as it may be over already.
-    this.#forgetRequest = call.request.cancellation.onAbort(() => this.stream.cancel());
+    this.#forgetRequest = request.cancellation.onAbort(() => this.stream.cancel());
   }
 
   fail(error: unknown): void {

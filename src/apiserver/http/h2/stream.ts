@@ -161,8 +161,10 @@ export class ServerStream implements Sending {
     if (this.receiveWindow < 0) throw new StreamError(errorCode.flowControlError, 'more than the window');
     this.#received += data.length;
     const { contentLength } = this.head;
-    if (contentLength !== undefined && this.#received > contentLength)
+    if (contentLength !== undefined && this.#received > contentLength) {
+      this.#owner.consumed(paddedSize);
       throw new StreamError(errorCode.protocolError, 'more than content-length says');
+    }
     const reader = this.#reader;
     if (reader && this.#received > reader.most) {
       // What comes now is not kept; the other streams' windows do not suffer from it.

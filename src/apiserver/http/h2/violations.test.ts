@@ -192,6 +192,14 @@ describe('a stream ends, and its connection goes on, as RFC 9113 says', () => {
       assert.equal(client.goaway, undefined);
     });
 
+  it("and leaves the others the connection's window", async () => {
+    const start = [...post, ['content-length', '1']] as [string, string][];
+    const tooMuch = (id: number) => [headers(id, start, 0), frame(data, 0, id, Buffer.alloc(16_384))];
+    const client = await after(...Array.from({ length: 300 }, (_, n) => tooMuch(2 * n + 1)).flat());
+    assert.equal(client.resets.length, 300);
+    assert.equal(client.goaway, undefined);
+  });
+
   it('by too many streams at once: refused, so that it may be tried again (5.1.2)', async () => {
     const client = new RawClient(stay);
     for (let n = 0; n <= 1000; n++) client.socket.write(headers(2 * n + 1, get));
