@@ -2,23 +2,23 @@ import { compilePattern } from '../pattern.ts';
 
 /** Where the compiler's own functions differ from those of cel-go. */
 
-type Handle = (values: unknown[]) => unknown;
+/** What answers instead for these inputs; undefined: the compiler's own function. */
+type Correction = (values: readonly unknown[]) => (() => unknown) | undefined;
 
-/** What a function answers instead, for the same inputs; undefined: as the compiler has it. */
-export function corrected(name: string, values: readonly unknown[]): Handle | undefined {
-  return Object.hasOwn(functions, name) ? functions[name]!(values) : undefined;
+export function correctionOf(name: string): Correction | undefined {
+  return Object.hasOwn(functions, name) ? functions[name] : undefined;
 }
 
-const functions: Record<string, (values: readonly unknown[]) => Handle | undefined> = {
+const functions: Record<string, Correction> = {
   int: ([value]) => (typeof value === 'number' && Math.abs(value) >= 2 ** 63 ? outOfRange : undefined),
   string: ([value]) => (value instanceof Uint8Array ? () => utf8.decode(value) : undefined),
   // Patterns are those of RE2.
   matches: ([text, pattern]) =>
     typeof text === 'string' && typeof pattern === 'string' ? () => compilePattern(pattern).test(text) : undefined,
-  lowerAscii: ([text]) => ascii(text, /[A-Z]+/g, (part) => part.toLowerCase()),
-  upperAscii: ([text]) => ascii(text, /[a-z]+/g, (part) => part.toUpperCase()),
+  lowerAscii: ([text]) => replaced(text, /[A-Z]+/g, (part) => part.toLowerCase()),
+  upperAscii: ([text]) => replaced(text, /[a-z]+/g, (part) => part.toUpperCase()),
   // White space as Unicode has it: with U+0085, without U+FEFF.
-  trim: ([text]) => ascii(text, /^\p{White_Space}+|\p{White_Space}+$/gu, () => ''),
+  trim: ([text]) => replaced(text, /^\p{White_Space}+|\p{White_Space}+$/gu, () => ''),
 };
 
 const outOfRange = () => {
@@ -27,7 +27,7 @@ const outOfRange = () => {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function ascii(text: unknown, pattern: RegExp, change: (part: string) => string): Handle | undefined {
+function replaced(text: unknown, pattern: RegExp, change: (part: string) => string): ReturnType<Correction> {
   return typeof text === 'string' ? () => text.replace(pattern, change) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { ParseResult } from '@marcbachmann/cel-js';
 import { callCost, listCost, macroCosts, mapCost, operatorCost } from './call-cost.ts';
-import { corrected, inRange } from './corrections.ts';
+import { correctionOf, inRange } from './corrections.ts';
 import {
   type Comprehension,
   type EvaluationContext,
@@ -142,11 +142,13 @@ function chargeCall(node: Node): void {
   for (const one of all) charge(one);
   // A namespace is no value that anybody looks at.
   const skipped = all.length - inputs.length;
+  const correction = correctionOf(name);
   node.evaluate = (evaluator, self, context) => {
     const values = all.map((one) => evaluator.run(one, context));
-    spend(context, callCost(name, values.slice(skipped).map(sizeOf), name === 'join' ? joinedSize(values[0]) : 1));
-    const instead = corrected(name, values.slice(skipped));
-    if (instead) return instead(values);
+    const given = skipped === 0 ? values : values.slice(skipped);
+    spend(context, callCost(name, given.map(sizeOf), name === 'join' ? joinedSize(values[0]) : 1));
+    const instead = correction?.(given);
+    if (instead) return instead();
     const ready = values.some((one) => one instanceof Promise) ? Promise.all(values) : values;
     if (name === 'duration' || name === 'int') return inRange(node.handle!(ready, self, evaluator));
     return node.op === 'call' ? node.handle!(ready, self, evaluator) : node.handle!(ready, evaluator, self);

@@ -14,6 +14,7 @@ import type { Kind } from '../kind.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { Cause } from '../status-error.ts';
+import { driverNameErrors } from '../validation/driver-name.ts';
 import {
   duplicate,
   forbiddenField,
@@ -27,7 +28,7 @@ import {
   tooLong,
 } from '../validation/field-error.ts';
 import { validateLabelSelector } from '../validation/selector.ts';
-import { driverNameErrors, parameterErrors, provisionerErrors } from './storage.ts';
+import { parameterErrors, provisionerErrors } from './storage.ts';
 
 // All of pkg/apis/storage/validation and pkg/registry/storage.
 

@@ -25,6 +25,7 @@ import {
   sliceErrors,
   tolerationErrors,
 } from '../validation/devices.ts';
+import { driverNameErrors } from '../validation/driver-name.ts';
 import {
   at,
   forbiddenField,
@@ -38,7 +39,6 @@ import {
 } from '../validation/field-error.ts';
 import { validateAnnotations, validateLabels } from '../validation/metadata.ts';
 import { validateNodeSelector } from '../validation/scheduling.ts';
-import { driverNameErrors } from './storage.ts';
 
 /** Most requests, constraints, configurations and selectors of a claim, and most results of an allocation. */
 const most = 32;

@@ -23,6 +23,7 @@ import {
   sliceErrors,
   taintErrors,
 } from '../validation/devices.ts';
+import { driverNameErrors } from '../validation/driver-name.ts';
 import {
   at,
   duplicate,
@@ -36,7 +37,6 @@ import {
   tooMany,
 } from '../validation/field-error.ts';
 import { validateNodeSelector } from '../validation/scheduling.ts';
-import { driverNameErrors } from './storage.ts';
 
 /** pkg/apis/resource/validation ValidateResourceSlice and pkg/registry/resource/resourceslice. */
 export const resourceSlice: Kind<ResourceSlice> = {

@@ -6,6 +6,7 @@ import { dns1123Subdomain, qualifiedName } from '../names.ts';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
 import type { Cause } from '../status-error.ts';
 import { describeDifference } from '../validation/difference.ts';
+import { driverNameErrors } from '../validation/driver-name.ts';
 import {
   forbiddenField,
   immutable,
@@ -138,13 +139,6 @@ function csiErrors(csi: NonNullable<PersistentVolume['spec']['csi']>): Cause[] {
       );
     }),
   ];
-}
-
-/** pkg/apis/core/validation ValidateCSIDriverName. */
-export function driverNameErrors(name: string | undefined, path: string): Cause[] {
-  if (!name) return [required(path)];
-  const errors = invalidEach(path, name, dns1123Subdomain(name.toLowerCase()));
-  return name.length > 63 ? [tooLong(path, 63), ...errors] : errors;
 }
 
 const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];

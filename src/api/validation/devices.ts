@@ -1,7 +1,7 @@
 import type { DeviceTaint, DeviceToleration, OpaqueDeviceConfiguration } from '../generated/resource-v1.ts';
-import { driverNameErrors } from '../kinds/storage.ts';
 import { dns1123Label, dns1123Subdomain, validLabelValue } from '../names.ts';
 import type { Cause } from '../status-error.ts';
+import { driverNameErrors } from './driver-name.ts';
 import { at, duplicate, invalidEach, invalidValue, notSupported, required, tooLong, tooMany } from './field-error.ts';
 import { validateLabelName } from './metadata.ts';
 
