@@ -67,6 +67,7 @@ export class CsiDrivers {
   }
 
   async #look(): Promise<void> {
+    if (this.#closed) return;
     const { clock } = this.#parts;
     this.#watch();
     const entries = await fs.readdir(this.#folder, { withFileTypes: true }).catch(() => []);

@@ -49,7 +49,7 @@ export class LocalDevices {
       this.#devices.delete(name);
       await this.#linux.mounts.unmount(this.#target(name));
       await fs.rmdir(this.#target(name));
-      if (!(await isBlockDevice(device.file))) await this.#linux.loops.detach(device.file);
+      await this.#linux.loops.detach(device.file);
     }
   }
 
@@ -83,11 +83,10 @@ export class LocalDevices {
     const target = this.#target(name);
     await fs.mkdir(target, { recursive: true, mode: 0o750 });
     if ((await mounts.list(target)).some((one) => one.target === target)) return target;
-    const isDevice = await isBlockDevice(file);
     try {
-      await this.#mountDevice(target, isDevice ? file : await loops.attach(file), spec);
+      await this.#mountDevice(target, (await isBlockDevice(file)) ? file : await loops.attach(file), spec);
     } catch (error) {
-      if (!isDevice) await loops.detach(file);
+      await loops.detach(file);
       throw error;
     }
     return target;
