@@ -1,4 +1,21 @@
 import tls from 'node:tls';
+import {
+  headersFrames,
+  pingFrame,
+  putFrameHead,
+  settingsAckFrame,
+  settingsFrame,
+  windowUpdateFrame,
+} from '../../src/apiserver/http/h2/frames.ts';
+import {
+  defaultWindow,
+  flag,
+  frameHeadSize,
+  frameType,
+  largestWindow,
+  preface,
+} from '../../src/apiserver/http/h2/protocol.ts';
+import { settingId } from '../../src/apiserver/http/h2/settings.ts';
 
 /**
  * As much HTTP/2 as a load generator needs (RFC 9113), over TLS: requests go out as prepared bytes and answers are
@@ -19,11 +36,7 @@ export interface StreamHandler {
   end(): void;
 }
 
-const frameTypes = { data: 0, headers: 1, rstStream: 3, settings: 4, ping: 6, goaway: 7, windowUpdate: 8 };
-const flags = { endStream: 1, endHeaders: 4, ack: 1, padded: 8, priority: 32 };
-const largestWindow = 2 ** 31 - 1;
 const topUpBytes = 1 << 28;
-const frameHeadBytes = 9;
 
 /** What any socket reads is there until it is handled, which happens at once: one buffer does for all of them. */
 const readBuffer = Buffer.alloc(64 << 10);
@@ -36,7 +49,7 @@ export class Http2Connection {
   /** What has come of a frame's head, or of a frame other than DATA, that is not complete. */
   #rest: Buffer = Buffer.alloc(0);
   /** The DATA frame that has begun: how much of it is still to come. */
-  #data = { id: 0, flag: 0, left: 0 };
+  #data = { id: 0, flags: 0, left: 0 };
   /** Received since the window was last topped up. */
   #received = 0;
 
@@ -61,21 +74,21 @@ export class Http2Connection {
 
   private constructor(socket: tls.TLSSocket) {
     this.#socket = socket;
-    const settings = Buffer.alloc(12);
-    settings.writeUInt16BE(2, 0); // no push
-    settings.writeUInt16BE(4, 6); // the window of each stream
-    settings.writeUInt32BE(largestWindow, 8);
-    socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-    socket.write(frame(frameTypes.settings, 0, 0, settings));
-    socket.write(windowUpdate(largestWindow - 65_535));
+    socket.write(preface);
+    socket.write(
+      settingsFrame([
+        [settingId.enablePush, 0],
+        [settingId.initialWindowSize, largestWindow],
+      ]),
+    );
+    socket.write(windowUpdateFrame(0, largestWindow - defaultWindow));
   }
 
   request(head: Buffer, body: Buffer | undefined, handler: StreamHandler): void {
     const id = this.#nextId;
     this.#nextId += 2;
     this.#streams.set(id, handler);
-    const start = frame(frameTypes.headers, flags.endHeaders | (body ? 0 : flags.endStream), id, head);
-    this.#socket.write(body ? Buffer.concat([start, frame(frameTypes.data, flags.endStream, id, body)]) : start);
+    this.#socket.write(body ? withBody(id, head, body) : headersFrames(id, head, true));
   }
 
   /** Sends a request and resolves with the number of bytes of its answer. */
@@ -103,18 +116,18 @@ export class Http2Connection {
         at = end;
         continue;
       }
-      if (bytes.length - at < frameHeadBytes) break;
+      if (bytes.length - at < frameHeadSize) break;
       const length = bytes.readUIntBE(at, 3);
-      const [type, flag, id] = [bytes[at + 3]!, bytes[at + 4]!, bytes.readUInt32BE(at + 5) & 0x7fffffff];
-      const start = at + frameHeadBytes;
-      if (type === frameTypes.data) {
-        this.#data = { id, flag, left: length };
+      const [type, flags, id] = [bytes[at + 3]!, bytes[at + 4]!, bytes.readUInt32BE(at + 5) & 0x7fffffff];
+      const start = at + frameHeadSize;
+      if (type === frameType.data) {
+        this.#data = { id, flags, left: length };
         if (length === 0) this.#dataPart(bytes.subarray(start, start));
         at = start;
         continue;
       }
       if (bytes.length - start < length) break;
-      this.#frame(type, flag, id, bytes.subarray(start, start + length));
+      this.#frame(type, flags, id, bytes.subarray(start, start + length));
       at = start + length;
     }
     this.#rest = Buffer.from(bytes.subarray(at));
@@ -122,23 +135,23 @@ export class Http2Connection {
 
   /** Data is handed on as it comes: large answers are not collected. */
   #dataPart(part: Buffer): void {
-    const { id, flag } = this.#data;
+    const { id, flags } = this.#data;
     this.#data.left -= part.length;
     this.#takeIn(part.length);
     this.#streams.get(id)?.data?.(part);
-    if (this.#data.left === 0 && flag & flags.endStream) this.#end(id);
+    if (this.#data.left === 0 && flags & flag.endStream) this.#end(id);
   }
 
-  #frame(type: number, flag: number, id: number, payload: Buffer): void {
-    if (type === frameTypes.headers) {
-      if (flag & flags.endStream) this.#end(id);
-    } else if (type === frameTypes.settings && !(flag & flags.ack)) {
-      this.#socket.write(frame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0)));
-    } else if (type === frameTypes.ping && !(flag & flags.ack)) {
-      this.#socket.write(frame(frameTypes.ping, flags.ack, 0, payload));
-    } else if (type === frameTypes.rstStream) {
+  #frame(type: number, flags: number, id: number, payload: Buffer): void {
+    if (type === frameType.headers) {
+      if (flags & flag.endStream) this.#end(id);
+    } else if (type === frameType.settings && !(flags & flag.ack)) {
+      this.#socket.write(settingsAckFrame());
+    } else if (type === frameType.ping && !(flags & flag.ack)) {
+      this.#socket.write(pingFrame(payload, flag.ack));
+    } else if (type === frameType.rstStream) {
       throw new Error(`the server reset a stream: error ${payload.readUInt32BE(0)}`);
-    } else if (type === frameTypes.goaway) {
+    } else if (type === frameType.goaway) {
       throw new Error(`the server goes away: error ${payload.readUInt32BE(4)}`);
     }
   }
@@ -152,7 +165,7 @@ export class Http2Connection {
   #takeIn(bytes: number): void {
     this.#received += bytes;
     if (this.#received < topUpBytes) return;
-    this.#socket.write(windowUpdate(this.#received));
+    this.#socket.write(windowUpdateFrame(0, this.#received));
     this.#received = 0;
   }
 }
@@ -184,17 +197,11 @@ function integer(value: number, prefixBits: number): Buffer {
   return Buffer.from(bytes);
 }
 
-function frame(type: number, flag: number, id: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flag;
-  head.writeUInt32BE(id, 5);
-  return Buffer.concat([head, payload]);
-}
-
-function windowUpdate(bytes: number): Buffer {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(bytes);
-  return frame(frameTypes.windowUpdate, 0, 0, payload);
+/** A request with a body that fits into one frame. */
+function withBody(id: number, head: Buffer, body: Buffer): Buffer {
+  const frames = headersFrames(id, head, false, frameHeadSize + body.length);
+  const at = frames.length - body.length;
+  putFrameHead(frames, at - frameHeadSize, body.length, frameType.data, flag.endStream, id);
+  frames.set(body, at);
+  return frames;
 }

@@ -30,7 +30,7 @@ export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetr
     if (request.trustedUser || isLongRunning(request)) return next(request);
     const timeoutMs = request.query.has('timeout') ? timeoutOf(request.query.get('timeout')!) : requestTimeoutMs;
     return new Promise<ServerResponse>((resolve, reject) => {
-      const entry: Pending = { request, untilMs: clock.now() + timeoutMs, fail: reject, place: -1 };
+      const entry: Pending = { request, untilMs: clock.steady() + timeoutMs, fail: reject, place: -1 };
       pending.add(entry);
       if (!looking) look();
       const done = () => pending.delete(entry);
@@ -50,7 +50,7 @@ export function deadline(next: ServerHandler, clock: Clock, metrics: RequestMetr
   function look(): void {
     looking = pending.size > 0;
     if (!looking) return;
-    const now = clock.now();
+    const now = clock.steady();
     for (const entry of pending.list()) {
       if (entry.untilMs > now) continue;
       pending.delete(entry);
