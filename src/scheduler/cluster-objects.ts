@@ -17,7 +17,7 @@ export interface ClusterObjects {
 }
 
 export const storageClasses = builtin<StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
-const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
+export const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
 export const podDisruptionBudgets = builtin<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
 
 /** Calls `onChange` when a change may let a Pod in that had to wait. */

@@ -10,7 +10,7 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { pathOf } from '../client/rest.ts';
 import { bindVolumes } from './bind-volumes.ts';
-import { clusterObjects, podDisruptionBudgets, storageClasses } from './cluster-objects.ts';
+import { clusterObjects, csiNodes, podDisruptionBudgets, storageClasses } from './cluster-objects.ts';
 import { ClusterSnapshot, type NodeInfo } from './cluster-snapshot.ts';
 import { bindClaims } from './devices/bind-claims.ts';
 import { planPlacement } from './plan-placement.ts';
@@ -125,6 +125,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         informers.informer(persistentVolumeClaims),
         informers.informer(persistentVolumes),
         informers.informer(storageClasses),
+        informers.informer(csiNodes),
         informers.informer(podDisruptionBudgets),
         objects.devices,
       ].map((informer) => informer.whenSynced()),

@@ -74,6 +74,7 @@ test('--watch prints a document a line', async () => {
     if (documents.length === 3) break;
   }
   watching.kill();
+  assert.equal(documents.length, 3);
   const validate = schema('processes');
   for (const document of documents) assert.ok(validate(JSON.parse(document)));
 });

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseMountInfo } from '../../src/linux/mountinfo.ts';
 import { readText } from '../../src/linux/read-text.ts';
+import { until } from '../cluster/fixture/until.ts';
 import { closeFixture, type Fixture, openFixture, runToEnd, shell } from './runtime-fixture.ts';
 
 let fixture: Fixture;
@@ -103,7 +103,7 @@ test('later mounts of the host reach a container that wants them, and no other',
     );
   const [wanting, other] = [start('wanting', 'hostToContainer'), start('other', 'private')];
   const started = (id: string) => existsSync(path.join(bundleOf(id), 'started.json'));
-  for (let i = 0; i < 1000 && !(started('wanting') && started('other')); i++) await delay(10);
+  await until('both have started', () => started('wanting') && started('other'));
   const later = await tmpfs('spreading/in');
   writeFileSync(path.join(later, 'mounted'), '');
   writeFileSync(path.join(fixture.dir, 'ahead'), '');
@@ -119,6 +119,7 @@ test('a source that cannot be mounted is named as the host knows it', async () =
     mounts: [{ hostPath: path.join(fixture.dir, 'plain'), containerPath: '/etc', readOnly: false }],
   });
   await assert.rejects(fixture.runtime.startContainer(spec), (error: Error) => {
+    assert.ok(error.message.includes(path.join(fixture.dir, 'plain')), error.message);
     assert.doesNotMatch(error.message, /\/sources\//);
     return true;
   });

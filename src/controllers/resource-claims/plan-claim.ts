@@ -1,27 +1,17 @@
-import type { Pod, PodResourceClaim } from '../../api/generated/core-v1.ts';
+import { claimFinalizer } from '../../api/device-claims.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
 import type { ResourceClaim, ResourceClaimConsumerReference } from '../../api/generated/resource-v1.ts';
 import { isTerminated } from '../pod-state.ts';
 
 /** What is to become of claims of devices (kubernetes pkg/controller/resourceclaim). Pure. */
 
-/** Who allocated the claim wants to know before it goes (resource.k8s.io Finalizer). */
-export const claimFinalizer = 'resource.kubernetes.io/delete-protection';
 /** On claims made from a template: the name that the Pod has for them. */
 export const podClaimAnnotation = 'resource.kubernetes.io/pod-claim-name';
-export const mostReservations = 256;
-
-/** The claim that a Pod means: its name, undefined where it has to be made first, 'none' where none is needed. */
-export function claimNameOf(pod: Pod, claim: PodResourceClaim): string | undefined | 'none' {
-  if (claim.resourceClaimName) return claim.resourceClaimName;
-  const status = pod.status?.resourceClaimStatuses?.find(({ name }) => name === claim.name);
-  if (!status) return undefined;
-  return status.resourceClaimName ?? 'none';
-}
 
 export const isOwnedBy = (claim: ResourceClaim, pod: Pod) =>
   claim.metadata.ownerReferences?.some(({ uid, controller }) => controller && uid === pod.metadata.uid) ?? false;
 
-/** Whether the Pod may still use devices. */
+/** Whether the Pod uses no devices any more. */
 export function isDone(pod: Pod): boolean {
   return isTerminated(pod) || (pod.metadata.deletionTimestamp !== undefined && !pod.spec.nodeName);
 }

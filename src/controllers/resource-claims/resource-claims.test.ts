@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { claimFinalizer } from '../../api/device-claims.ts';
 import type { ResourceClaim, ResourceClaimTemplate } from '../../api/generated/resource-v1.ts';
 import { builtin, pods } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import { eventually, made, pod, runInMemory } from '../testing.ts';
-import { claimFinalizer, generatedName, planClaim } from './plan-claim.ts';
+import { generatedName, planClaim } from './plan-claim.ts';
 import { resourceClaimController } from './resource-claims.ts';
 
 const claims = builtin<ResourceClaim>('resource.k8s.io', 'v1', 'resourceclaims');

@@ -1,3 +1,4 @@
+import { claimFinalizer, claimNameOf, mostReservations } from '../../api/device-claims.ts';
 import type { Pod, PodResourceClaim } from '../../api/generated/core-v1.ts';
 import type { ResourceClaim, ResourceClaimTemplate } from '../../api/generated/resource-v1.ts';
 import { keyOf } from '../../api/object.ts';
@@ -5,17 +6,7 @@ import { builtin, pods } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { ownerReference } from '../pod-control.ts';
-import {
-  type ClaimPlan,
-  claimFinalizer,
-  claimNameOf,
-  generatedName,
-  isDone,
-  isOwnedBy,
-  mostReservations,
-  planClaim,
-  podClaimAnnotation,
-} from './plan-claim.ts';
+import { type ClaimPlan, generatedName, isDone, isOwnedBy, planClaim, podClaimAnnotation } from './plan-claim.ts';
 
 const group = 'resource.k8s.io';
 const claims = builtin<ResourceClaim>(group, 'v1', 'resourceclaims');
@@ -46,7 +37,7 @@ export function resourceClaimController({ client, informers, events }: Controlle
   function podKeys(pod: Pod): string[] {
     const wanted = pod.spec.resourceClaims ?? [];
     if (wanted.length === 0) return [];
-    const names = wanted.map((one) => claimNameOf(pod, one)).filter((name) => name && name !== 'none');
+    const names = wanted.map((one) => claimNameOf(pod, one)).filter((name) => typeof name === 'string');
     const freed = isDone(pod) || !allPods.get(keyOf(pod));
     return [`${podMark}${keyOf(pod)}`, ...(freed ? names.map((name) => `${pod.metadata.namespace}/${name}`) : [])];
   }
@@ -59,7 +50,10 @@ export function resourceClaimController({ client, informers, events }: Controlle
   }
 
   function waitingFor(namespace: string, template: string): string[] {
-    return podsOf(namespace, (pod, one) => one.resourceClaimTemplateName === template && !claimNameOf(pod, one));
+    return podsOf(
+      namespace,
+      (pod, one) => one.resourceClaimTemplateName === template && claimNameOf(pod, one) === undefined,
+    );
   }
 
   function usersOf(namespace: string, name: string): string[] {
@@ -88,7 +82,7 @@ export function resourceClaimController({ client, informers, events }: Controlle
   async function ensureClaim(pod: Pod, claim: PodResourceClaim): Promise<string | undefined> {
     const { namespace = '', name: podName } = pod.metadata;
     const known = claimNameOf(pod, claim);
-    if (known === 'none' || !claim.resourceClaimTemplateName) return undefined;
+    if (known === null || !claim.resourceClaimTemplateName) return undefined;
     const existing = known && all.get(`${namespace}/${known}`);
     if (existing && isOwnedBy(existing, pod)) return undefined;
     const orphan = all
@@ -125,7 +119,7 @@ export function resourceClaimController({ client, informers, events }: Controlle
   /** Who was put on a node without the scheduler has what is allocated already. */
   async function reserve(pod: Pod, claim: PodResourceClaim): Promise<void> {
     const name = claimNameOf(pod, claim);
-    const found = name && name !== 'none' ? all.get(`${pod.metadata.namespace}/${name}`) : undefined;
+    const found = name ? all.get(`${pod.metadata.namespace}/${name}`) : undefined;
     const { allocation, reservedFor = [] } = found?.status ?? {};
     if (!found || !allocation || reservedFor.some(({ uid }) => uid === pod.metadata.uid)) return;
     if (reservedFor.length >= mostReservations) return;

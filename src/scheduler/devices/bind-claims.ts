@@ -1,3 +1,4 @@
+import { claimFinalizer } from '../../api/device-claims.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import type { AllocationResult, ResourceClaim } from '../../api/generated/resource-v1.ts';
 import { keyOf } from '../../api/object.ts';
@@ -5,9 +6,6 @@ import type { Client } from '../../client/client.ts';
 import { podClaims, usesDevices } from '../plugins/dynamic-resources.ts';
 import { type DeviceObjects, resourceClaims } from './device-objects.ts';
 import { planAllocations } from './plan-allocation.ts';
-
-/** Keeps a claim from going while its devices are allocated (resource.k8s.io Finalizer). */
-const finalizer = 'resource.kubernetes.io/delete-protection';
 
 /**
  * Before a Pod is bound its claims are allocated and reserved for it (plugins/dynamicresources bindClaim). What is chosen
@@ -43,11 +41,11 @@ export function bindClaims(
     if (!allocation && reservedFor.some(({ uid }) => uid === pod.metadata.uid)) return;
     const { finalizers = [] } = claim.metadata;
     const held =
-      !allocation || finalizers.includes(finalizer)
+      !allocation || finalizers.includes(claimFinalizer)
         ? claim
         : await client.update(resourceClaims, {
             ...claim,
-            metadata: { ...claim.metadata, finalizers: [...finalizers, finalizer] },
+            metadata: { ...claim.metadata, finalizers: [...finalizers, claimFinalizer] },
           });
     const consumer = { resource: 'pods', name: pod.metadata.name, uid: pod.metadata.uid! };
     const status = { ...claim.status, ...(allocation ? { allocation } : {}), reservedFor: [...reservedFor, consumer] };

@@ -119,6 +119,9 @@ test('parts of a device take no more than it has', () => {
   assert.deepEqual(given([claim([exactly({ count: 2 })])], slices), [['r0=a', 'r0=c']]);
   assert.equal(given([claim([exactly({ count: 3 })])], slices), undefined);
   assert.deepEqual(given([claim([exactly()])], slices, { taken: new Set(['gpu.example/pool/a']) }), [['r0=c']]);
+  const before = [{ name: 'card', counters: { memory: { value: '40Gi' } } }];
+  const old = slice([], { nodeName: 'one', sharedCounters: before }, { ...half, generation: 0 });
+  assert.equal(given([claim([exactly({ count: 3 })])], [old, ...slices]), undefined, 'of the newest generation');
 });
 
 test('an allocation tells where it holds and what drivers are told', () => {

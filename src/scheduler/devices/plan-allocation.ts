@@ -52,8 +52,8 @@ export function planAllocations(
   node: Node,
   devices: Devices,
 ): AllocationResult[] | undefined {
-  const candidates = candidatesOn(node, devices.slices);
   const all = poolDevices(devices.slices);
+  const candidates = all.filter((one) => isOn(node, one));
   const taken = new Set(devices.taken);
   const allocations: AllocationResult[] = [];
   // Claims one after the other: what the first has the next cannot have.
@@ -68,18 +68,17 @@ export function planAllocations(
 
 const isAdmin = (asked: Asked) => 'adminAccess' in asked && asked.adminAccess === true;
 
-/** Devices of complete pools that the node reaches; of a pool only its newest generation counts. */
-function candidatesOn(node: Node, slices: readonly ResourceSlice[]): Candidate[] {
-  return poolDevices(slices).filter(({ slice, device }) => {
-    const place = slice.spec.perDeviceNodeSelection ? device : slice.spec;
-    // Devices that several may share are not given away here.
-    if (device.allowMultipleAllocations) return false;
-    if (place.nodeName) return place.nodeName === node.metadata.name;
-    if (place.nodeSelector) return place.nodeSelector.nodeSelectorTerms.some((term) => matchesTerm(term, node));
-    return place.allNodes === true;
-  });
+/** Whether the node reaches the device, and may give it away. */
+function isOn(node: Node, { slice, device }: Candidate): boolean {
+  // Devices that several may share are not given away here.
+  if (device.allowMultipleAllocations) return false;
+  const place = slice.spec.perDeviceNodeSelection ? device : slice.spec;
+  if (place.nodeName) return place.nodeName === node.metadata.name;
+  if (place.nodeSelector) return place.nodeSelector.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+  return place.allNodes === true;
 }
 
+/** Devices of complete pools; of a pool only its newest generation counts. */
 function poolDevices(slices: readonly ResourceSlice[]): Candidate[] {
   const pools = Map.groupBy(slices, ({ spec }) => `${spec.driver}/${spec.pool.name}`);
   return [...pools.values()].flatMap((all) => {
@@ -214,8 +213,12 @@ function hasCounters(chosen: readonly Choice[], { slices, taken }: Devices, all:
         const key = `${counterSet}/${name}`;
         used.set(key, addQuantities(used.get(key) ?? '0', value));
       }
+  const { generation } = newest.slice.spec.pool;
   const sets = slices
-    .filter(({ spec }) => spec.driver === newest.driver && spec.pool.name === newest.pool)
+    .filter(
+      ({ spec }) =>
+        spec.driver === newest.driver && spec.pool.name === newest.pool && spec.pool.generation === generation,
+    )
     .flatMap(({ spec }) => spec.sharedCounters ?? []);
   return [...used].every(([key, value]) => {
     const [set, name = ''] = key.split('/');

@@ -1,15 +1,14 @@
-import type { Pod } from '../../api/generated/core-v1.ts';
+import { claimNameOf, mostReservations } from '../../api/device-claims.ts';
+import type { Pod, PodResourceClaim } from '../../api/generated/core-v1.ts';
 import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
 import { matchesTerm } from '../../api/node-selector.ts';
 import type { DeviceObjects } from '../devices/device-objects.ts';
 import { type Devices, planAllocations } from '../devices/plan-allocation.ts';
-import type { Plugin, SchedulingContext } from '../plugin.ts';
-
-/** So many Pods may share a claim. */
-const mostReservations = 256;
+import type { Plugin } from '../plugin.ts';
 
 interface PodClaim {
-  podClaim: string;
+  podClaim: PodResourceClaim;
+  /** Undefined for one that is still to be made from its template. */
   key: string | undefined;
 }
 
@@ -44,28 +43,26 @@ export const dynamicResources: Plugin<PodClaims | undefined> = {
 
 export const usesDevices = (pod: Pod) => (pod.spec.resourceClaims ?? []).length > 0;
 
-/** Names of the Pod's claims; undefined for one that is still to be made from its template. */
-export function claimKeys(pod: Pod): PodClaim[] {
-  const { namespace } = pod.metadata;
-  return (pod.spec.resourceClaims ?? []).flatMap(({ name, resourceClaimName }): PodClaim[] => {
-    const status = pod.status?.resourceClaimStatuses?.find((one) => one.name === name);
-    if (resourceClaimName) return [{ podClaim: name, key: `${namespace}/${resourceClaimName}` }];
-    if (!status) return [{ podClaim: name, key: undefined }];
-    // None is needed.
-    return status.resourceClaimName ? [{ podClaim: name, key: `${namespace}/${status.resourceClaimName}` }] : [];
+/** The claims that the Pod needs. */
+function neededClaims(pod: Pod): PodClaim[] {
+  return (pod.spec.resourceClaims ?? []).flatMap((podClaim): PodClaim[] => {
+    const name = claimNameOf(pod, podClaim);
+    return name === null ? [] : [{ podClaim, key: name && `${pod.metadata.namespace}/${name}` }];
   });
 }
 
 function refusal(pod: Pod, objects: DeviceObjects): string | undefined {
-  for (const { podClaim, key } of claimKeys(pod)) {
+  for (const { podClaim, key } of neededClaims(pod)) {
     if (!key)
       return `pod ${JSON.stringify(`${pod.metadata.namespace}/${pod.metadata.name}`)}: ResourceClaim not created yet`;
     const claim = objects.claim(key);
     const quoted = JSON.stringify(key.split('/')[1]);
     if (!claim) return `resourceclaim ${quoted} not found`;
     if (claim.metadata.deletionTimestamp) return `resourceclaim ${quoted} is being deleted`;
-    const template = pod.spec.resourceClaims?.find(({ name }) => name === podClaim)?.resourceClaimTemplateName;
-    if (template && !claim.metadata.ownerReferences?.some(({ uid }) => uid === pod.metadata.uid))
+    if (
+      podClaim.resourceClaimTemplateName &&
+      !claim.metadata.ownerReferences?.some(({ uid }) => uid === pod.metadata.uid)
+    )
       return `ResourceClaim ${key} was not created for pod ${pod.metadata.namespace}/${pod.metadata.name} (pod is not owner)`;
     const { allocation, reservedFor = [] } = claim.status ?? {};
     if (!allocation && objects.isAssumed(key)) return `resource claim ${key} is in the process of being allocated`;
@@ -80,8 +77,8 @@ function refusal(pod: Pod, objects: DeviceObjects): string | undefined {
   return undefined;
 }
 
-export function podClaims(pod: Pod, objects: SchedulingContext['objects']['devices']): PodClaims {
-  const all = claimKeys(pod).flatMap(({ key }) => (key ? (objects.claim(key) ?? []) : []));
+export function podClaims(pod: Pod, objects: DeviceObjects): PodClaims {
+  const all = neededClaims(pod).flatMap(({ key }) => (key ? (objects.claim(key) ?? []) : []));
   const allocated = all.filter(({ status }) => status?.allocation);
   const pending = all.filter(({ status }) => !status?.allocation);
   return { allocated, pending, devices: pending.length > 0 ? objects.devices() : undefined };
