@@ -6,7 +6,7 @@ import type { APIService } from '../../src/api/generated/apiregistration-v1.ts';
 import { builtin, deployments, services } from '../../src/api/resource.ts';
 import { servingCertificate } from '../fixture/serving-certificate.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
-import { testImage } from './fixture/image.ts';
+import { deployment, shell, stay } from './fixture/objects.ts';
 import { until } from './fixture/until.ts';
 
 const apiServices = builtin<APIService>('apiregistration.k8s.io', 'v1', 'apiservices');
@@ -41,23 +41,6 @@ after(async () => {
   await cluster.delete();
   adapter.close();
 });
-
-const deployment = {
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: { name: 'web' },
-  spec: {
-    replicas: 2,
-    selector: { matchLabels: { app: 'web' } },
-    template: {
-      metadata: { labels: { app: 'web' } },
-      spec: {
-        terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'main', image: testImage, command: ['sleep', '1000'] }],
-      },
-    },
-  },
-};
 
 const autoscaler = (metric: object) => ({
   apiVersion: 'autoscaling/v2',
@@ -117,7 +100,7 @@ describe('autoscaling by what an extension server tells', { concurrency: 5 }, ()
   for (const [place, metric, replicas, name, described] of rows)
     it(`a Deployment grows by a metric ${place.replace('-', ' ')}`, async () => {
       const space = await cluster.space(place);
-      await space.apply(deployment);
+      await space.apply(deployment('web', 2, shell(stay)));
       await space.until(deployments, 'web', (found) => found?.status?.readyReplicas === 2);
       await space.apply(autoscaler(metric));
       await space.until(deployments, 'web', (found) => found?.status?.readyReplicas === replicas, 60_000);
@@ -128,7 +111,7 @@ describe('autoscaling by what an extension server tells', { concurrency: 5 }, ()
 
   it('says why a metric cannot be had, and leaves the number as it is', async () => {
     const space = await cluster.space('missing');
-    await space.apply(deployment);
+    await space.apply(deployment('web', 2, shell(stay)));
     await space.until(deployments, 'web', (found) => found?.status?.readyReplicas === 2);
     const target = { type: 'Value', value: '10' };
     await space.apply(autoscaler({ type: 'External', external: { metric: { name: 'none' }, target } }));

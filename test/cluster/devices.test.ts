@@ -58,7 +58,6 @@ const create = (name: string) =>
     metadata: { name, namespace: 'default' },
     spec: {
       terminationGracePeriodSeconds: 0,
-      schedulerName: 'default-scheduler',
       resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: 'large' }],
       containers: [
         {

@@ -16,7 +16,7 @@ before(async () => {
   await logind.start();
   process.env.DBUS_SYSTEM_BUS_ADDRESS = logind.address;
   cluster = await startTestCluster();
-  const periods = { shutdownGracePeriod: '6s', shutdownGracePeriodCriticalPods: '2s' };
+  const periods = { shutdownGracePeriod: '60s', shutdownGracePeriodCriticalPods: '2s' };
   fs.writeFileSync(path.join(clusterPaths(cluster.name).state, 'kubelet.yaml'), JSON.stringify(periods));
   // The flag makes the node start anew.
   await cluster.vitrine('up --no-kubeconfig --max-pods 200');
@@ -34,15 +34,16 @@ test('a machine that is about to go down waits until the Pods have ended, and ta
   await until('the lock', () => logind.isHeld);
   assert.deepEqual(logind.inhibited, [['shutdown', 'kubelet', 'Kubelet needs time to handle node shutdown', 'delay']]);
   const log = path.join(clusterPaths(cluster.name).logs, 'agent.log');
-  const warned = /waits less for a shutdown.*InhibitDelayMaxSec=6/;
+  const warned = /waits less for a shutdown.*InhibitDelayMaxSec=60/;
   await until('the warning', () => warned.test(fs.readFileSync(log, 'utf8')));
 
-  const slow = shell('trap "sleep 1; exit 0" TERM; sleep 100000 & wait');
-  await space.apply(pod('web', slow, { terminationGracePeriodSeconds: 30 }));
+  const slow = shell('trap "until [ -e /ended ]; do sleep 0.1; done; exit 0" TERM; sleep 100000 & wait');
+  await space.apply(pod('web', slow, { terminationGracePeriodSeconds: 60 }));
   await space.untilReady('web');
   logind.prepareForShutdown(true);
   await untilObject(cluster.client, nodes, undefined, nodeName, (node) => !isReady(node));
-  assert.equal(logind.isHeld, true, 'the Pod needs a second');
+  assert.equal(logind.isHeld, true, 'the Pod has not ended');
+  await space.exec('web', 'touch /ended');
   const ended = await space.until(pods, 'web', (one) => one?.status?.phase === 'Failed');
   assert.equal(ended.status?.reason, 'Terminated');
   assert.equal(ended.status?.message, 'Pod was terminated in response to imminent node shutdown.');
