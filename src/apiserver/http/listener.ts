@@ -2,7 +2,7 @@ import https, { type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { closing } from './close-server.ts';
 import type { ServerHandler } from './exchange.ts';
-import type { Http2Connection } from './h2/connection.ts';
+import { type Http2Connection, idleMs } from './h2/connection.ts';
 import { serveHttp1 } from './http1.ts';
 import { serveHttp2 } from './http2.ts';
 import { peerReader } from './peer-certificate.ts';
@@ -44,6 +44,7 @@ export async function openListener(address: ListenAddress, tls: ServerTls, handl
     // Streams are small packets both ways: with Nagle's algorithm each would wait for an acknowledgement, up to 40 ms.
     noDelay: true,
     minVersion: 'TLSv1.2',
+    keepAliveTimeout: idleMs,
   });
   const peerOf = peerReader(tls.frontProxyCa);
   serveHttp1(server, handle, peerOf);

@@ -33,7 +33,7 @@ const maxReplies = 1000;
 const settleMs = 10_000;
 const lingerMs = 1000;
 /** As kube-apiserver's IdleTimeout. */
-const idleMs = 90_000;
+export const idleMs = 90_000;
 
 export type OnStream = (stream: ServerStream) => void;
 
