@@ -42,9 +42,9 @@ export class ConsoleSocket {
         if (this.#connection === undefined) return;
         this.#await(this.#connection);
       }
-      // The bytes are a name of the terminal, of no interest.
-      const [terminal] = receive(this.#connection, this.#path)?.descriptors ?? [];
-      if (terminal !== undefined) this.#end(terminal);
+      // The bytes are a name of the terminal, of no interest. A connection that ends without one goes on being readable.
+      const received = receive(this.#connection, this.#path);
+      if (received) this.#end(received.descriptors[0]);
     } catch (error) {
       this.#terminal.reject(error);
       this.#end(undefined);
