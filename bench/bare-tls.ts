@@ -5,6 +5,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { ensurePki } from '../src/apiserver/pki/pki.ts';
 import { systemClock } from '../src/base/clock.ts';
+import { median } from './quantile.ts';
 
 const times = 9;
 const chunkBytes = 1 << 20;
@@ -28,7 +29,7 @@ export async function bareTls(bytes: number): Promise<number> {
     const port = await new Promise<number>((resolve) => child.stdout.once('data', (text) => resolve(Number(text))));
     const took = await receive(port, pki.ca.certificate, bytes);
     child.kill();
-    return took.sort((a, b) => a - b)[Math.floor(took.length / 2)]!;
+    return median(took);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -15,6 +15,7 @@ import { clusterState } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
 import { aBundle, measurePeers, type PeerBundle } from './peers.ts';
 import { processCpuMs } from './process-cpu.ts';
+import { median } from './quantile.ts';
 
 const { values } = parseArgs({
   options: { pods: { type: 'string', default: '100' }, rounds: { type: 'string', default: '3' } },
@@ -144,13 +145,8 @@ async function idleCpu(ms: number): Promise<number> {
 }
 
 function print(what: string, values: number[], goalMs: number): void {
-  const sorted = [...values].sort((a, b) => a - b);
-  const [min, max] = [sorted[0] as number, sorted.at(-1) as number];
+  const [min, max] = [Math.min(...values), Math.max(...values)];
   console.log(
     `${what}: median ${Math.round(median(values))} ms (min ${Math.round(min)}, max ${Math.round(max)}; goal: ${goalMs})`,
   );
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }

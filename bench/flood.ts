@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadKubeconfig } from '../src/client/kubeconfig.ts';
+import { quantile } from './quantile.ts';
 
 // How long a system client waits for its answers while another floods the API server: quiet, beside a flood that has to
 // take turns, and beside one that need not (an administrator's, which priority and fairness lets pass). The ratio of the
@@ -75,8 +76,8 @@ async function measure(): Promise<void> {
 }
 
 function show(what: string, found: number[], quiet: number[], perSecond: number): void {
-  const [p50, p99] = [percentile(found, 0.5), percentile(found, 0.99)];
-  const ratio = p99 / percentile(quiet, 0.99);
+  const [p50, p99] = [quantile(found, 0.5), quantile(found, 0.99)];
+  const ratio = p99 / quantile(quiet, 0.99);
   console.log(
     `${what.padEnd(20)}${p50.toFixed(2).padStart(6)} ${p99.toFixed(2).padStart(8)} ${ratio.toFixed(1).padStart(14)} ${perSecond.toFixed(0).padStart(24)}`,
   );
@@ -92,11 +93,7 @@ async function latencies({ ask }: ReturnType<typeof connect>): Promise<number[]>
     found.push(performance.now() - start);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  return found.sort((a, b) => a - b);
-}
-
-function percentile(sorted: number[], share: number): number {
-  return sorted[Math.floor(sorted.length * share)] ?? 0;
+  return found;
 }
 
 /** Asks on so many streams at once until it is told to end; then says how many were served in a second. */

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { processCpuMs } from './process-cpu.ts';
+import { median } from './quantile.ts';
 
 // The views as people start them, on a host with a cluster of 100 httpd Pods (8,200 threads), as ratios to `ps -eLf` in
 // the same run; and the CPU of `vitrine top` beside that of procps's top, at a refresh a second and 1,000 processes.
@@ -31,13 +33,11 @@ try {
   for (const [, program, args] of commands) run(program, args);
   for (let round = 0; round < rounds; round++)
     for (const [what, program, args] of commands) times.get(what)!.push(run(program, args));
-  const median = (what: string) => times.get(what)!.sort((a, b) => a - b)[rounds >> 1]!;
+  const took = (what: string) => median(times.get(what)!);
   const threads = spawnSync('sh', ['-c', 'ps -eLf | wc -l'], { encoding: 'utf8' }).stdout.trim();
   console.log(`host: ${threads} threads; medians of ${rounds}, whole commands`);
   for (const [what] of commands)
-    console.log(
-      `${what}: ${median(what).toFixed(0)} ms, ratio to ps -eLf ${(median(what) / median('ps -eLf')).toFixed(2)}`,
-    );
+    console.log(`${what}: ${took(what).toFixed(0)} ms, ratio to ps -eLf ${(took(what) / took('ps -eLf')).toFixed(2)}`);
 
   sleepers = startSleepers(
     Number(options.processes) - fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).length,
@@ -83,9 +83,9 @@ async function cpuOf(command: string, word: string): Promise<number> {
       fs.readFileSync(`/proc/${one}/cmdline`, 'latin1').includes(word),
     );
     if (!pid) throw new Error(`${command} does not run`);
-    const before = ticks(pid);
+    const before = processCpuMs(pid);
     await wait(Number(options.seconds) * 1000);
-    return (ticks(pid) - before) / Number(options.seconds);
+    return (processCpuMs(pid) - before) / Number(options.seconds) / 10;
   } finally {
     terminal.stdin.end('q');
     await wait(200);
@@ -102,10 +102,4 @@ function descendants(pid: number): number[] {
     .filter(Boolean)
     .map(Number);
   return [...children.flatMap(descendants), ...children];
-}
-
-function ticks(pid: number): number {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
 }

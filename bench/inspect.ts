@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { readSnapshot } from '../src/inspect/snapshot.ts';
+import { median } from './quantile.ts';
 
 // A snapshot of a host with 8,000 threads (processes and threads with cgroup and namespaces, joined), as a ratio to the
 // wall time of `ps -eLf` in the same run. The threads are those of Perl programs, as each Debian has Perl.
@@ -31,10 +32,10 @@ try {
     counted = { processes: snapshot.processes.size, threads: 0 };
     for (const { threadCount } of snapshot.processes.values()) counted.threads += threadCount;
   }
-  const median = (name: string) => times[name]!.sort((a, b) => a - b)[rounds >> 1]!;
+  const took = (name: string) => median(times[name]!);
   console.log(`host: ${counted.processes} processes, ${counted.threads} threads; medians of ${rounds}`);
-  report('snapshot with threads', median('threads'), 'ps -eLf', median('ps -eLf'));
-  report('snapshot of processes', median('processes'), 'ps -ef', median('ps -ef'));
+  report('snapshot with threads', took('threads'), 'ps -eLf', took('ps -eLf'));
+  report('snapshot of processes', took('processes'), 'ps -ef', took('ps -ef'));
 } finally {
   for (const child of load) child.kill('SIGKILL');
 }

@@ -14,6 +14,7 @@ import { parseArgs, promisify } from 'node:util';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { LiveDelta } from '../src/inspect/live-types.ts';
 import { makeSnapshot } from '../web/model/testing.ts';
+import { median } from './quantile.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const rounds = Number(values.rounds);
@@ -150,10 +151,6 @@ async function pan(page: Page): Promise<number[]> {
   for (let i = 0; !done; i++) await page.mouse.move(canvas.x + 200 + (i % 60) * 5, canvas.y + 200 + (i % 60) * 3);
   await page.mouse.up();
   return measured;
-}
-
-function median(numbers: number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 }
 
 function report(what: string, ms: number, goalMs: number, floor: string, floorMs: number): void {

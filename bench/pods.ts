@@ -18,6 +18,7 @@ import { memoryPss } from '../src/linux/memory.ts';
 import { ensureTestImage, testImage } from '../test/cluster/fixture/image.ts';
 import { aBundle, containersDir, measurePeers } from './peers.ts';
 import { processCpuMs } from './process-cpu.ts';
+import { quantile } from './quantile.ts';
 
 const { values } = parseArgs({
   options: {
@@ -167,8 +168,4 @@ async function removeAll(): Promise<void> {
   const left = async () => (await client.list(pods, { namespace: 'default' })).items.length;
   while ((await left()) > 0 || fs.readdirSync(containersDir(name)).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
-function quantile(times: number[], part: number): number {
-  return times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * part))] as number;
 }

@@ -14,6 +14,7 @@ import { pods } from '../src/api/resource.ts';
 import type { ClusterConfig } from '../src/cluster-config.ts';
 import { clusterState } from '../src/launch.ts';
 import { ensureTestImage, testImage } from '../test/cluster/fixture/image.ts';
+import { median } from './quantile.ts';
 
 const { values } = parseArgs({
   options: { execs: { type: 'string', default: '60' }, megabytes: { type: 'string', default: '300' } },
@@ -126,8 +127,4 @@ async function timed(work: () => Promise<void>): Promise<number> {
   const began = performance.now();
   await work();
   return performance.now() - began;
-}
-
-function median(times: number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] as number;
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { takeSurvey } from '../src/inspect/survey/survey.ts';
 import { openSampler } from '../src/inspect/top/sampler.ts';
+import { median } from './quantile.ts';
 
 // `vitrine survey` and one sample of `vitrine top` as ratios to `ps -eLf` and `ss -tanp` of the same host in the same run.
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
@@ -27,7 +28,6 @@ for (let round = 0; round < rounds; round++) {
 }
 sampler.close();
 
-const median = (list: number[]) => list.sort((a, b) => a - b)[list.length >> 1]!;
 const [ps, ss, survey, top] = [times.ps, times.ss, times.survey, times.top].map(median) as [
   number,
   number,

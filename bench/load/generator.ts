@@ -2,6 +2,7 @@
  * The load of bench/api.ts, in a process of its own: takes a job as JSON on standard input, prints its result as JSON.
  */
 import { readFileSync } from 'node:fs';
+import { median, quantile } from '../quantile.ts';
 import { type Credentials, Http2Connection, requestHead } from './http2-connection.ts';
 
 export type Job = { credentials: Credentials } & (
@@ -122,7 +123,7 @@ async function repeat(
   const warmed = delays.length;
   delays.length = 0;
   const tookMs = await measure(performance.now() + seconds * 1000);
-  const p99Ms = percentile(delays, 0.99);
+  const p99Ms = quantile(delays, 0.99);
   return { perSecond: (delays.length * 1000) / tookMs, p99Ms, requests: delays.length + warmed };
 }
 
@@ -141,7 +142,7 @@ async function list({
     bytes = pages ? await allPages(connection, path, pages) : await connection.fetch(requestHead('GET', path));
     took.push(performance.now() - began);
   }
-  return { ms: percentile(took, 0.5), bytes };
+  return { ms: median(took), bytes };
 }
 
 async function allPages(connection: Http2Connection, path: string, limit: number): Promise<number> {
@@ -218,7 +219,7 @@ async function watch(job: Job & { kind: 'watch' }) {
     writtenMs,
     tookMs,
     cpuMs: (user + system) / 1000,
-    p99Ms: percentile(delays, 0.99),
+    p99Ms: quantile(delays, 0.99),
   };
 }
 
@@ -244,9 +245,4 @@ async function idle({ credentials, connections, streams, path }: Job & { kind: '
     await connection.fetch(requestHead('GET', '/version'));
   }
   return { open };
-}
-
-function percentile(values: number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
