@@ -3,7 +3,9 @@ import type * as coordination from './generated/coordination-v1.ts';
 import type * as core from './generated/core-v1.ts';
 import type * as discovery from './generated/discovery-v1.ts';
 import type * as rbac from './generated/rbac-v1.ts';
+import type * as devices from './generated/resource-v1.ts';
 import table from './generated/resources.json' with { type: 'json' };
+import type * as storage from './generated/storage-v1.ts';
 import type { KubeObject } from './object.ts';
 
 /** One served resource: where it lives in the URL space and what may be done with it. */
@@ -66,6 +68,14 @@ export const statefulSets = builtin<apps.StatefulSet>('apps', 'v1', 'statefulset
 export const daemonSets = builtin<apps.DaemonSet>('apps', 'v1', 'daemonsets');
 export const endpointSlices = builtin<discovery.EndpointSlice>('discovery.k8s.io', 'v1', 'endpointslices');
 export const leases = builtin<coordination.Lease>('coordination.k8s.io', 'v1', 'leases');
+export const csiNodes = builtin<storage.CSINode>('storage.k8s.io', 'v1', 'csinodes');
+export const volumeAttachments = builtin<storage.VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
+export const resourceClaims = builtin<devices.ResourceClaim>('resource.k8s.io', 'v1', 'resourceclaims');
+export const resourceClaimTemplates = builtin<devices.ResourceClaimTemplate>(
+  'resource.k8s.io',
+  'v1',
+  'resourceclaimtemplates',
+);
 export const roles = builtin<rbac.Role>('rbac.authorization.k8s.io', 'v1', 'roles');
 export const roleBindings = builtin<rbac.RoleBinding>('rbac.authorization.k8s.io', 'v1', 'rolebindings');
 export const clusterRoles = builtin<rbac.ClusterRole>('rbac.authorization.k8s.io', 'v1', 'clusterroles');

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { CSINode, VolumeAttachment } from '../../src/api/generated/storage-v1.ts';
-import { builtin, nodes } from '../../src/api/resource.ts';
+import { csiNodes, nodes, volumeAttachments } from '../../src/api/resource.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { ensureDriverImage } from './fixture/csi/image.ts';
 import { driver, driverManifests } from './fixture/csi/manifests.ts';
 import { startSidecars } from './fixture/csi/sidecars.ts';
 import { pod, shell, stay } from './fixture/objects.ts';
 import { until, untilObject } from './fixture/until.ts';
-
-const attachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
-const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
 
 let cluster: TestCluster;
 let stopSidecars: () => void;
@@ -52,7 +48,7 @@ test('a volume goes with its Pod from one node to another, and is never on both'
   await until('the refusal', async () =>
     refused.test(await space.kubectl('get events -o jsonpath={.items[*].message}')),
   );
-  const attachedTo = async () => (await cluster.client.list(attachments)).items.map(({ spec }) => spec.nodeName);
+  const attachedTo = async () => (await cluster.client.list(volumeAttachments)).items.map(({ spec }) => spec.nodeName);
   assert.deepEqual(await attachedTo(), [first]);
   await space.kubectl('delete pod one --wait=true');
   await space.untilReady('two');

@@ -3,9 +3,15 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { PersistentVolumeClaim, PodSpec } from '../../src/api/generated/core-v1.ts';
-import type { CSINode, VolumeAttachment } from '../../src/api/generated/storage-v1.ts';
 import type { Draft } from '../../src/api/object.ts';
-import { builtin, nodes, persistentVolumeClaims, persistentVolumes, pods } from '../../src/api/resource.ts';
+import {
+  csiNodes,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttachments,
+} from '../../src/api/resource.ts';
 import { clusterPaths } from '../../src/paths.ts';
 import { type Space, startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { ensureDriverImage } from './fixture/csi/image.ts';
@@ -13,9 +19,6 @@ import { driver, driverManifests } from './fixture/csi/manifests.ts';
 import { startSidecars } from './fixture/csi/sidecars.ts';
 import { pod, shell, stay } from './fixture/objects.ts';
 import { until, untilObject } from './fixture/until.ts';
-
-const attachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
-const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
 
 /** What the driver was asked; each method has some of it. */
 interface DriverCall {
@@ -78,7 +81,9 @@ const mounting = shell(stay, { volumeMounts: [{ name: 'v', mountPath: '/v' }] })
 const volumeOf = async (space: Space, claim: string) =>
   cluster.client.get(persistentVolumes, (await space.get(persistentVolumeClaims, claim)).spec.volumeName ?? '');
 const attachmentsOf = async (volume: string) =>
-  (await cluster.client.list(attachments)).items.filter(({ spec }) => spec.source.persistentVolumeName === volume);
+  (await cluster.client.list(volumeAttachments)).items.filter(
+    ({ spec }) => spec.source.persistentVolumeName === volume,
+  );
 const ownMounts = () => {
   const { state } = clusterPaths(cluster.name);
   const targets = fs

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type {
-  DeviceClass,
-  ResourceClaim,
-  ResourceClaimTemplate,
-  ResourceSlice,
-} from '../../src/api/generated/resource-v1.ts';
-import { builtin, nodes, pods } from '../../src/api/resource.ts';
+import type { DeviceClass, ResourceSlice } from '../../src/api/generated/resource-v1.ts';
+import { builtin, nodes, pods, resourceClaims, resourceClaimTemplates } from '../../src/api/resource.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { testImage } from './fixture/image.ts';
 import { until } from './fixture/until.ts';
@@ -14,8 +9,6 @@ import { until } from './fixture/until.ts';
 const group = 'resource.k8s.io';
 const deviceClasses = builtin<DeviceClass>(group, 'v1', 'deviceclasses');
 const slices = builtin<ResourceSlice>(group, 'v1', 'resourceslices');
-const claims = builtin<ResourceClaim>(group, 'v1', 'resourceclaims');
-const templates = builtin<ResourceClaimTemplate>(group, 'v1', 'resourceclaimtemplates');
 
 let cluster: TestCluster;
 let nodeName: string;
@@ -40,7 +33,7 @@ before(async () => {
   } as never);
   const expression =
     "device.attributes['gpu.example.com'].size > 4 && device.capacity['gpu.example.com'].memory.compareTo(quantity('8Gi')) >= 0";
-  await cluster.client.create(templates, {
+  await cluster.client.create(resourceClaimTemplates, {
     metadata: { name: 'large', namespace: 'default' },
     spec: {
       spec: {
@@ -72,7 +65,7 @@ const scheduled = (name: string) =>
   until(`${name} is scheduled`, async () => (await cluster.client.get(pods, name, 'default')).spec.nodeName);
 const claimOf = async (name: string) => {
   const { status } = await cluster.client.get(pods, name, 'default');
-  return cluster.client.get(claims, status!.resourceClaimStatuses![0]!.resourceClaimName!, 'default');
+  return cluster.client.get(resourceClaims, status!.resourceClaimStatuses![0]!.resourceClaimName!, 'default');
 };
 
 describe('devices', () => {
@@ -97,6 +90,6 @@ describe('devices', () => {
     await cluster.client.delete(pods, 'first', 'default');
     await scheduled('second');
     assert.equal((await claimOf('second')).status?.allocation?.devices?.results?.[0]?.device, 'large');
-    await until('the first claim is gone', async () => (await cluster.client.list(claims)).items.length === 1);
+    await until('the first claim is gone', async () => (await cluster.client.list(resourceClaims)).items.length === 1);
   });
 });

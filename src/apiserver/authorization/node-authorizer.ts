@@ -1,14 +1,12 @@
 import type { PodCertificateRequest } from '../../api/generated/certificates-v1beta1.ts';
 import type { PolicyRule } from '../../api/generated/rbac-v1.ts';
-import type { VolumeAttachment } from '../../api/generated/storage-v1.ts';
-import { builtin, persistentVolumeClaims, persistentVolumes, pods } from '../../api/resource.ts';
+import { builtin, persistentVolumeClaims, persistentVolumes, pods, volumeAttachments } from '../../api/resource.ts';
 import { groups } from '../authentication/groups.ts';
 import type { ObjectReader, RequestInfo, UserInfo } from '../request.ts';
 import type { Decision } from './decision.ts';
 import { podReferences } from './pod-references.ts';
 import { ruleAllows } from './rules.ts';
 
-const volumeAttachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
 const podCertificateRequests = builtin<PodCertificateRequest>(
   'certificates.k8s.io',
   'v1beta1',

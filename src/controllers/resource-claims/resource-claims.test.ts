@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { claimFinalizer } from '../../api/device-claims.ts';
-import type { ResourceClaim, ResourceClaimTemplate } from '../../api/generated/resource-v1.ts';
-import { builtin, pods } from '../../api/resource.ts';
+import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
+import { pods, resourceClaims, resourceClaimTemplates } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import { eventually, made, pod, runInMemory } from '../testing.ts';
 import { generatedName, planClaim } from './plan-claim.ts';
 import { resourceClaimController } from './resource-claims.ts';
 
-const claims = builtin<ResourceClaim>('resource.k8s.io', 'v1', 'resourceclaims');
-const templates = builtin<ResourceClaimTemplate>('resource.k8s.io', 'v1', 'resourceclaimtemplates');
 const devices = { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu' } }] };
 const reserved = (...uids: string[]) => uids.map((uid) => ({ resource: 'pods', name: uid, uid }));
 
@@ -65,26 +63,26 @@ test('claims are made from templates, told of in the Pod, given back and deleted
   await client.create(pods, { metadata: { name: 'web', namespace: 'x' }, spec } as never);
   await eventually(async () => told.some((line) => line.includes('FailedResourceClaimCreation PodResourceClaim gpu')));
   const metadata = { labels: { size: 'small' } };
-  await client.create(templates, {
+  await client.create(resourceClaimTemplates, {
     metadata: { name: 'small', namespace: 'x' },
     spec: { metadata, spec: { devices } },
   } as never);
   const web = async () => client.get(pods, 'web', 'x');
   await eventually(async () => (await web()).status?.resourceClaimStatuses?.length === 1);
   const [status] = (await web()).status!.resourceClaimStatuses!;
-  const claim = await client.get(claims, status!.resourceClaimName!, 'x');
+  const claim = await client.get(resourceClaims, status!.resourceClaimName!, 'x');
   assert.equal(status!.name, 'gpu');
   assert.deepEqual(claim.metadata.labels, { size: 'small' });
   assert.deepEqual(claim.spec.devices, devices);
   assert.equal(claim.metadata.ownerReferences?.[0]?.name, 'web');
   const allocation = { devices: { results: [{ request: 'gpu', driver: 'd', pool: 'p', device: 'x' }] } };
   const { name, uid } = (await web()).metadata;
-  const finalized = await client.patch(claims, claim.metadata.name, 'x', {
+  const finalized = await client.patch(resourceClaims, claim.metadata.name, 'x', {
     type: 'merge',
     body: { metadata: { finalizers: [claimFinalizer] } },
   });
   await client.update(
-    claims,
+    resourceClaims,
     { ...finalized, status: { allocation, reservedFor: [{ resource: 'pods', name, uid: uid! }] } },
     { subresource: 'status' },
   );
@@ -97,7 +95,7 @@ test('claims are made from templates, told of in the Pod, given back and deleted
   );
   await eventually(async () => {
     try {
-      await client.get(claims, claim.metadata.name, 'x');
+      await client.get(resourceClaims, claim.metadata.name, 'x');
       return false;
     } catch (error) {
       return hasReason(error, 'NotFound');

@@ -1,16 +1,13 @@
 import { claimFinalizer, claimNameOf, mostReservations } from '../../api/device-claims.ts';
 import type { Pod, PodResourceClaim } from '../../api/generated/core-v1.ts';
-import type { ResourceClaim, ResourceClaimTemplate } from '../../api/generated/resource-v1.ts';
+import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin, pods } from '../../api/resource.ts';
+import { pods, resourceClaims, resourceClaimTemplates } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { ownerReference } from '../pod-control.ts';
 import { type ClaimPlan, generatedName, isDone, isOwnedBy, planClaim, podClaimAnnotation } from './plan-claim.ts';
 
-const group = 'resource.k8s.io';
-const claims = builtin<ResourceClaim>(group, 'v1', 'resourceclaims');
-const templates = builtin<ResourceClaimTemplate>(group, 'v1', 'resourceclaimtemplates');
 /** Marks the keys of Pods; all others are those of claims. */
 const podMark = 'pod:';
 
@@ -20,16 +17,16 @@ const podMark = 'pod:';
  */
 export function resourceClaimController({ client, informers, events }: ControllerContext): Controller {
   const allPods = informers.informer(pods);
-  const all = informers.informer(claims);
-  const allTemplates = informers.informer(templates);
+  const all = informers.informer(resourceClaims);
+  const allTemplates = informers.informer(resourceClaimTemplates);
   return {
     name: 'resource-claim',
-    for: claims,
+    for: resourceClaims,
     watches: [
       { resource: pods, keys: podKeys },
       // Who waits for a template learns of it.
-      { resource: templates, keys: ({ metadata }) => waitingFor(metadata.namespace ?? '', metadata.name) },
-      { resource: claims, keys: ({ metadata }) => usersOf(metadata.namespace ?? '', metadata.name) },
+      { resource: resourceClaimTemplates, keys: ({ metadata }) => waitingFor(metadata.namespace ?? '', metadata.name) },
+      { resource: resourceClaims, keys: ({ metadata }) => usersOf(metadata.namespace ?? '', metadata.name) },
     ],
     reconcile: (key) => (key.startsWith(podMark) ? reconcilePod(key.slice(podMark.length)) : reconcileClaim(key)),
   };
@@ -95,7 +92,7 @@ export function resourceClaimController({ client, informers, events }: Controlle
         `resource claim template ${JSON.stringify(claim.resourceClaimTemplateName)}: resourceclaimtemplate.resource.k8s.io ${JSON.stringify(claim.resourceClaimTemplateName)} not found`,
       );
     const { metadata, spec } = template.spec;
-    const created = await client.create(claims, {
+    const created = await client.create(resourceClaims, {
       metadata: {
         generateName: generatedName(podName, claim.name),
         namespace,
@@ -159,7 +156,7 @@ export function resourceClaimController({ client, informers, events }: Controlle
   async function carryOut(claim: ResourceClaim, plan: ClaimPlan): Promise<void> {
     const { name, namespace, uid } = claim.metadata;
     if (plan.action === 'delete') {
-      await client.delete(claims, name, namespace, { preconditions: { uid } });
+      await client.delete(resourceClaims, name, namespace, { preconditions: { uid } });
       return;
     }
     const { allocation, devices, ...rest } = claim.status ?? {};
@@ -169,10 +166,13 @@ export function resourceClaimController({ client, informers, events }: Controlle
     const written = plan.action === 'deallocate' && !allocation ? claim : await updateStatus(claim, status);
     if (keepsAllocation) return;
     const finalizers = written.metadata.finalizers?.filter((one) => one !== claimFinalizer);
-    await client.update(claims, { ...written, metadata: { ...written.metadata, finalizers: finalizers ?? [] } });
+    await client.update(resourceClaims, {
+      ...written,
+      metadata: { ...written.metadata, finalizers: finalizers ?? [] },
+    });
   }
 
   function updateStatus(claim: ResourceClaim, status: ResourceClaim['status']): Promise<ResourceClaim> {
-    return client.update(claims, { ...claim, status } as ResourceClaim, { subresource: 'status' });
+    return client.update(resourceClaims, { ...claim, status } as ResourceClaim, { subresource: 'status' });
   }
 }

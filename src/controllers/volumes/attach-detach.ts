@@ -2,16 +2,22 @@ import { attachmentName } from '../../api/csi-names.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import type { CSIDriver, CSINode, VolumeAttachment } from '../../api/generated/storage-v1.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin, nodes, persistentVolumeClaims, persistentVolumes, pods } from '../../api/resource.ts';
+import {
+  builtin,
+  csiNodes,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttachments,
+} from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { isTerminated } from '../pod-state.ts';
 import { type NeededVolume, planAttachments } from './plan-attachments.ts';
 import { byClaim, claimKeysOf } from './pod-claims.ts';
 
-const volumeAttachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
 const csiDrivers = builtin<CSIDriver>('storage.k8s.io', 'v1', 'csidrivers');
-const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
 /** What waits for another node is looked at again so often, in milliseconds. */
 const retryMs = 5000;
 

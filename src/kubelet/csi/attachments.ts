@@ -1,13 +1,11 @@
 import { attachmentName, uniqueVolumeName } from '../../api/csi-names.ts';
 import type { VolumeAttachment } from '../../api/generated/storage-v1.ts';
-import { builtin, nodes } from '../../api/resource.ts';
+import { nodes, volumeAttachments } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 import { Limiter } from '../limiter.ts';
 import type { CsiSource } from './csi-source.ts';
-
-const volumeAttachments = builtin<VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
 
 /** A look waits this long for a volume to be attached before it makes room for others. */
 const waitMs = 20_000;

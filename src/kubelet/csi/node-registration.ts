@@ -1,9 +1,9 @@
 import type { CSINode, CSINodeDriver } from '../../api/generated/storage-v1.ts';
-import { nodes } from '../../api/resource.ts';
+import { csiNodes, nodes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import { Limiter } from '../limiter.ts';
-import { csiNodes, ensureCsiNode } from '../node/csi-node.ts';
+import { ensureCsiNode } from '../node/csi-node.ts';
 import type { NodeInfo } from './csi-messages.ts';
 
 const nodeIdAnnotation = 'csi.volume.kubernetes.io/nodeid';

@@ -1,10 +1,7 @@
 import type { Node } from '../../api/generated/core-v1.ts';
-import type { CSINode } from '../../api/generated/storage-v1.ts';
-import { builtin } from '../../api/resource.ts';
+import { csiNodes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Client } from '../../client/client.ts';
-
-export const csiNodes = builtin<CSINode>('storage.k8s.io', 'v1', 'csinodes');
 
 /** The node's list of CSI drivers, before any has registered (nodeinfomanager InitializeCSINodeWithAnnotation). */
 export async function ensureCsiNode(client: Client, { metadata: { name, uid } }: Node): Promise<void> {

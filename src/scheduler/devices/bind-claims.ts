@@ -2,9 +2,10 @@ import { claimFinalizer } from '../../api/device-claims.ts';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import type { AllocationResult, ResourceClaim } from '../../api/generated/resource-v1.ts';
 import { keyOf } from '../../api/object.ts';
+import { resourceClaims } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import { podClaims, usesDevices } from '../plugins/dynamic-resources.ts';
-import { type DeviceObjects, resourceClaims } from './device-objects.ts';
+import type { DeviceObjects } from './device-objects.ts';
 import { planAllocations } from './plan-allocation.ts';
 
 /**

@@ -6,12 +6,11 @@ import type {
   ResourceSlice,
 } from '../../api/generated/resource-v1.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin } from '../../api/resource.ts';
+import { builtin, resourceClaims } from '../../api/resource.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import { type Devices, idOf } from './plan-allocation.ts';
 
 const group = 'resource.k8s.io';
-export const resourceClaims = builtin<ResourceClaim>(group, 'v1', 'resourceclaims');
 const deviceClasses = builtin<DeviceClass>(group, 'v1', 'deviceclasses');
 const resourceSlices = builtin<ResourceSlice>(group, 'v1', 'resourceslices');
 
