@@ -11,7 +11,6 @@ import type { ClusterConfig } from '../src/cluster-config.ts';
 import { caHash } from '../src/discovery.ts';
 import { addNodes, type FurtherNode, furtherNodes } from '../src/further-nodes.ts';
 import { type ClusterState, clusterState, startCluster } from '../src/launch.ts';
-import { nodeNames } from '../src/paths.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Invocation, UsageError, wantsJson } from './command.ts';
 import { formatDuration, formatTable } from './output.ts';
@@ -54,7 +53,7 @@ async function add({ name, out }: Invocation, { paths }: ClusterState, args: str
   const [text = '1'] = args;
   if (args.length > 1 || !/^[1-9]\d*$/.test(text)) throw new UsageError(`add "${args.join(' ')}": must be one number`);
   const began = performance.now();
-  const added = await addNodes(paths, nodeNames(paths).length + 1 + Number(text));
+  const added = await addNodes(paths, furtherNodes(paths).length + 1 + Number(text));
   out.progress(`starting ${added.join(', ')} …`);
   await startCluster(name);
   for (const node of added) out.line(`node "${node}" is ready`);

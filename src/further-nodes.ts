@@ -31,7 +31,7 @@ export interface FurtherNode {
 /** Long enough for a node to start on a busy machine. */
 const tokenLifeMs = 10 * 60_000;
 
-/** In the order in which they were added. */
+/** In the order of their numbers. */
 export function furtherNodes(cluster: ClusterPaths): FurtherNode[] {
   return nodeNames(cluster).flatMap((name) => {
     const paths = nodePaths(cluster, name);
@@ -138,7 +138,11 @@ async function connect(cluster: ClusterPaths, nodes: FurtherNode[], config: Clus
   const linux = await openLinux({ log: silentLogger });
   try {
     const own = new NodeSwitch(linux, config.plan, switchPin(cluster));
-    if (!isPinned(switchPin(cluster))) await own.create();
+    if (!isPinned(switchPin(cluster)))
+      await own.create().catch(async (error: unknown) => {
+        await own.remove();
+        throw error;
+      });
     for (const { name, address, pins } of missing)
       await own.connect(name, address, pins).catch(async (error: unknown) => {
         // Not half a machine: pins say that there is one.

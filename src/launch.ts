@@ -6,7 +6,7 @@ import { keepFlags, readKubeletConfig } from './kubelet-config.ts';
 import { type Daemon, readPidFile, settled, shutdownSignal, startTimeOf, stopDaemon } from './linux/daemon.ts';
 import { checkLinux } from './linux/preflight.ts';
 import { type JoinRequest, readJoinRequest } from './node-config.ts';
-import { type ClusterPaths, clusterPaths, nodeNames, nodePaths } from './paths.ts';
+import { allNodePaths, type ClusterPaths, clusterPaths, nodeNames } from './paths.ts';
 import { isOutdated, keepUnless, pidFile, requireReady, startProcess } from './processes.ts';
 
 export interface ClusterState {
@@ -60,7 +60,7 @@ export async function startCluster(name: string, options: StartOptions = {}): Pr
   const found = { server: await settled(state.server), agent: await settled(state.agent) };
   const elapsed = () => performance.now() - began;
   const { kubelet = {} } = options;
-  for (const node of [paths, ...nodeNames(paths).map((one) => nodePaths(paths, one))]) keepFlags(node, kubelet);
+  for (const node of allNodePaths(paths)) keepFlags(node, kubelet);
   const upgraded = isOutdated(found.server) || isOutdated(found.agent);
   // A node that runs takes a new configuration only when it starts.
   const configured = Object.keys(kubelet).length > 0;
@@ -133,15 +133,14 @@ async function startFurther(
 /** Starts the node processes anew; containers go on, and what belongs to nobody is removed. */
 export async function restartNodes(name: string): Promise<void> {
   const paths = clusterPaths(name);
-  for (const node of [paths, ...nodeNames(paths).map((one) => nodePaths(paths, one))]) await stopAgent(node);
+  for (const node of allNodePaths(paths)) await stopAgent(node);
   await startCluster(name);
 }
 
 /** Ends all processes; containers are not touched, unless the nodes are to shut down gracefully and have time for it. */
 export async function stopProcesses(name: string, { graceful = false } = {}): Promise<void> {
   const paths = clusterPaths(name);
-  const nodes = [paths, ...nodeNames(paths).map((node) => nodePaths(paths, node))];
-  await Promise.all(nodes.map((node) => stopAgent(node, { graceful })));
+  await Promise.all(allNodePaths(paths).map((node) => stopAgent(node, { graceful })));
   for (const file of serverPidFiles(paths)) await stopByPidFile(file);
 }
 

@@ -49,9 +49,15 @@ export function nodePaths(cluster: ClusterPaths, node: string): ClusterPaths {
   };
 }
 
-/** Names of the cluster's further nodes on this machine, in the order in which they were added. */
+/** Names of the cluster's further nodes on this machine, in the order of their numbers. */
 export function nodeNames({ state }: ClusterPaths): string[] {
   const dir = path.join(state, 'nodes');
   if (!fs.existsSync(dir)) return [];
   return fs.readdirSync(dir).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
+
+/** Those of all nodes of the cluster on this machine: the first one, whose they are, and the further ones. */
+export const allNodePaths = (cluster: ClusterPaths): ClusterPaths[] => [
+  cluster,
+  ...nodeNames(cluster).map((node) => nodePaths(cluster, node)),
+];

@@ -11,7 +11,9 @@ import { planLoadBalancerRoutes } from './plan-load-balancer-routes.ts';
 import { planNodeRoutes } from './plan-node-routes.ts';
 import { SliceIndex } from './slice-index.ts';
 
-const retryMs = 1000;
+/** What the kernel refuses is tried again after so long, and after twice as long each time. */
+const firstRetryMs = 1000;
+const longestRetryMs = 60_000;
 
 export interface NodeRoutesOptions {
   informers: InformerFactory;
@@ -39,6 +41,8 @@ export class NodeRoutes {
   /** Whether something has changed since the update began. */
   #dirty = false;
   #retry: NodeJS.Timeout | undefined;
+  #retryMs = firstRetryMs;
+  #stopped = false;
   readonly #removals: (() => void)[] = [];
 
   constructor(options: NodeRoutesOptions) {
@@ -60,6 +64,7 @@ export class NodeRoutes {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const remove of this.#removals.splice(0)) remove();
     clearTimeout(this.#retry);
   }
@@ -100,17 +105,18 @@ export class NodeRoutes {
     this.#dirty = true;
     if (this.#updating) return;
     this.#updating = true;
-    try {
-      while (this.#dirty) {
-        this.#dirty = false;
-        await this.#apply(this.#plan());
-      }
-    } catch (error) {
-      this.#present = undefined;
-      this.#options.log.error('cannot set the routes to other nodes', { error });
-      this.#retry = setTimeout(() => void this.#update(), retryMs);
+    clearTimeout(this.#retry);
+    let done = true;
+    while (this.#dirty && !this.#stopped) {
+      this.#dirty = false;
+      done = await this.#apply(this.#plan());
     }
     this.#updating = false;
+    if (done) this.#retryMs = firstRetryMs;
+    else if (!this.#stopped) {
+      this.#retry = setTimeout(() => void this.#update(), this.#retryMs);
+      this.#retryMs = Math.min(2 * this.#retryMs, longestRetryMs);
+    }
   }
 
   #plan(): Map<string, string> {
@@ -118,15 +124,26 @@ export class NodeRoutes {
     return new Map([...planNodeRoutes(this.#nodes.list(), this.#options.nodeName), ...balancers]);
   }
 
-  async #apply(wanted: Map<string, string>): Promise<void> {
-    const { linux, plan } = this.#options;
+  /** Whether the kernel took all of it. One node that is on no link of ours keeps no other from its route. */
+  async #apply(wanted: Map<string, string>): Promise<boolean> {
+    const { linux, plan, log } = this.#options;
     const { net } = linux;
-    const present = this.#present ?? (await routesToNodes(net, plan));
-    for (const [destination, gateway] of present)
-      if (!wanted.has(destination)) await net.deleteRoute({ destination, gateway });
-    for (const [destination, gateway] of wanted)
-      if (present.get(destination) !== gateway) await net.replaceRoute({ destination, gateway });
-    this.#present = wanted;
+    try {
+      const present = this.#present ?? (await routesToNodes(net, plan));
+      const obsolete = [...present].filter(([destination]) => !wanted.has(destination));
+      const missing = [...wanted].filter(([destination, gateway]) => present.get(destination) !== gateway);
+      const results = await Promise.allSettled([
+        ...obsolete.map(([destination, gateway]) => net.deleteRoute({ destination, gateway })),
+        ...missing.map(([destination, gateway]) => net.replaceRoute({ destination, gateway })),
+      ]);
+      const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+      for (const error of errors) log.error('cannot set a route to another node', { error });
+      this.#present = errors.length === 0 ? wanted : undefined;
+    } catch (error) {
+      this.#present = undefined;
+      log.error('cannot read the routes to other nodes', { error });
+    }
+    return this.#present !== undefined;
   }
 }
 
