@@ -19,7 +19,7 @@ export type Selector = readonly Requirement[];
 /** A label selector of a query string (apimachinery pkg/labels Parse). Throws an Error whose message is kube-apiserver's. */
 export function parseLabelSelector(text: string): Selector {
   const requirements = new LabelParser(tokenize(text)).parse();
-  return requirements.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return requirements.sort((a, b) => compareText(a.key, b.key));
 }
 
 export function matchesLabels(selector: Selector, labels: Labels | undefined): boolean {
@@ -56,7 +56,7 @@ export function selectorRequirements(selector: LabelSelector): Selector {
     if (!known) throw new Error(`${JSON.stringify(operator)} is not a valid label selector operator`);
     requirements.push(requirement(key, known, values ?? []));
   }
-  return requirements.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return requirements.sort((a, b) => compareText(a.key, b.key));
 }
 
 /** What `kubectl get -o wide` shows of a LabelSelector (metav1.FormatLabelSelector). */
@@ -69,7 +69,7 @@ export function formatSelector(selector: LabelSelector | undefined): string {
   }
 }
 
-/** A field selector of a query string (apimachinery pkg/fields ParseSelector). */
+/** A field selector of a query string (apimachinery pkg/fields ParseSelector); its requirements are sorted by their text. */
 export function parseFieldSelector(text: string): Selector {
   const requirements: Requirement[] = [];
   for (const term of splitFieldTerms(text).sort()) {
@@ -79,7 +79,8 @@ export function parseFieldSelector(text: string): Selector {
     const [, key = '', operator, value = ''] = match;
     requirements.push({ key, operator: operator === '!=' ? '!=' : '=', values: [unescapeFieldValue(value)] });
   }
-  return requirements;
+  // '==' is written '=', which changes the order.
+  return requirements.sort((a, b) => compareText(formatFieldRequirement(a), formatFieldRequirement(b)));
 }
 
 /** Whether the object's field values match; a field that is not there counts as ''. */
@@ -91,7 +92,7 @@ export function matchesFields(selector: Selector, field: (name: string) => strin
 }
 
 export function formatFieldSelector(selector: Selector): string {
-  return selector.map(({ key, operator, values }) => `${key}${operator}${escapeFieldValue(values[0] ?? '')}`).join(',');
+  return selector.map(formatFieldRequirement).join(',');
 }
 
 /** The value that `key` must have, if the selector names exactly one: lets a lookup replace a scan. */
@@ -342,6 +343,11 @@ function unescapeFieldValue(text: string): string {
     throw new Error(`invalid field selector: invalid escape sequence: ${found}`);
   });
 }
+
+const formatFieldRequirement = ({ key, operator, values }: Requirement) =>
+  `${key}${operator}${escapeFieldValue(values[0] ?? '')}`;
+
+const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function escapeFieldValue(text: string): string {
   return text.replace(/[\\,=]/g, '\\$&');

@@ -19,39 +19,46 @@ export const systemClock: Clock = {
 
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {
-  /** Milliseconds; only `advance` changes it. */
-  #now: number;
+  /** Milliseconds of the steady clock; only `advance` changes it. */
+  #steady = 0;
+  /** What the time of day is ahead of it, in milliseconds; only `set` changes it. */
+  #ahead: number;
   /** Pending calls, unordered. */
   #timers = new Set<{ at: number; fn: () => void }>();
 
   constructor(startMs = 1_700_000_000_000) {
-    this.#now = startMs;
+    this.#ahead = startMs;
   }
 
   now(): number {
-    return this.#now;
+    return this.#steady + this.#ahead;
   }
 
   steady(): number {
-    return this.#now;
+    return this.#steady;
   }
 
   after(delayMs: number, fn: () => void): () => void {
-    const timer = { at: this.#now + delayMs, fn };
+    const timer = { at: this.#steady + delayMs, fn };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   }
 
   /** Moves time forward and runs what fell due, in order. */
   advance(ms: number): void {
-    const end = this.#now + ms;
+    const end = this.#steady + ms;
     for (;;) {
       const due = [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
       if (!due) break;
       this.#timers.delete(due);
-      this.#now = Math.max(this.#now, due.at);
+      this.#steady = Math.max(this.#steady, due.at);
       due.fn();
     }
-    this.#now = end;
+    this.#steady = end;
+  }
+
+  /** Sets the time of day, as an administrator or NTP may: no duration changes by it. */
+  set(nowMs: number): void {
+    this.#ahead = nowMs - this.#steady;
   }
 }

@@ -243,7 +243,7 @@ class NodeAgent implements Kubelet {
       ...{ status, probes, objects },
       volumes: createVolumeManager({ ...this.#options, ...csi, objects, changed: on.changed }),
       images: new ImageManager({ images: runtime.images, events, clock, secret, records }),
-      crashLoop: new CrashLoop(crashLoopMaxMs),
+      crashLoop: new CrashLoop(clock, crashLoopMaxMs),
       userNamespaces: new UserNamespaces(runtime),
       starts: new Limiter(startsAtOnce),
     };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Container, ContainerStatus, Pod, PodSpec, Service } from '../api/generated/core-v1.ts';
 import { qosClassOf } from '../api/qos.ts';
+import { FakeClock } from '../base/clock.ts';
 import { CrashLoop, goDuration } from './crash-loop.ts';
 import { containerEnv } from './env/container-env.ts';
 import { expand } from './env/expand.ts';
@@ -134,18 +135,48 @@ describe('the environment of a container', () => {
 
 describe('CrashLoop', () => {
   it('lets the first restart go, then doubles from 10 s to 300 s, and forgives after 10 minutes', () => {
-    const loop = new CrashLoop();
+    const clock = new FakeClock();
+    const loop = new CrashLoop(clock);
     const delays: number[] = [];
-    let now = 0;
     for (let crash = 0; crash < 8; crash++) {
-      const wait = loop.waiting('k', now, now);
+      const finishedAtMs = clock.now();
+      const wait = loop.waiting('k', finishedAtMs);
       delays.push(wait?.delayMs ?? 0);
-      now += wait?.leftMs ?? 0;
-      loop.restarted('k', now, now);
-      now += 1000;
+      clock.advance(wait?.leftMs ?? 0);
+      assert.equal(loop.waiting('k', finishedAtMs), undefined);
+      loop.restarted('k', finishedAtMs);
+      clock.advance(1000);
     }
     assert.deepEqual(delays, [0, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
-    assert.equal(loop.waiting('k', now + 601_000, now + 601_000), undefined);
+    clock.advance(601_000);
+    assert.equal(loop.waiting('k', clock.now()), undefined);
+  });
+  for (const [direction, hour] of [
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ] as const)
+    it(`waits once and no longer when the clock is put ${direction}`, () => {
+      const clock = new FakeClock();
+      const loop = new CrashLoop(clock);
+      loop.restarted('k', clock.now());
+      clock.advance(1000);
+      const finishedAtMs = clock.now();
+      assert.equal(loop.waiting('k', finishedAtMs)?.leftMs, 10_000);
+      clock.set(clock.now() + hour);
+      clock.advance(4000);
+      assert.equal(loop.waiting('k', finishedAtMs)?.leftMs, 6000);
+      clock.advance(6000);
+      assert.equal(loop.waiting('k', finishedAtMs), undefined);
+    });
+  it('waits no longer than the delay for an end that the clock puts into the future', () => {
+    const clock = new FakeClock();
+    const loop = new CrashLoop(clock);
+    loop.restarted('k', clock.now());
+    clock.advance(1000);
+    const finishedAtMs = clock.now() + 3_600_000;
+    assert.equal(loop.waiting('k', finishedAtMs)?.leftMs, 10_000);
+    clock.advance(10_000);
+    assert.equal(loop.waiting('k', finishedAtMs), undefined);
   });
   for (const [ms, text] of [
     [10_000, '10s'],

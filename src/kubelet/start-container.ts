@@ -66,9 +66,9 @@ export function backOff(
   if (last?.state !== 'exited' || last.sandboxId !== record.sandbox?.spec.id) return undefined;
   const key = `${record.uid}/${definition.name}/${containerHash(definition)}`;
   const finishedAtMs = last.finishedAtMs ?? node.clock.now();
-  const wait = node.crashLoop.waiting(key, finishedAtMs, node.clock.now());
+  const wait = node.crashLoop.waiting(key, finishedAtMs);
   if (!wait) {
-    node.crashLoop.restarted(key, finishedAtMs, node.clock.now());
+    node.crashLoop.restarted(key, finishedAtMs);
     return undefined;
   }
   const { pod } = record;
