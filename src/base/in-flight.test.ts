@@ -4,6 +4,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import fc from 'fast-check';
 import { InFlight } from './in-flight.ts';
+import { fuzz } from './testing/fuzz.ts';
 
 test('holds what a Set would hold, whatever comes and goes', () => {
   fc.assert(
@@ -24,6 +25,7 @@ test('holds what a Set would hold, whatever comes and goes', () => {
         assert.deepEqual(new Set(inFlight.list()), set);
       }
     }),
+    fuzz(100),
   );
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../api/generated/core-v1.ts';
+import { fuzz } from '../base/testing/fuzz.ts';
 import { AlikeObjects, alike } from './alike.ts';
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value));
@@ -20,6 +21,7 @@ test('equal parts become one, and nothing else changes', () => {
       assert.equal(nested.b[2], model.b[2]);
       assert.equal(alike(copy(model), model), model);
     }),
+    fuzz(100),
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzz } from '../base/testing/fuzz.ts';
 import { type Mail, Mailbox } from './sqlite-mailbox.ts';
 
 test('what is sent is taken in order, whole, whatever it is and however long', () => {
@@ -28,6 +29,7 @@ test('what is sent is taken in order, whole, whatever it is and however long', (
       }
       assert.equal(long.length, 0);
     }),
+    fuzz(100),
   );
 });
 

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { builtinResources, type ResourceInfo } from '../../src/api/resource.ts';
 import { startTestServer, type TestServer } from '../../src/apiserver/testing/start-server.ts';
+import { fuzz } from '../../src/base/testing/fuzz.ts';
 import { anyJson, objectOf } from './fixture/arbitrary-object.ts';
 
 /** A refusal is one of these, with a Status that says so. */
@@ -16,9 +17,6 @@ before(async () => {
   server = await startTestServer();
 });
 after(() => server.server.stop());
-
-/** Objects of each kind; FUZZ_RUNS asks for more. */
-const runs = Number(process.env.FUZZ_RUNS ?? 50);
 
 const creatable = builtinResources.filter(({ verbs }) => verbs.includes('create') && verbs.includes('list'));
 
@@ -61,7 +59,7 @@ describe('whatever a body holds, the answer is an object or a Status', () => {
           );
         await server.call('DELETE', `${path}/${name}`, { gracePeriodSeconds: 0 });
       };
-      await fc.assert(fc.asyncProperty(objectOf(resource, 'x'), check), { numRuns: runs, endOnFailure: true });
+      await fc.assert(fc.asyncProperty(objectOf(resource, 'x'), check), fuzz(50));
     });
 
   it('any JSON at all', async () => {
@@ -71,7 +69,7 @@ describe('whatever a body holds, the answer is an object or a Status', () => {
         for (const method of ['POST', 'DELETE'])
           isAnswered(await server.call(method, path, body), () => `${method} ${path} ${body}`);
     };
-    await fc.assert(fc.asyncProperty(anyJson, check), { numRuns: 300, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(anyJson, check), fuzz(300));
   });
 
   it('any text in any format', async () => {
@@ -94,7 +92,7 @@ describe('whatever a body holds, the answer is an object or a Status', () => {
       const answer = await server.call('POST', '/api/v1/namespaces/default/configmaps', body, { 'content-type': type });
       assert.ok(refusals.has(answer.status), `${type} ${JSON.stringify(body)}: ${answer.status}`);
     };
-    await fc.assert(fc.asyncProperty(text, fc.constantFrom(...formats), check), { numRuns: 500, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(text, fc.constantFrom(...formats), check), fuzz(500));
   });
 
   it('any query', async () => {
@@ -120,7 +118,7 @@ describe('whatever a body holds, the answer is an object or a Status', () => {
         assert.ok(answer.status < 500 || answer.status === 504, `${method} ${query}: ${JSON.stringify(answer.body)}`);
       }
     };
-    await fc.assert(fc.asyncProperty(fc.array(pair, { maxLength: 4 }), check), { numRuns: 300, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(fc.array(pair, { maxLength: 4 }), check), fuzz(300));
   });
 
   it('no name pollutes what all objects have', async () => {

@@ -9,6 +9,7 @@ import { ensurePki, type Pki } from '../../src/apiserver/pki/pki.ts';
 import { type ApiServer, createApiServer } from '../../src/apiserver/server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { fuzz } from '../../src/base/testing/fuzz.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'fuzz-http-'));
@@ -114,7 +115,7 @@ describe('whatever path is asked for', () => {
       assert.ok(code === undefined || code < 500, `${asked}: ${code}`);
       assert.deepEqual(more, [], asked);
     };
-    await fc.assert(fc.asyncProperty(target, check), { numRuns: 300, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(target, check), fuzz(300));
   });
 
   it('no way leads out of where it began', async () => {
@@ -195,6 +196,6 @@ describe('whoever hides one request in another', () => {
         `${headers.join('\n')}: ${answer.slice(0, 500)}`,
       );
     };
-    await fc.assert(fc.asyncProperty(fc.array(header, { maxLength: 5 }), check), { numRuns: 200, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(fc.array(header, { maxLength: 5 }), check), fuzz(200));
   });
 });

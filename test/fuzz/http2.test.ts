@@ -12,6 +12,7 @@ import {
   RawClient,
   settings,
 } from '../../src/apiserver/http/h2/testing/raw-client.ts';
+import { fuzz } from '../../src/base/testing/fuzz.ts';
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 const id = fc.oneof({ arbitrary: fc.constantFrom(0, 1, 3, 5), weight: 9 }, fc.integer({ min: 0, max: 2 ** 31 - 1 }));
@@ -85,7 +86,7 @@ async function survives(greeting: Buffer, parts: readonly Buffer[]): Promise<voi
 describe('an HTTP/2 connection survives', () => {
   it('whatever frames come', async () => {
     const check = (parts: Buffer[]) => survives(Buffer.concat([preface, settings()]), parts);
-    await fc.assert(fc.asyncProperty(input, check), { numRuns: 1000 });
+    await fc.assert(fc.asyncProperty(input, check), fuzz(1000));
   });
 
   it('whatever frames come in whatever pieces', async () => {
@@ -96,13 +97,13 @@ describe('an HTTP/2 connection survives', () => {
       );
       return survives(Buffer.concat([preface, settings()]), pieces);
     };
-    await fc.assert(fc.asyncProperty(input, fc.integer({ min: 7, max: 60 }), check), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(input, fc.integer({ min: 7, max: 60 }), check), fuzz(300));
   });
 
   it('whatever bytes come first', async () => {
     await fc.assert(
       fc.asyncProperty(bytes(100), (first) => survives(first, [])),
-      { numRuns: 500 },
+      fuzz(500),
     );
   });
 });

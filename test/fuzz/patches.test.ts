@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { encodeProtobuf } from '../../src/api/protobuf/envelope.ts';
 import { pods } from '../../src/api/resource.ts';
 import { startTestServer, type TestServer } from '../../src/apiserver/testing/start-server.ts';
+import { fuzz } from '../../src/base/testing/fuzz.ts';
 import { anyJson, objectOf, oddText } from './fixture/arbitrary-object.ts';
 
 const refusals = new Set([400, 404, 409, 413, 415, 422]);
@@ -117,7 +118,7 @@ const shaped = fc
   )
   .chain((fields) => directives.map((more) => ({ ...fields, ...more })));
 
-const options = { numRuns: Number(process.env.FUZZ_RUNS ?? 250), endOnFailure: true };
+const options = fuzz(250);
 
 describe('whatever a patch holds, the object is changed as a whole or not at all', () => {
   it('JSON patch', () =>

@@ -12,6 +12,7 @@ import type { Pod } from '../../src/api/generated/core-v1.ts';
 import { pods } from '../../src/api/resource.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { fuzz } from '../../src/base/testing/fuzz.ts';
 import { FakeCluster, FakeEvents, FakeNetwork } from '../../src/kubelet/fake-node.ts';
 import { FakeRuntime } from '../../src/kubelet/fake-runtime.ts';
 import { createKubelet, type Kubelet } from '../../src/kubelet/kubelet.ts';
@@ -137,7 +138,7 @@ const spdyMessages = fc.array(
   ),
   { maxLength: 8 },
 );
-const options = { numRuns: Number(process.env.FUZZ_RUNS ?? 100), endOnFailure: true };
+const options = fuzz(100);
 
 describe('whatever comes over a stream, the kubelet goes on', () => {
   const command = '/exec/default/web/main?command=cat&input=1&output=1&error=1';

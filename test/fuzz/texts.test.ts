@@ -19,8 +19,9 @@ import {
 } from '../../src/api/selectors.ts';
 import { parseScrape } from '../../src/apiserver/metrics-api/scrape.ts';
 import { startTestServer, type TestServer } from '../../src/apiserver/testing/start-server.ts';
+import { fuzz } from '../../src/base/testing/fuzz.ts';
 
-const options = { numRuns: 2000, endOnFailure: true };
+const options = fuzz(2000);
 
 const syntax = (...parts: string[]) =>
   fc.oneof(
@@ -147,7 +148,7 @@ describe('CEL rules of a custom resource', () => {
       if (answer.status === 201)
         await server.call('DELETE', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}.fuzz.io`);
     };
-    await fc.assert(fc.asyncProperty(expression, check), { numRuns: 200, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(expression, check), fuzz(200));
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzz } from '../../base/testing/fuzz.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 test('ranges and counts are those of a sorted array, whatever comes and goes', () => {
@@ -26,7 +27,7 @@ test('ranges and counts are those of a sorted array, whatever comes and goes', (
         assert.equal(keys.size, there.size);
       },
     ),
-    { numRuns: 30 },
+    fuzz(30),
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { fuzz } from '../../../base/testing/fuzz.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
 import { errorCode, flag, frameType, largestStreamId } from './protocol.ts';
 import type { ServerStream } from './stream.ts';
@@ -233,7 +234,7 @@ describe('an answer', () => {
       );
       for (const { payload } of frames) assert.ok(payload.length <= 16_384);
     };
-    await fc.assert(fc.asyncProperty(bytes, windows, check), { numRuns: 60 });
+    await fc.assert(fc.asyncProperty(bytes, windows, check), fuzz(60));
   });
 });
 

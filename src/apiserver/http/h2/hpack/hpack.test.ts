@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { fuzz } from '../../../../base/testing/fuzz.ts';
 import { ConnectionError } from '../protocol.ts';
 import { HpackDecoder } from './decoder.ts';
 import { HpackEncoder } from './encoder.ts';
@@ -118,7 +119,7 @@ describe('HPACK refuses', () => {
         assert.ok(error instanceof ConnectionError, String(error));
       }
     };
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check), { numRuns: 5000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), check), fuzz(5000));
   });
 });
 
@@ -147,7 +148,7 @@ describe('the HPACK encoder', () => {
         );
       }
     };
-    fc.assert(fc.property(fc.array(answer, { maxLength: 30 }), check), { numRuns: 300 });
+    fc.assert(fc.property(fc.array(answer, { maxLength: 30 }), check), fuzz(300));
   });
 
   it('repeats itself in a byte a field', () => {
