@@ -7,7 +7,10 @@ import { type Container, readSnapshot, type Snapshot } from '../../src/inspect/s
 import { until } from '../cluster/fixture/until.ts';
 import { DebianHost, noDebianHost } from './debian-host.ts';
 
-/** Containers of Debian's docker, containerd, podman and LXC, as the glass sees them from outside of their host. */
+/**
+ * Containers of Debian's docker, containerd, podman and LXC, as the glass sees them from outside of their host. crun would
+ * refuse a machine whose cgroup v2 has controllers beside those of v1, as this one may while no cluster runs.
+ */
 const options = { skip: noDebianHost ?? false };
 let host: DebianHost;
 let snapshot: Snapshot;
@@ -18,7 +21,7 @@ cp /bin/busybox /tmp/rootfs/bin/sleep
 tar -C /tmp/rootfs -cf /tmp/rootfs.tar .
 podman --storage-driver vfs import -q /tmp/rootfs.tar localhost/tiny:1 >/dev/null
 podman --storage-driver vfs save -q --format oci-archive -o /tmp/tiny.tar localhost/tiny:1
-podman --storage-driver vfs run -d --name glass-podman --network none --cgroup-manager cgroupfs \\
+podman --storage-driver vfs --runtime runc run -d --name glass-podman --network none --cgroup-manager cgroupfs \\
   --cgroup-parent vitrine-test-podman --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 localhost/tiny:1 /bin/sleep 7331 >/dev/null
 (setsid containerd --state /tmp/containerd --address /tmp/containerd/containerd.sock >/tmp/containerd.log 2>&1 </dev/null &)
 for i in $(seq 100); do ctr -a /tmp/containerd/containerd.sock version >/dev/null 2>&1 && break; sleep 0.1; done
