@@ -180,8 +180,7 @@ async function oidcConfig(flags: Flags): Promise<JwtConfig[]> {
 /** The server that a webhook's kubeconfig names, and as whom it is asked. */
 async function webhookAccess(file: string) {
   const { loadKubeconfig } = await import('./client/kubeconfig.ts');
-  const { token, ...access } = loadKubeconfig(file);
-  return { ...access, token: typeof token === 'function' ? token() : token };
+  return loadKubeconfig(file);
 }
 
 async function tokenAuthenticators(
@@ -217,11 +216,10 @@ async function auditWebhookOf(flags: Flags, { clock, log }: Context): Promise<Au
   const { exchangeJson } = await import('./apiserver/authentication/exchange-json.ts');
   const { auditWebhook } = await import('./apiserver/audit/webhook-backend.ts');
   const { server, token, ca, cert, key } = await webhookAccess(file);
-  const headers = token ? { headers: { authorization: `Bearer ${token}` } } : {};
   const prefix = 'audit-webhook-batch';
   return auditWebhook(
     {
-      send: (body) => exchangeJson(server, { ca, cert, key, body, timeoutMs: 30_000, answer: 'any', ...headers }),
+      send: (body) => exchangeJson(server, { ca, cert, key, token, body, timeoutMs: 30_000, answer: 'any' }),
       bufferSize: flags.number(`${prefix}-buffer-size`, 10_000),
       maxBatchSize: flags.number(`${prefix}-max-size`, 400),
       maxBatchWaitMs: flags.duration(`${prefix}-max-wait`, '30s'),

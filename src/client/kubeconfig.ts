@@ -12,6 +12,7 @@ import {
   readKubeconfig,
   type UserEntry,
 } from './kubeconfig-file.ts';
+import { tokenFrom } from './token-file.ts';
 
 /** What leads to one cluster as one user. */
 export interface KubeconfigAccess {
@@ -150,17 +151,4 @@ function pem(data: string | undefined, file: string | undefined, directory: stri
   } catch (error) {
     throw new UserError(`read ${resolved}, named by the kubeconfig`, { cause: error });
   }
-}
-
-/** Token files are replaced when they rotate: read again after a minute (client-go transport/token_source.go). */
-function tokenFrom(file: string): () => string {
-  let token = '';
-  let readAtMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (performance.now() - readAtMs > 60_000) {
-      token = readFileSync(file, 'utf8').trim();
-      readAtMs = performance.now();
-    }
-    return token;
-  };
 }

@@ -1,6 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
 
+/** A token, or what gives the present one. */
+export type BearerToken = string | (() => string | undefined);
+
 export interface JsonExchange {
   /** PEM of whom to trust. @default the authorities that Node trusts */
   ca?: string | undefined;
@@ -9,7 +12,7 @@ export interface JsonExchange {
   key?: string | undefined;
   /** Sent as JSON by POST; GET when absent. */
   body?: object;
-  headers?: Record<string, string>;
+  token?: BearerToken | undefined;
   timeoutMs: number;
   /** What is answered may be of any kind, and is not looked at. @default 'json' */
   answer?: 'json' | 'any';
@@ -19,11 +22,12 @@ export interface JsonExchange {
 const maxBytes = 5 * 1024 * 1024;
 
 /** One request for JSON, to an issuer of tokens or to who knows them. */
-export function exchangeJson(
+export async function exchangeJson(
   url: string,
-  { body, headers, timeoutMs, answer: kind = 'json', ...tls }: JsonExchange,
+  { body, token, timeoutMs, answer: kind = 'json', ...tls }: JsonExchange,
 ): Promise<unknown> {
   const text = body && JSON.stringify(body);
+  const bearer = typeof token === 'function' ? token() : token;
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const { request } = url.startsWith('http:') ? http : https;
   const sent = request(url, {
@@ -34,7 +38,7 @@ export function exchangeJson(
     headers: {
       accept: 'application/json',
       ...(text ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) } : {}),
-      ...headers,
+      ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
     },
   });
   sent.on('error', (cause) => reject(new Error(`cannot ask ${url}`, { cause })));

@@ -15,6 +15,8 @@ const answers: Record<string, object> = {
 
 describe('tokens that a webhook knows', () => {
   const clock = new FakeClock(0);
+  /** As whom we ask: it is replaced from time to time. */
+  let own = 'own';
   const asked: { authorization: string | undefined; body: { apiVersion: string; spec: { token: string } } }[] = [];
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -37,7 +39,7 @@ describe('tokens that a webhook knows', () => {
       made ??= webhookTokenAuthenticator(
         {
           server: `http://127.0.0.1:${(server.address() as AddressInfo).port}/authenticate`,
-          token: 'own',
+          token: () => own,
           version: 'v1',
           cacheTtlMs: 1000,
           audiences: ['api'],
@@ -57,8 +59,10 @@ describe('tokens that a webhook knows', () => {
     assert.equal(asked[0]!.body.apiVersion, 'authentication.k8s.io/v1');
     assert.deepEqual(asked[0]!.body.spec, { token: 'good', audiences: ['api'] });
     clock.advance(1001);
+    own = 'rotated';
     await authenticate('good');
     assert.equal(asked.length, 2);
+    assert.equal(asked[1]!.authorization, 'Bearer rotated');
   });
 
   it('are nobody’s where the webhook says so, or means other servers', async () => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { TokenReview } from '../../api/generated/authentication-v1.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../request.ts';
-import { exchangeJson } from './exchange-json.ts';
+import { type BearerToken, exchangeJson } from './exchange-json.ts';
 import type { TokenAuthenticator } from './token-authenticator.ts';
 import { TokenError } from './token-error.ts';
 
@@ -12,7 +12,7 @@ export interface WebhookAccess {
   ca?: string | undefined;
   cert?: string | undefined;
   key?: string | undefined;
-  token?: string | undefined;
+  token?: BearerToken | undefined;
 }
 
 export interface WebhookTokenOptions extends WebhookAccess {
@@ -50,18 +50,16 @@ export function webhookTokenAuthenticator(options: WebhookTokenOptions, clock: C
   };
 }
 
-async function ask({ server, version, audiences, token: own, ...tls }: WebhookTokenOptions, token: string) {
+async function ask({ server, version, audiences, ca, cert, key, token: own }: WebhookTokenOptions, token: string) {
   const review = {
     apiVersion: `authentication.k8s.io/${version}`,
     kind: 'TokenReview',
     metadata: { creationTimestamp: null },
     spec: { token, audiences },
   };
-  const { ca, cert, key } = tls;
-  const headers = own ? { headers: { authorization: `Bearer ${own}` } } : {};
   let status: TokenReview['status'];
   try {
-    const answer = await exchangeJson(server, { ca, cert, key, body: review, timeoutMs, ...headers });
+    const answer = await exchangeJson(server, { ca, cert, key, token: own, body: review, timeoutMs });
     ({ status } = answer as TokenReview);
   } catch (error) {
     throw new TokenError('the token webhook could not be asked', { cause: error });
