@@ -86,7 +86,7 @@ export async function startNode(
     log: log.child('proxy'),
   });
   const health = new ServiceHealth({
-    ...{ informers: proxyInformers, nodeName: config.nodeName },
+    ...{ informers: proxyInformers, nodeName: config.nodeName, clock },
     log: log.child('proxy'),
   });
   const policies = new NetworkPolicies({ informers: proxyInformers, linux, plan, log: log.child('policies') });

@@ -2,6 +2,7 @@ import http from 'node:http';
 import type { Service } from '../api/generated/core-v1.ts';
 import { keyOf } from '../api/object.ts';
 import { services } from '../api/resource.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import { localReadyAddresses } from './select-endpoints.ts';
@@ -10,6 +11,7 @@ import { SliceIndex } from './slice-index.ts';
 export interface ServiceHealthOptions {
   informers: InformerFactory;
   nodeName: string;
+  clock: Clock;
   log: Logger;
 }
 
@@ -18,7 +20,12 @@ interface Check {
   /** Ready endpoints of the Service on this node. */
   localEndpoints: number;
   server: http.Server;
+  /** Ends the wait for a port that another program has. */
+  cancel(): void;
 }
+
+/** How often a port that is taken is tried again: kube-proxy's --iptables-sync-period. */
+const retryMs = 30_000;
 
 /**
  * Tells load balancers whether this node has endpoints of a Service with externalTrafficPolicy Local: on the Service's
@@ -27,7 +34,7 @@ interface Check {
 export class ServiceHealth {
   readonly #options: ServiceHealthOptions;
   readonly #services: Informer<Service>;
-  /** By key of the Service; each listens. */
+  /** By key of the Service; each listens, or waits to. */
   readonly #checks = new Map<string, Check>();
   /** Set while started. */
   #slices: SliceIndex | undefined;
@@ -67,18 +74,23 @@ export class ServiceHealth {
 
   #open(key: string, port: number, localEndpoints: number): void {
     const [namespace = '', name = ''] = key.split('/');
-    const check: Check = { port, localEndpoints, server: http.createServer() };
+    const { clock, log } = this.#options;
+    const check: Check = { port, localEndpoints, server: http.createServer(), cancel: () => {} };
+    const listen = () => check.server.listen(port, '0.0.0.0');
     check.server.on('request', (_request, response) => answer(response, { namespace, name }, check.localEndpoints));
-    check.server.on('error', (error) =>
-      this.#options.log.warn('cannot tell of the health of a Service', { service: key, port, error }),
-    );
-    check.server.listen(port, '0.0.0.0');
+    check.server.on('error', (error) => {
+      if (this.#checks.get(key) !== check) return;
+      log.warn('cannot tell of the health of a Service', { service: key, port, error });
+      check.cancel = clock.after(retryMs, listen);
+    });
     this.#checks.set(key, check);
+    listen();
   }
 
   #close(key: string): void {
     const check = this.#checks.get(key);
     this.#checks.delete(key);
+    check?.cancel();
     check?.server.closeAllConnections();
     check?.server.close();
   }
