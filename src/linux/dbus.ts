@@ -18,7 +18,8 @@ export interface DbusReply {
 }
 
 const bus = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' };
-const callMs = 5000;
+/** Of a bus to a line of the greeting, and of others to a call. */
+const answerMs = 5000;
 
 /** Where the system's message bus listens. */
 export function systemBusPath(environment: NodeJS.ProcessEnv = process.env): string {
@@ -72,15 +73,11 @@ export class DbusConnection {
     send(this.#fd, encodeMessage({ type: 'call', serial, ...request }), this.#path);
     const answer = Promise.withResolvers<DbusReply>();
     this.#calls.set(serial, answer);
-    const timer = setTimeout(() => answer.reject(new Error(`no answer within ${callMs} ms`)), callMs).unref();
-    return answer.promise
+    return inTime(answer)
       .catch((cause) => {
         throw new Error(`D-Bus call ${request.interface}.${request.member} failed`, { cause });
       })
-      .finally(() => {
-        clearTimeout(timer);
-        this.#calls.delete(serial);
-      });
+      .finally(() => this.#calls.delete(serial));
   }
 
   /** Calls `fn` for each signal of this interface and name. */
@@ -106,7 +103,7 @@ export class DbusConnection {
   async #greet(line: string, expected: string): Promise<void> {
     send(this.#fd, Buffer.from(line), this.#path);
     this.#greeting = Promise.withResolvers<string>();
-    const answer = await this.#greeting.promise;
+    const answer = await inTime(this.#greeting);
     this.#greeting = undefined;
     if (!answer.startsWith(expected)) throw new Error(`${this.#path} refuses us: ${answer}`);
   }
@@ -154,4 +151,10 @@ export class DbusConnection {
     if (message.type === 'error') waiting?.reject(new Error(`${message.errorName}: ${message.body?.[0] ?? ''}`));
     else if (message.type === 'signal') for (const signal of this.#signals) signal(message);
   }
+}
+
+/** What comes, or an error once it takes too long. */
+function inTime<T>({ promise, reject }: PromiseWithResolvers<T>): Promise<T> {
+  const timer = setTimeout(() => reject(new Error(`no answer within ${answerMs} ms`)), answerMs).unref();
+  return promise.finally(() => clearTimeout(timer));
 }
