@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
-import { endpointSlices, endpoints, services } from './api/resource.ts';
+import { endpointSlices, endpoints, services, storageClasses } from './api/resource.ts';
 import { apiServerOptions } from './api-server-options.ts';
 import { bootstrap } from './apiserver/bootstrap/bootstrap.ts';
 import type { DefaultObject } from './apiserver/bootstrap/default-objects.ts';
@@ -16,7 +16,6 @@ import type { MetricSources } from './base/metrics.ts';
 import { createClient } from './client/rest.ts';
 import { type ClusterConfig, ensureClusterConfig, replicaConfig, type ServerOptions } from './cluster-config.ts';
 import { startClients } from './control-plane-clients.ts';
-import { storageClasses } from './controllers/volumes/binder.ts';
 import { localImageClass, localPathClass } from './controllers/volumes/local-path.ts';
 import { openDatastore } from './datastore.ts';
 import { joinObjects } from './join-objects.ts';

@@ -1,14 +1,13 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import type { CertificateSigningRequest } from './api/generated/certificates-v1.ts';
-import { builtin } from './api/resource.ts';
+import { builtin, certificateSigningRequests } from './api/resource.ts';
 import { readIfPresent, writeSecret } from './apiserver/pki/secret-file.ts';
 import { newSigningRequest } from './apiserver/pki/signing-request.ts';
 import type { Clock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
 import type { Client } from './client/client.ts';
 
-const requests = builtin<CertificateSigningRequest>('certificates.k8s.io', 'v1', 'certificatesigningrequests');
 const pollMs = 25;
 const patienceMs = 30_000;
 /** What expires sooner than this is asked for anew at the start. */
@@ -67,7 +66,7 @@ export async function certificateLifeMs(dir: string, file: NodeCertificate, ca: 
 export async function requestCertificate(client: Client, dir: string, wanted: Wanted): Promise<void> {
   const { key, request } = newSigningRequest(wanted);
   const name = `node-csr-${randomBytes(12).toString('hex')}`;
-  await client.create(requests, {
+  await client.create(certificateSigningRequests, {
     metadata: { name },
     spec: {
       signerName: wanted.signerName,
@@ -84,7 +83,7 @@ export async function requestCertificate(client: Client, dir: string, wanted: Wa
 async function untilSigned(client: Client, name: string, { commonName, signerName }: Wanted): Promise<string> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    const { status } = await client.get(requests, name);
+    const { status } = await client.get(certificateSigningRequests, name);
     if (status?.certificate) return Buffer.from(status.certificate, 'base64').toString('utf8');
     const refused = status?.conditions?.find(({ type }) => type === 'Denied' || type === 'Failed');
     if (refused) throw new Error(`the request for a certificate of ${commonName} was refused: ${refused.message}`);

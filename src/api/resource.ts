@@ -1,10 +1,15 @@
 import type * as apps from './generated/apps-v1.ts';
+import type * as certificates from './generated/certificates-v1.ts';
 import type * as coordination from './generated/coordination-v1.ts';
 import type * as core from './generated/core-v1.ts';
 import type * as discovery from './generated/discovery-v1.ts';
+import type * as networking from './generated/networking-v1.ts';
+import type * as node from './generated/node-v1.ts';
+import type * as policy from './generated/policy-v1.ts';
 import type * as rbac from './generated/rbac-v1.ts';
 import type * as devices from './generated/resource-v1.ts';
 import table from './generated/resources.json' with { type: 'json' };
+import type * as scheduling from './generated/scheduling-v1.ts';
 import type * as storage from './generated/storage-v1.ts';
 import type { KubeObject } from './object.ts';
 
@@ -59,6 +64,7 @@ export const namespaces = builtin<core.Namespace>('', 'v1', 'namespaces');
 export const configMaps = builtin<core.ConfigMap>('', 'v1', 'configmaps');
 export const secrets = builtin<core.Secret>('', 'v1', 'secrets');
 export const serviceAccounts = builtin<core.ServiceAccount>('', 'v1', 'serviceaccounts');
+export const resourceQuotas = builtin<core.ResourceQuota>('', 'v1', 'resourcequotas');
 export const events = builtin<core.Event>('', 'v1', 'events');
 export const persistentVolumeClaims = builtin<core.PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims');
 export const persistentVolumes = builtin<core.PersistentVolume>('', 'v1', 'persistentvolumes');
@@ -67,7 +73,14 @@ export const replicaSets = builtin<apps.ReplicaSet>('apps', 'v1', 'replicasets')
 export const statefulSets = builtin<apps.StatefulSet>('apps', 'v1', 'statefulsets');
 export const daemonSets = builtin<apps.DaemonSet>('apps', 'v1', 'daemonsets');
 export const endpointSlices = builtin<discovery.EndpointSlice>('discovery.k8s.io', 'v1', 'endpointslices');
+export const networkPolicies = builtin<networking.NetworkPolicy>('networking.k8s.io', 'v1', 'networkpolicies');
+export const serviceCidrs = builtin<networking.ServiceCIDR>('networking.k8s.io', 'v1', 'servicecidrs');
 export const leases = builtin<coordination.Lease>('coordination.k8s.io', 'v1', 'leases');
+export const priorityClasses = builtin<scheduling.PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses');
+export const podDisruptionBudgets = builtin<policy.PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
+export const runtimeClasses = builtin<node.RuntimeClass>('node.k8s.io', 'v1', 'runtimeclasses');
+export const storageClasses = builtin<storage.StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
+export const csiDrivers = builtin<storage.CSIDriver>('storage.k8s.io', 'v1', 'csidrivers');
 export const csiNodes = builtin<storage.CSINode>('storage.k8s.io', 'v1', 'csinodes');
 export const volumeAttachments = builtin<storage.VolumeAttachment>('storage.k8s.io', 'v1', 'volumeattachments');
 export const resourceClaims = builtin<devices.ResourceClaim>('resource.k8s.io', 'v1', 'resourceclaims');
@@ -83,4 +96,9 @@ export const clusterRoleBindings = builtin<rbac.ClusterRoleBinding>(
   'rbac.authorization.k8s.io',
   'v1',
   'clusterrolebindings',
+);
+export const certificateSigningRequests = builtin<certificates.CertificateSigningRequest>(
+  'certificates.k8s.io',
+  'v1',
+  'certificatesigningrequests',
 );

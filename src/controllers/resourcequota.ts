@@ -9,13 +9,13 @@ import {
   pods,
   type Resource,
   type ResourceInfo,
+  resourceQuotas,
   services,
 } from '../api/resource.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { isTerminated } from './pod-state.ts';
 import { sameStatus } from './same-status.ts';
 
-const resourceQuotas = builtin<ResourceQuota>('', 'v1', 'resourcequotas');
 /** Objects that are not watched before some quota counts them are counted again so often, in milliseconds. */
 const recountMs = 1000;
 /** Kinds whose changes are told at once. */

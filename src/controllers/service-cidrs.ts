@@ -1,13 +1,12 @@
 import { isIPv4 } from 'node:net';
 import type { IPAddress, ServiceCIDR } from '../api/generated/networking-v1.ts';
-import { builtin } from '../api/resource.ts';
+import { builtin, serviceCidrs } from '../api/resource.ts';
 import { formatTime } from '../api/time.ts';
 import { containsAddress } from '../base/cidr.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 import { sameStatus } from './same-status.ts';
+import { ipAddresses } from './service-ip-addresses.ts';
 
-const serviceCidrs = builtin<ServiceCIDR>('networking.k8s.io', 'v1', 'servicecidrs');
-const ipAddresses = builtin<IPAddress>('networking.k8s.io', 'v1', 'ipaddresses');
 const finalizer = 'networking.k8s.io/service-cidr-finalizer';
 
 /** Marks ServiceCIDRs as ready, and keeps those that are in use (KEP-1880, kubernetes pkg/controller/servicecidrs). */

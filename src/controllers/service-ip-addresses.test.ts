@@ -3,10 +3,8 @@ import { test } from 'node:test';
 import type { IPAddress } from '../api/generated/networking-v1.ts';
 import { builtin, nodes, services } from '../api/resource.ts';
 import { controlPlaneNodeController } from './control-plane-node.ts';
-import { serviceIpAddressesController } from './service-ip-addresses.ts';
+import { ipAddresses, serviceIpAddressesController } from './service-ip-addresses.ts';
 import { eventually, runInMemory } from './testing.ts';
-
-const ipAddresses = builtin<IPAddress>('networking.k8s.io', 'v1', 'ipaddresses');
 
 test('each ClusterIP has an IPAddress, as long as its Service has it', async () => {
   const { client, stop } = await runInMemory([serviceIpAddressesController]);

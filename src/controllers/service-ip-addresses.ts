@@ -5,7 +5,7 @@ import { builtin, services } from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';
 
-const ipAddresses = builtin<IPAddress>('networking.k8s.io', 'v1', 'ipaddresses');
+export const ipAddresses = builtin<IPAddress>('networking.k8s.io', 'v1', 'ipaddresses');
 const familyLabel = 'ipaddress.kubernetes.io/ip-family';
 const managedByLabel = 'ipaddress.kubernetes.io/managed-by';
 const managedBy = 'ipallocator.k8s.io';

@@ -1,10 +1,8 @@
 import type { RuntimeClass } from '../api/generated/node-v1.ts';
-import { builtin } from '../api/resource.ts';
+import { builtin, runtimeClasses } from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PodRecord } from './pod-record.ts';
-
-const runtimeClasses = builtin<RuntimeClass>('node.k8s.io', 'v1', 'runtimeclasses');
 
 /**
  * The OCI runtime that the Pod asks for; undefined for the default. Throws if the node does not have it (kubelet

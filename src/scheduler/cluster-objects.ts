@@ -1,7 +1,14 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
 import type { CSINode, StorageClass } from '../api/generated/storage-v1.ts';
-import { builtin, csiNodes, persistentVolumeClaims, persistentVolumes } from '../api/resource.ts';
+import {
+  builtin,
+  csiNodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  podDisruptionBudgets,
+  storageClasses,
+} from '../api/resource.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { type DeviceObjects, deviceObjects } from './devices/device-objects.ts';
 
@@ -15,9 +22,6 @@ export interface ClusterObjects {
   budgets(namespace: string): PodDisruptionBudget[];
   devices: DeviceObjects;
 }
-
-export const storageClasses = builtin<StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
-export const podDisruptionBudgets = builtin<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
 
 /** Calls `onChange` when a change may let a Pod in that had to wait. */
 export function clusterObjects(informers: InformerFactory, onChange: () => void): ClusterObjects {

@@ -1,6 +1,15 @@
 import type { Node, Pod, PodCondition } from '../api/generated/core-v1.ts';
 import { keyOf } from '../api/object.ts';
-import { csiNodes, namespaces, nodes, persistentVolumeClaims, persistentVolumes, pods } from '../api/resource.ts';
+import {
+  csiNodes,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  podDisruptionBudgets,
+  pods,
+  storageClasses,
+} from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -10,7 +19,7 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { pathOf } from '../client/rest.ts';
 import { bindVolumes } from './bind-volumes.ts';
-import { clusterObjects, podDisruptionBudgets, storageClasses } from './cluster-objects.ts';
+import { clusterObjects } from './cluster-objects.ts';
 import { ClusterSnapshot, type NodeInfo } from './cluster-snapshot.ts';
 import { bindClaims } from './devices/bind-claims.ts';
 import { planPlacement } from './plan-placement.ts';

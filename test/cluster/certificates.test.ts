@@ -5,11 +5,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CertificateSigningRequest } from '../../src/api/generated/certificates-v1.ts';
-import { builtin } from '../../src/api/resource.ts';
+import { builtin, certificateSigningRequests } from '../../src/api/resource.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { untilObject } from './fixture/until.ts';
-
-const requests = builtin<CertificateSigningRequest>('certificates.k8s.io', 'v1', 'certificatesigningrequests');
 
 describe('A kubelet that joins', () => {
   let cluster: TestCluster;
@@ -43,7 +41,9 @@ describe('A kubelet that joins', () => {
   }
 
   const issued = async (name: string) =>
-    (await untilObject(cluster.client, requests, '', name, (request) => Boolean(request?.status?.certificate)))!;
+    (await untilObject(cluster.client, certificateSigningRequests, '', name, (request) =>
+      Boolean(request?.status?.certificate),
+    ))!;
 
   it('is given a certificate, and a new one when it asks with that, as RBAC lets it', async () => {
     await cluster.kubectl(
@@ -85,7 +85,7 @@ describe('A kubelet that joins', () => {
     );
     // Asked for before it was allowed.
     await issued('early');
-    const { status } = await cluster.client.get(requests, 'never');
+    const { status } = await cluster.client.get(certificateSigningRequests, 'never');
     assert.deepEqual(status ?? {}, {});
   });
 

@@ -3,13 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { RuntimeClass } from '../../src/api/generated/node-v1.ts';
-import { builtin, events, nodes } from '../../src/api/resource.ts';
+import { builtin, events, nodes, runtimeClasses } from '../../src/api/resource.ts';
 import { clusterPaths } from '../../src/paths.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { pod, shell, stay } from './fixture/objects.ts';
 import { until } from './fixture/until.ts';
 
-const runtimeClasses = builtin<RuntimeClass>('node.k8s.io', 'v1', 'runtimeclasses');
 /** Another OCI runtime, where the host has one. */
 const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find((file) => fs.existsSync(file));
 

@@ -1,10 +1,8 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
-import { builtin } from '../../api/resource.ts';
+import { builtin, priorityClasses } from '../../api/resource.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isPod, isResource, refuse } from './refuse.ts';
-
-const priorityClasses = builtin<PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses');
 
 /** Turns the name of a PriorityClass into a number (plugin/pkg/admission/priority). */
 export function priority(reader: ObjectReader): AdmissionPlugin {

@@ -1,11 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod, Toleration } from '../../api/generated/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/node-v1.ts';
-import { builtin } from '../../api/resource.ts';
+import { builtin, runtimeClasses } from '../../api/resource.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isPod, refuse } from './refuse.ts';
-
-const runtimeClasses = builtin<RuntimeClass>('node.k8s.io', 'v1', 'runtimeclasses');
 
 /** Gives Pods the overhead, node selector and tolerations of their RuntimeClass (plugin/pkg/admission/runtimeclass). */
 export function runtimeClass(reader: ObjectReader): AdmissionPlugin {

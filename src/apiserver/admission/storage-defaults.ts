@@ -2,11 +2,10 @@ import type { PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { compareQuantities } from '../../api/quantity.ts';
-import { builtin } from '../../api/resource.ts';
+import { builtin, storageClasses } from '../../api/resource.ts';
 import type { AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isResource, refuse } from './refuse.ts';
 
-export const storageClasses = builtin<StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
 const defaultAnnotations = [
   'storageclass.kubernetes.io/is-default-class',
   'storageclass.beta.kubernetes.io/is-default-class',

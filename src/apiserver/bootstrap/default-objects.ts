@@ -11,12 +11,15 @@ import {
   endpointSlices,
   endpoints,
   namespaces,
+  priorityClasses,
   type Resource,
   roleBindings,
   roles,
+  serviceCidrs,
   services,
 } from '../../api/resource.ts';
 import { allowedProxies } from '../authentication/request-headers.ts';
+import { flowSchemas, priorityLevels } from '../flow-control/flow-control.ts';
 import { defaultFlowSchemas, defaultPriorityLevels } from './flow-control-defaults.ts';
 import {
   type ApiServerAddress,
@@ -25,15 +28,6 @@ import {
   kubernetesService,
 } from './kubernetes-service.ts';
 import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './rbac-defaults.ts';
-
-const priorityClasses = builtin<PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses');
-const flowSchemas = builtin<FlowSchema>('flowcontrol.apiserver.k8s.io', 'v1', 'flowschemas');
-const priorityLevels = builtin<PriorityLevelConfiguration>(
-  'flowcontrol.apiserver.k8s.io',
-  'v1',
-  'prioritylevelconfigurations',
-);
-const serviceCidrs = builtin<ServiceCIDR>('networking.k8s.io', 'v1', 'servicecidrs');
 
 export interface BootstrapFacts {
   api: ApiServerAddress;

@@ -2,7 +2,7 @@ import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.t
 import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { StatusObject } from '../../api/object.ts';
-import { builtin } from '../../api/resource.ts';
+import { builtin, podDisruptionBudgets } from '../../api/resource.ts';
 import { compileSelector } from '../../api/selectors.ts';
 import { internalError, StatusError } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';
@@ -16,8 +16,6 @@ import { updateObject } from '../verbs/update-object.ts';
 import { statusRules } from '../verbs/update-rules.ts';
 import { writeOf } from '../verbs/write.ts';
 import { admitPart } from './admit-part.ts';
-
-const budgets = builtin<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
 
 /** POST pods/NAME/eviction: a delete that respects disruption budgets (pkg/registry/core/pod/storage/eviction.go). */
 export async function eviction(call: Call): Promise<ApiResponse> {
@@ -83,7 +81,7 @@ async function useBudget(call: Call, pod: Pod, dryRun: boolean): Promise<void> {
     checkBudget(budget);
     return;
   }
-  const resource = call.backend.served(budgets)!;
+  const resource = call.backend.served(podDisruptionBudgets)!;
   const info = { ...call.request.info, name: budget.metadata.name };
   const onBudget: Call = { ...call, resource, request: { ...call.request, info } };
   const now = formatTime(new Date(call.backend.clock.now()));
@@ -93,7 +91,7 @@ async function useBudget(call: Call, pod: Pod, dryRun: boolean): Promise<void> {
 
 function budgetsOf(call: Call, pod: Pod): PodDisruptionBudget[] {
   const { backend } = call;
-  const { prefix } = backend.served(budgets)!;
+  const { prefix } = backend.served(podDisruptionBudgets)!;
   const entries = backend.cache.resource(prefix).list(`${prefix}${pod.metadata.namespace}/`);
   return entries
     .map((entry) => entry.object as PodDisruptionBudget)

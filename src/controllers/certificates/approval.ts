@@ -1,9 +1,9 @@
 import type { SubjectAccessReview } from '../../api/generated/authorization-v1.ts';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
-import { builtin } from '../../api/resource.ts';
+import { builtin, certificateSigningRequests } from '../../api/resource.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { kubeletClientProblem, kubeletClientSigner } from './plan-signing.ts';
-import { conditionOf, parseRequest, requests } from './request.ts';
+import { conditionOf, parseRequest } from './request.ts';
 
 const reviews = builtin<SubjectAccessReview>('authorization.k8s.io', 'v1', 'subjectaccessreviews');
 
@@ -12,7 +12,7 @@ const reviews = builtin<SubjectAccessReview>('authorization.k8s.io', 'v1', 'subj
  * subresource that stands for it (kubernetes pkg/controller/certificates/approver).
  */
 export function certificateApprovalController({ client, informers, clock, log }: ControllerContext): Controller {
-  const all = informers.informer(requests);
+  const all = informers.informer(certificateSigningRequests);
 
   async function mayCreate({ spec }: CertificateSigningRequest, subresource: string): Promise<boolean> {
     const group = 'certificates.k8s.io';
@@ -31,7 +31,7 @@ export function certificateApprovalController({ client, informers, clock, log }:
 
   return {
     name: 'csrapproving',
-    for: requests,
+    for: certificateSigningRequests,
     reconcile: async (name) => {
       const request = all.get(name);
       if (request?.spec.signerName !== kubeletClientSigner || request.status?.certificate) return;
@@ -47,7 +47,7 @@ export function certificateApprovalController({ client, informers, clock, log }:
       }
       const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message: granted };
       const status = { ...request.status, conditions: [...(request.status?.conditions ?? []), approved] };
-      await client.update(requests, { ...request, status }, { subresource: 'approval' });
+      await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'approval' });
     },
   };
 }

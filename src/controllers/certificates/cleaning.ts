@@ -1,17 +1,18 @@
 import { X509Certificate } from 'node:crypto';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
+import { certificateSigningRequests } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
-import { conditionOf, requests } from './request.ts';
+import { conditionOf } from './request.ts';
 
 const hourMs = 3_600_000;
 
 /** Deletes requests that are done with (kubernetes pkg/controller/certificates/cleaner, which looks once an hour). */
 export function certificateCleaningController({ client, informers, clock }: ControllerContext): Controller {
-  const all = informers.informer(requests);
+  const all = informers.informer(certificateSigningRequests);
   return {
     name: 'csrcleaner',
-    for: requests,
+    for: certificateSigningRequests,
     reconcile: async (name) => {
       const request = all.get(name);
       if (!request) return;
@@ -20,7 +21,7 @@ export function certificateCleaningController({ client, informers, clock }: Cont
       if (leftMs > 0) return { requeueAfterMs: leftMs };
       const { uid, resourceVersion } = request.metadata;
       try {
-        await client.delete(requests, name, undefined, { preconditions: { uid, resourceVersion } });
+        await client.delete(certificateSigningRequests, name, undefined, { preconditions: { uid, resourceVersion } });
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error;
       }

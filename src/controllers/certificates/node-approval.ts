@@ -1,15 +1,15 @@
-import { nodes } from '../../api/resource.ts';
+import { certificateSigningRequests, nodes } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { clientSigner, kubeletServingSigner, mayHaveCertificate } from './plan-node-approval.ts';
-import { conditionOf, parseRequest, requests } from './request.ts';
+import { conditionOf, parseRequest } from './request.ts';
 
 /** Approves the certificates that a node needs beyond its first one: those of its kubelet's API and of its service proxy. */
 export function nodeCertificateApprovalController({ client, informers }: ControllerContext): Controller {
-  const all = informers.informer(requests);
+  const all = informers.informer(certificateSigningRequests);
   return {
     name: 'node-certificate-approver',
-    for: requests,
+    for: certificateSigningRequests,
     reconcile: async (name) => {
       const request = all.get(name);
       if (!request || ![kubeletServingSigner, clientSigner].includes(request.spec.signerName)) return;
@@ -22,7 +22,7 @@ export function nodeCertificateApprovalController({ client, informers }: Control
       const message = 'Approved: the node asks for itself.';
       const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message };
       const status = { ...request.status, conditions: [...(request.status?.conditions ?? []), approved] };
-      await client.update(requests, { ...request, status }, { subresource: 'approval' });
+      await client.update(certificateSigningRequests, { ...request, status }, { subresource: 'approval' });
     },
   };
 }

@@ -1,8 +1,9 @@
 import { webcrypto } from 'node:crypto';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
+import { certificateSigningRequests } from '../../api/resource.ts';
 import type { ControllerContext, ControllerFactory } from '../../client/controller.ts';
 import { planSigning } from './plan-signing.ts';
-import { conditionOf, type ParsedRequest, parseRequest, requests } from './request.ts';
+import { conditionOf, type ParsedRequest, parseRequest } from './request.ts';
 
 /** --cluster-signing-duration, and how far back a certificate is valid against clocks that differ. */
 const maxSeconds = 365 * 24 * 3600;
@@ -16,12 +17,16 @@ interface Authority {
 /** Issues certificates for approved requests of Kubernetes's own signers (kubernetes pkg/controller/certificates/signer). */
 export function certificateSigningController(ca: Authority): ControllerFactory {
   return ({ client, informers, clock, log }: ControllerContext) => {
-    const all = informers.informer(requests);
+    const all = informers.informer(certificateSigningRequests);
     const writeStatus = (request: CertificateSigningRequest, status: CertificateSigningRequest['status']) =>
-      client.update(requests, { ...request, status: { ...request.status, ...status } }, { subresource: 'status' });
+      client.update(
+        certificateSigningRequests,
+        { ...request, status: { ...request.status, ...status } },
+        { subresource: 'status' },
+      );
     return {
       name: 'csrsigning',
-      for: requests,
+      for: certificateSigningRequests,
       reconcile: async (name) => {
         const request = all.get(name);
         if (!request || !needsSigning(request)) return;

@@ -1,15 +1,20 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import { controllerOf, keyOf } from '../../api/object.ts';
-import { builtin, builtinResources, pods, type ResourceInfo, replicaSets } from '../../api/resource.ts';
+import {
+  builtin,
+  builtinResources,
+  podDisruptionBudgets,
+  pods,
+  type ResourceInfo,
+  replicaSets,
+} from '../../api/resource.ts';
 import { compileSelector } from '../../api/selectors.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { pathOf } from '../../client/rest.ts';
 import { discoverResources } from '../discover-resources.ts';
 import { sameStatus } from '../same-status.ts';
 import { budgetStatus, needsScale, withCondition } from './plan-budget.ts';
-
-const podDisruptionBudgets = builtin<PodDisruptionBudget>('policy', 'v1', 'poddisruptionbudgets');
 
 /** Says in each PodDisruptionBudget how many of its Pods may be evicted now (kubernetes pkg/controller/disruption). */
 export function disruptionController({ client, informers, events, clock }: ControllerContext): Controller {

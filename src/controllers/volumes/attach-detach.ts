@@ -4,6 +4,7 @@ import type { CSIDriver, CSINode, VolumeAttachment } from '../../api/generated/s
 import { keyOf } from '../../api/object.ts';
 import {
   builtin,
+  csiDrivers,
   csiNodes,
   nodes,
   persistentVolumeClaims,
@@ -17,7 +18,6 @@ import { isTerminated } from '../pod-state.ts';
 import { type NeededVolume, planAttachments } from './plan-attachments.ts';
 import { byClaim, claimKeysOf } from './pod-claims.ts';
 
-const csiDrivers = builtin<CSIDriver>('storage.k8s.io', 'v1', 'csidrivers');
 /** What waits for another node is looked at again so often, in milliseconds. */
 const retryMs = 5000;
 

@@ -9,12 +9,11 @@ import {
   waitsForConsumer,
 } from '../../api/match-volume.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin, persistentVolumeClaims, persistentVolumes, pods } from '../../api/resource.ts';
+import { builtin, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../api/resource.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { sameStatus } from '../same-status.ts';
 import { byClaim } from './pod-claims.ts';
 
-export const storageClasses = builtin<StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
 const bindCompleted = 'pv.kubernetes.io/bind-completed';
 const boundByController = 'pv.kubernetes.io/bound-by-controller';
 const provisionerAnnotations = [

@@ -3,10 +3,9 @@ import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import { classOf, selectedNodeAnnotation, waitsForConsumer } from '../../api/match-volume.ts';
 import type { Draft } from '../../api/object.ts';
 import { parseQuantity } from '../../api/quantity.ts';
-import { nodes, persistentVolumeClaims, persistentVolumes } from '../../api/resource.ts';
+import { nodes, persistentVolumeClaims, persistentVolumes, storageClasses } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Controller, ControllerContext, ControllerFactory } from '../../client/controller.ts';
-import { storageClasses } from './binder.ts';
 
 export const localPathProvisioner = 'vitrine.dev/local-path';
 export const provisionedBy = 'pv.kubernetes.io/provisioned-by';

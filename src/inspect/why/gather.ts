@@ -7,6 +7,7 @@ import {
   configMaps,
   endpointSlices,
   events,
+  networkPolicies,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
@@ -14,6 +15,7 @@ import {
   type Resource,
   secrets,
   services,
+  storageClasses,
 } from '../../api/resource.ts';
 import { errorChain } from '../../base/log.ts';
 import type { Client, ListOptions } from '../../client/client.ts';
@@ -23,9 +25,6 @@ import { workloadResources } from '../cluster-objects.ts';
 import { printable } from '../printable.ts';
 import { readSnapshot, type Snapshot } from '../snapshot.ts';
 import { containerStatuses, noFacts, type WhyFacts } from './facts.ts';
-
-const networkPolicies = builtin<NetworkPolicy>('networking.k8s.io', 'v1', 'networkpolicies');
-const storageClasses = builtin<StorageClass>('storage.k8s.io', 'v1', 'storageclasses');
 
 /** How many Pods' logs, sockets and references are looked at: the rest of them suffer from the same. */
 const closeLooks = 5;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { stagingDirectory, uniqueVolumeName } from '../../api/csi-names.ts';
 import type { Pod, SecretReference } from '../../api/generated/core-v1.ts';
 import type { CSIDriver } from '../../api/generated/storage-v1.ts';
-import { builtin, secrets } from '../../api/resource.ts';
+import { builtin, csiDrivers, secrets } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
@@ -18,8 +18,6 @@ import type { CsiSource } from './csi-source.ts';
 import type { KubeletDirectory } from './kubelet-directory.ts';
 import { accessModeOf, isAttachable, lifecycleProblem, podInfo, takesGroup } from './plan-csi-mount.ts';
 import { type PublishedVolume, PublishedVolumes } from './published-volumes.ts';
-
-const csiDrivers = builtin<CSIDriver>('storage.k8s.io', 'v1', 'csidrivers');
 
 /** How often volumes are published again whose driver asks for it (requiresRepublish): as often as the kubelet looks at a Pod. */
 const republishMs = 60_000;

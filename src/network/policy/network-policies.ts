@@ -1,7 +1,7 @@
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin, namespaces, pods } from '../../api/resource.ts';
+import { builtin, namespaces, networkPolicies, pods } from '../../api/resource.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Informer, InformerFactory } from '../../client/informer.ts';
 import type { Linux } from '../../linux/linux.ts';
@@ -10,8 +10,6 @@ import type { PodIsolation } from '../network.ts';
 import { RuleTable, type TableRules } from '../rule-table.ts';
 import { type PolicyPod, planPolicyRules } from './plan-policy-rules.ts';
 import { policySkeleton, policyTable, removePolicies } from './policy-table.ts';
-
-const networkPolicies = builtin<NetworkPolicy>('networking.k8s.io', 'v1', 'networkpolicies');
 
 /** Changes that come together are one update. */
 const batchMs = 20;
