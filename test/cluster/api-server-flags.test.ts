@@ -105,13 +105,8 @@ describe("kube-apiserver's flags", () => {
       .filter(Boolean)
       .map((line) => JSON.parse(line));
 
-  async function untilTold<T>(wanted: (event: T) => boolean): Promise<T> {
-    for (;;) {
-      const found = events().find(wanted);
-      if (found) return found;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  const untilTold = <T>(wanted: (event: T) => boolean): Promise<T> =>
+    until('such an audit event', () => events().find(wanted));
 
   /** A kubeconfig with a token in place of the administrator's certificate. */
   async function asHolder(name: string, token: string): Promise<string> {

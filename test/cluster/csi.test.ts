@@ -62,6 +62,16 @@ async function calls(method: string, volume?: string): Promise<DriverCall[]> {
     .filter((call) => call.method === method && (!volume || call.volume === volume));
 }
 
+/** Once: what a driver has logged comes a moment after it has answered. */
+async function untilCalled(method: string, volume: string | undefined): Promise<DriverCall> {
+  const found = await until(`${method} of ${volume}`, async () => {
+    const all = await calls(method, volume);
+    return all.length > 0 && all;
+  });
+  assert.equal(found.length, 1, `${method} once`);
+  return found[0]!;
+}
+
 const claimOf = (name: string, more: object = {}) => ({
   apiVersion: 'v1',
   kind: 'PersistentVolumeClaim',
@@ -107,7 +117,7 @@ describe('a CSI driver that is installed as its authors ship it', { concurrency:
     assert.deepEqual(JSON.parse(metadata.annotations?.['csi.volume.kubernetes.io/nodeid'] ?? ''), {
       [driver]: nodeName,
     });
-    assert.equal((await calls('registered')).at(-1)?.ok, 1);
+    await until('registered', async () => (await calls('registered')).at(-1)?.ok === 1);
   });
 
   test('provisions, attaches, stages and publishes, and all of it is undone', async () => {
@@ -124,31 +134,31 @@ describe('a CSI driver that is installed as its authors ship it', { concurrency:
     const node = await cluster.client.get(nodes, cluster.config.nodeName);
     assert.ok(node.status?.volumesInUse?.includes(`kubernetes.io/csi/${driver}^${handle}`));
 
-    const [staged] = await calls('stage', handle);
-    assert.deepEqual(staged?.publishContext, { device: `of-${handle}` }, 'what the attacher says');
-    assert.match(staged?.staging ?? '', /^\/var\/lib\/kubelet\/plugins\/kubernetes\.io\/csi\/.+\/globalmount$/);
-    const [published] = await calls('publish', handle);
+    const staged = await untilCalled('stage', handle);
+    assert.deepEqual(staged.publishContext, { device: `of-${handle}` }, 'what the attacher says');
+    assert.match(staged.staging ?? '', /^\/var\/lib\/kubelet\/plugins\/kubernetes\.io\/csi\/.+\/globalmount$/);
+    const published = await untilCalled('publish', handle);
     const { uid } = (await space.get(pods, 'one')).metadata;
     assert.equal(
-      published?.target,
+      published.target,
       `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~csi/${volume.metadata.name}/mount`,
     );
-    assert.equal(published?.context['csi.storage.k8s.io/pod.name'], 'one');
-    assert.equal(published?.context['csi.storage.k8s.io/ephemeral'], 'false');
-    const tokens = JSON.parse(published?.context['csi.storage.k8s.io/serviceAccount.tokens'] ?? '{}');
+    assert.equal(published.context['csi.storage.k8s.io/pod.name'], 'one');
+    assert.equal(published.context['csi.storage.k8s.io/ephemeral'], 'false');
+    const tokens = JSON.parse(published.context['csi.storage.k8s.io/serviceAccount.tokens'] ?? '{}');
     assert.match(tokens.vault.token, /^ey/);
     assert.ok(Date.parse(tokens.vault.expirationTimestamp) > Date.now());
-    assert.equal(published?.capability.access.mode, 7, 'SINGLE_NODE_MULTI_WRITER');
+    assert.equal(published.capability.access.mode, 7, 'SINGLE_NODE_MULTI_WRITER');
 
     await space.apply(pod('two', mounting, using('data')));
     await space.untilReady('two');
     assert.equal(await space.exec('two', 'cat /v/file'), 'kept\n');
     await space.kubectl('delete pod one --wait=true');
-    assert.equal((await calls('unpublish', handle)).length, 1);
+    await untilCalled('unpublish', handle);
     assert.equal((await calls('unstage', handle)).length, 0, 'another Pod has it');
     assert.equal(await space.exec('two', 'cat /v/file'), 'kept\n');
     await space.kubectl('delete pod two --wait=true');
-    assert.equal((await calls('unstage', handle)).length, 1);
+    await untilCalled('unstage', handle);
     await until('detached', async () => (await attachmentsOf(volume.metadata.name)).length === 0);
     const released = await cluster.client.get(nodes, cluster.config.nodeName);
     assert.ok(!released.status?.volumesInUse?.some((name) => name.endsWith(handle)));
@@ -171,8 +181,8 @@ describe('a CSI driver that is installed as its authors ship it', { concurrency:
     await space.untilReady('reader');
     assert.match(await space.exec('reader', 'touch /v/x 2>&1 || true'), /Read-only file system/);
     const volume = await volumeOf(space, 'data');
-    const [published] = await calls('publish', volume.spec.csi!.volumeHandle);
-    assert.equal(published?.readonly, 1);
+    const published = await untilCalled('publish', volume.spec.csi!.volumeHandle);
+    assert.equal(published.readonly, 1);
   });
 
   test('grows volumes in use, and tells their use', async () => {
@@ -184,8 +194,8 @@ describe('a CSI driver that is installed as its authors ship it', { concurrency:
     await space.kubectl(['patch', 'pvc', 'data', '-p', patch]);
     const grown = await space.until(persistentVolumeClaims, 'data', (one) => one?.status?.capacity?.storage === '16Mi');
     assert.deepEqual(grown.status?.conditions ?? [], []);
-    const [expanded] = await calls('expand', handle);
-    assert.equal(expanded?.range.required, 16 * 2 ** 20);
+    const expanded = await untilCalled('expand', handle);
+    assert.equal(expanded.range.required, 16 * 2 ** 20);
     const { nodeName } = cluster.config;
     const summary = JSON.parse(await cluster.kubectl(`get --raw /api/v1/nodes/${nodeName}/proxy/stats/summary`));
     const own = summary.pods.find((one: { podRef: { namespace: string } }) => one.podRef.namespace === 'growth');
@@ -200,15 +210,15 @@ describe('a CSI driver that is installed as its authors ship it', { concurrency:
     await space.apply(pod('user', mounting, { volumes }));
     await space.untilReady('user');
     await space.exec('user', 'echo here > /v/file');
-    const published = (await calls('publish')).find(
-      ({ context }) => context['csi.storage.k8s.io/pod.namespace'] === 'inline',
+    const published = await until('published', async () =>
+      (await calls('publish')).find(({ context }) => context['csi.storage.k8s.io/pod.namespace'] === 'inline'),
     );
-    assert.equal(published?.context['csi.storage.k8s.io/ephemeral'], 'true');
-    assert.equal(published?.context.size, 'small');
-    assert.match(published?.volume ?? '', /^csi-[0-9a-f]{64}$/);
+    assert.equal(published.context['csi.storage.k8s.io/ephemeral'], 'true');
+    assert.equal(published.context.size, 'small');
+    assert.match(published.volume ?? '', /^csi-[0-9a-f]{64}$/);
     await space.kubectl('delete pod user --wait=true');
-    assert.equal((await calls('unpublish', published?.volume)).length, 1);
-    assert.equal((await calls('stage', published?.volume)).length, 0);
+    await untilCalled('unpublish', published.volume);
+    assert.equal((await calls('stage', published.volume)).length, 0);
   });
 
   test('makes block devices', async () => {
@@ -220,7 +230,7 @@ describe('a CSI driver that is installed as its authors ship it', { concurrency:
     assert.equal((await space.exec('user', script)).trim(), 'written');
     await space.kubectl('delete pod user --wait=true');
     const handle = (await volumeOf(space, 'disk')).spec.csi!.volumeHandle;
-    assert.equal((await calls('unpublish', handle)).length, 1);
+    await untilCalled('unpublish', handle);
   });
 
   test('says why a volume cannot be mounted', async () => {

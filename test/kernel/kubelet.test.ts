@@ -17,6 +17,7 @@ import { clusterPaths } from '../../src/paths.ts';
 import { createRuntime } from '../../src/runtime/create-runtime.ts';
 import { openImages } from '../../src/runtime/images/images.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
+import { until } from '../cluster/fixture/until.ts';
 import { claimedPlan } from './claimed-plan.ts';
 import { writeTinyImage } from './tiny-image.ts';
 
@@ -99,14 +100,7 @@ const shell = (containerName: string, script: string, more: Partial<Container> =
   ...more,
 });
 
-async function until<T>(read: () => T | undefined | false, what: string, ms = 60_000): Promise<T> {
-  for (const end = Date.now() + ms; Date.now() < end; ) {
-    const value = read();
-    if (value) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`never: ${what}; events: ${events.seen.join('; ')}`);
-}
+const seen = (what: string) => () => `${what}; events: ${events.seen.join('; ')}`;
 const isReady = (podName: string) =>
   cluster.pod(podName)?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
 const containerOf = (podName: string, container = 'main') =>
@@ -128,7 +122,7 @@ async function remove(podName: string): Promise<void> {
   const one = cluster.pod(podName)!;
   const metadata = { ...one.metadata, deletionTimestamp: '2030-01-01T00:00:00Z', deletionGracePeriodSeconds: 2 };
   cluster.put(pods, { ...one, metadata });
-  await until(() => !cluster.pod(podName), `${podName} gone`);
+  await until(seen(`${podName} gone`), () => !cluster.pod(podName));
 }
 
 test('a Pod with volumes, env and two containers runs, is probed, and goes', async () => {
@@ -157,7 +151,7 @@ test('a Pod with volumes, env and two containers runs, is probed, and goes', asy
     }),
   ];
   cluster.put(pods, pod('full', containers, { volumes }));
-  await until(() => isReady('full'), 'Ready');
+  await until(seen('Ready'), () => isReady('full'));
   const text = logOf('full');
   assert.match(text, /from-configa-token/);
   assert.match(text, /I am full/);
@@ -171,12 +165,12 @@ test('a Pod with volumes, env and two containers runs, is probed, and goes', asy
 
 test('a container killed with SIGKILL is restarted with its exit code as last state', async () => {
   cluster.put(pods, pod('crash', [shell('main', 'exec sleep 1000')]));
-  await until(() => isReady('crash'), 'Ready');
+  await until(seen('Ready'), () => isReady('crash'));
   process.kill(containerOf('crash').pid, 'SIGKILL');
-  const status = await until(() => {
+  const status = await until(seen('a restart'), () => {
     const one = cluster.pod('crash')?.status?.containerStatuses?.[0];
     return one?.restartCount === 1 && one.state?.running ? one : undefined;
-  }, 'a restart');
+  });
   assert.equal(status.lastState?.terminated?.exitCode, 137);
   await remove('crash');
 });
@@ -184,7 +178,7 @@ test('a container killed with SIGKILL is restarted with its exit code as last st
 test('a Job-like Pod completes with its message', async () => {
   const script = 'echo -n done > /dev/termination-log; exit 3';
   cluster.put(pods, pod('job', [shell('main', script)], { restartPolicy: 'Never' }));
-  const done = await until(() => cluster.pod('job')?.status?.phase === 'Failed' && cluster.pod('job'), 'Failed');
+  const done = await until(seen('Failed'), () => cluster.pod('job')?.status?.phase === 'Failed' && cluster.pod('job'));
   const ended = done.status?.containerStatuses?.[0]?.state?.terminated;
   assert.equal(ended?.exitCode, 3);
   assert.equal(ended?.message, 'done');
@@ -197,7 +191,7 @@ test('40 Pods become Ready and go', async () => {
   const startMs = performance.now();
   const cpu = process.cpuUsage();
   for (const one of names) cluster.put(pods, pod(one, [shell('main', 'exec sleep 1000')]));
-  await until(() => names.every(isReady), 'all Ready', 600_000);
+  await until(seen('all Ready'), () => names.every(isReady), 600_000);
   const used = process.cpuUsage(cpu);
   const ms = Math.round(performance.now() - startMs);
   console.log(

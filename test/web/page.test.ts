@@ -10,6 +10,7 @@ import { WebSocket } from 'ws';
 import { makeSnapshot } from '../../web/model/testing.ts';
 import { startTestCluster, type TestCluster } from '../cluster/fixture/cluster.ts';
 import { deployment, service, shell } from '../cluster/fixture/objects.ts';
+import { until } from '../cluster/fixture/until.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const vitrine = path.join(root, 'vitrine');
@@ -152,7 +153,7 @@ test('the panel has YAML, events, logs that go on, and a terminal', { skip }, as
   await page.click('#tab-logs');
   await untilText('.tab pre', /<b>served<\/b> at/);
   const seen = (await textOf('.tab pre')).split('\n').length;
-  await until(async () => (await textOf('.tab pre')).split('\n').length > seen);
+  await until('more lines of the log', async () => (await textOf('.tab pre')).split('\n').length > seen);
   await page.click('#tab-terminal');
   await untilText('.xterm-rows', /#/);
   await page.keyboard.type('echo $((6*7))-is-it\r');
@@ -262,16 +263,12 @@ async function choose(text: string): Promise<void> {
   await page.waitForTimeout(300);
 }
 
-/** Asked from outside: the page's policy forbids what Playwright's own waiting does in it. */
-async function until(check: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await check()); await page.waitForTimeout(50))
-    assert.ok(Date.now() < end, `not within 60 s: ${check}`);
-}
-
 const textOf = async (selector: string): Promise<string> =>
   (await page.locator(selector).first().textContent({ timeout: 60_000 })) ?? '';
 
-const untilText = (selector: string, pattern: RegExp) => until(async () => pattern.test(await textOf(selector)));
+/** Asked from outside: the page's policy forbids what Playwright's own waiting does in it. */
+const untilText = (selector: string, pattern: RegExp) =>
+  until(`${pattern} in ${selector}`, async () => pattern.test(await textOf(selector)));
 
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
