@@ -320,7 +320,8 @@ class NodeAgent implements Kubelet {
     const { runtime, network, paths } = this.#options;
     await removeIncompleteSandboxes(runtime, network, paths);
     const sandboxes = runtime.sandboxes();
-    if (sandboxes.length > 0) await node.images.open();
+    await node.images.open();
+    if (sandboxes.length > 0) await node.images.learnNames();
     await network.retain(sandboxes.map(({ spec }) => spec.id));
     events.adopt();
   }

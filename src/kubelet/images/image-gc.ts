@@ -38,9 +38,8 @@ export class ImageGC {
     const { paths, configuration, events, log } = this.#node;
     const disk = diskOf(paths.images);
     const wanted = bytesToFree(configuration.imageGC, disk);
-    const images = await this.#look();
-    const freed = await this.#remove(images, wanted);
-    if (wanted === 0 || freed >= wanted) return;
+    const freed = await this.#free(wanted);
+    if (freed >= wanted) return;
     const text = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
     log.warn('cannot free enough disk', { wanted, freed });
     const self = this.#self();
@@ -49,7 +48,16 @@ export class ImageGC {
 
   /** Frees all that can be: there is pressure. */
   async deleteUnused(): Promise<void> {
-    await this.#remove(await this.#look(), Number.POSITIVE_INFINITY);
+    await this.#free(Number.POSITIVE_INFINITY);
+  }
+
+  /** The bytes that were freed. What the kubelet knows of images that are gone goes where there was something to free. */
+  async #free(bytes: number): Promise<number> {
+    const { runtime, clock, images } = this.#node;
+    const beganMs = clock.now();
+    const freed = await this.#remove(await this.#look(), bytes);
+    if (bytes > 0) await images.forgetAllBut(new Set((await runtime.images.list()).map(({ id }) => id)), beganMs);
+    return freed;
   }
 
   async #look(): Promise<ImageUse[]> {
@@ -67,7 +75,6 @@ export class ImageGC {
     });
   }
 
-  /** The bytes that were freed. */
   async #remove(images: ImageUse[], bytes: number): Promise<number> {
     const { runtime, configuration, clock, log } = this.#node;
     let freed = 0;

@@ -63,8 +63,18 @@ export class ImageManager {
     return this.#refs.get(imageId) ?? imageId;
   }
 
-  /** Learns the names of images that running containers use. */
+  /** Records what was pulled when a kubelet before us ended. */
   async open(): Promise<void> {
+    await this.#records.open((name) => this.#images.resolve(name));
+  }
+
+  /** Forgets who may use images that are gone: all but these, unless they were pulled since. */
+  async forgetAllBut(imageIds: ReadonlySet<string>, sinceMs: number): Promise<void> {
+    await this.#records.prune(imageIds, sinceMs);
+  }
+
+  /** Learns the names of images that running containers use. */
+  async learnNames(): Promise<void> {
     for (const image of await this.#images.list()) this.#remember(image);
   }
 

@@ -38,13 +38,18 @@ describe('an image that is there already', () => {
     assert.equal(await later.mustPull('registry.example.org/other:v1', id, [secret('a')]), true, 'another repository');
   });
 
-  it('is for another Secret that says the same, and not for the old one that says something else', async () => {
+  it('is for another Secret that says the same, and for the same one that says something else', async () => {
     const own = await pulled(secret('a'));
-    assert.equal(await own.mustPull(app, id, [secret('copy', 'hash-a')]), false);
-    assert.equal(await own.mustPull(app, id, [secret('a', 'changed')]), true);
-    await own.begin(app);
-    await own.pulled(app, id, secret('a', 'changed'));
     assert.equal(await own.mustPull(app, id, [secret('a', 'changed')]), false);
+    assert.equal(await own.mustPull(app, id, [secret('copy', 'changed')]), false);
+    assert.equal(await own.mustPull(app, id, [secret('other', 'hash-a')]), true, 'that is no longer known');
+  });
+
+  it('is for no Secret that says something else once a hundred are known', async () => {
+    const own = await pulled(secret('a'));
+    for (let i = 1; i < 100; i++) await own.pulled(app, id, secret(`secret-${i}`));
+    assert.equal(await own.mustPull(app, id, [secret('a', 'changed')]), true);
+    assert.equal(await own.mustPull(app, id, [secret('copy', 'hash-a')]), false);
   });
 
   it('is for all once it could be had without', async () => {
@@ -71,6 +76,34 @@ describe('an image that is there already', () => {
     assert.equal(fs.readdirSync(path.join(directory, 'pulling')).length, 0);
     const [file = ''] = fs.readdirSync(path.join(directory, 'pulled'));
     assert.equal(fs.statSync(path.join(directory, 'pulled', file)).mode & 0o777, 0o600);
+  });
+});
+
+describe('after a while', () => {
+  const files = (folder: string) => fs.readdirSync(path.join(directory, folder)).length;
+
+  it('what is known of images that are gone is forgotten, unless they came back meanwhile', async () => {
+    const own = await pulled(secret('a'));
+    await own.pulled('registry.example.org/other:v1', 'sha256:2', undefined);
+    const listedMs = Date.now() + 1;
+    await own.prune(new Set([id, 'sha256:2']), listedMs);
+    assert.equal(files('pulled'), 2);
+    await own.prune(new Set(), listedMs - 60_000);
+    assert.equal(files('pulled'), 2);
+    await own.prune(new Set(['sha256:2']), listedMs);
+    assert.equal(files('pulled'), 1);
+    assert.equal(await own.mustPull(app, id, []), false, 'who brings it now is not us');
+  });
+
+  it('a pull that was not recorded any more counts as one of ours, with what nobody knows', async () => {
+    await records().begin(app);
+    await records().begin('registry.example.org/absent');
+    const later = records();
+    await later.open(async (name) => (name === app ? { id } : undefined));
+    assert.equal(files('pulling'), 1);
+    assert.equal(files('pulled'), 1);
+    assert.equal(await later.mustPull(app, id, [secret('a')]), true);
+    assert.equal(await later.mustPull('registry.example.org/renamed', id, []), true);
   });
 });
 

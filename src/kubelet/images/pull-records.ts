@@ -40,6 +40,13 @@ interface PulledRecord {
   credentialMapping: Record<string, Access>;
 }
 
+interface PullIntent {
+  image: string;
+}
+
+/** With so many Secrets known a match is no longer recorded (pullmanager writeRecordWhileMatchingLimit). */
+const mostMatches = 100;
+
 const apiVersion = 'kubelet.config.k8s.io/v1beta1';
 
 /**
@@ -73,8 +80,12 @@ export class PullRecords {
     if (!access) return true;
     if (access.nodePodsAccessible) return false;
     const known = access.kubernetesSecrets ?? [];
-    const match = secrets.find((one) => known.some(({ credentialHash }) => credentialHash === one.credentialHash));
-    if (match) await this.#allow(image, imageRef, match);
+    const full = known.length >= mostMatches;
+    // A Secret that says something else by now is trusted, too: credentials are renewed.
+    const matches = (one: SecretCredential) => (other: SecretCredential) =>
+      one.credentialHash === other.credentialHash || (!full && isSameSecret(one, other));
+    const match = secrets.find((one) => known.some(matches(one)));
+    if (match && !full) await this.#allow(image, imageRef, match);
     return match === undefined;
   }
 
@@ -97,6 +108,30 @@ export class PullRecords {
     await this.#end(image);
   }
 
+  /**
+   * Pulls that a kubelet before us has not recorded any more: what is there of them was pulled, but nobody knows with what
+   * (pullmanager initialize).
+   */
+  async open(resolve: (image: string) => Promise<{ id: string } | undefined>): Promise<void> {
+    for (const { image } of await this.#all<PullIntent>('pulling')) {
+      const present = await resolve(image).catch(() => undefined);
+      if (!present) continue;
+      await this.#changes.run(async () => {
+        if (!(await this.#read(present.id))) await this.#write(emptyRecord(present.id));
+      });
+      await fs.rm(this.#intent(image), { force: true });
+    }
+  }
+
+  /** Forgets all images but these, except what was recorded since (pullmanager PruneUnknownRecords). */
+  prune(imageRefs: ReadonlySet<string>, sinceMs: number): Promise<void> {
+    return this.#changes.run(async () => {
+      for (const { imageRef, lastUpdatedTime } of await this.#all<PulledRecord>('pulled'))
+        if (!imageRefs.has(imageRef) && Date.parse(lastUpdatedTime) < sinceMs)
+          await fs.rm(this.#record(imageRef), { force: true });
+    });
+  }
+
   async #end(image: string): Promise<void> {
     const running = (this.#pulling.get(image) ?? 1) - 1;
     if (running > 0) this.#pulling.set(image, running);
@@ -114,9 +149,25 @@ export class PullRecords {
       const after = withSecret(before, secret);
       if (after === before) return;
       record.credentialMapping[name] = after;
-      record.lastUpdatedTime = new Date().toISOString();
-      await write(this.#record(imageRef), JSON.stringify(record));
+      await this.#write(record);
     });
+  }
+
+  #write(record: PulledRecord): Promise<void> {
+    const lastUpdatedTime = new Date().toISOString();
+    return write(this.#record(record.imageRef), JSON.stringify({ ...record, lastUpdatedTime }));
+  }
+
+  /** All that can be read. */
+  async #all<T>(folder: 'pulled' | 'pulling'): Promise<T[]> {
+    const directory = path.join(this.#directory, folder);
+    const names = await fs.readdir(directory).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const read = async (name: string) => JSON.parse(await fs.readFile(path.join(directory, name), 'utf8')) as T;
+    const settled = await Promise.allSettled(names.filter((name) => !name.endsWith('.tmp')).map(read));
+    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
 
   async #read(imageRef: string): Promise<PulledRecord | undefined> {
@@ -149,11 +200,13 @@ function withSecret(access: Access | undefined, secret: SecretCredential | undef
   if (access?.nodePodsAccessible) return access;
   if (!secret) return { nodePodsAccessible: true };
   const known = access?.kubernetesSecrets ?? [];
-  const same = (one: SecretCredential) =>
-    one.uid === secret.uid && one.namespace === secret.namespace && one.name === secret.name;
+  const same = (one: SecretCredential) => isSameSecret(one, secret);
   if (access && known.some((one) => same(one) && one.credentialHash === secret.credentialHash)) return access;
   return { kubernetesSecrets: [...known.filter((one) => !same(one)), secret] };
 }
+
+const isSameSecret = (one: SecretCredential, other: SecretCredential) =>
+  one.uid === other.uid && one.namespace === other.namespace && one.name === other.name;
 
 /** The name without tag and digest. */
 const repositoryName = (image: string) => image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
