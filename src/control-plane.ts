@@ -5,6 +5,7 @@ import { endpointSlices, endpoints, services, storageClasses } from './api/resou
 import { apiServerOptions } from './api-server-options.ts';
 import { bootstrap } from './apiserver/bootstrap/bootstrap.ts';
 import type { DefaultObject } from './apiserver/bootstrap/default-objects.ts';
+import { keepDefaultObjects } from './apiserver/bootstrap/keep-default-objects.ts';
 import { ensurePki } from './apiserver/pki/pki.ts';
 import type { UserInfo } from './apiserver/request.ts';
 import { createApiServer } from './apiserver/server.ts';
@@ -91,9 +92,10 @@ export async function startControlPlane(
 
   const clientOf = (user: UserInfo, userAgent: string) => createClient(api.transport(user), { userAgent });
   const admin = clientOf(administrator, 'kube-apiserver');
+  const apiAddress = { clusterIp: apiServiceIp, address: plan.nodeAddress, port: config.internalApiPort };
   await bootstrap(
     {
-      api: { clusterIp: apiServiceIp, address: plan.nodeAddress, port: config.internalApiPort },
+      api: apiAddress,
       serviceCidr: plan.serviceCidr,
       clientCa: pki.ca.certificate,
       requestHeaderCa: pki.frontProxyCa.certificate,
@@ -130,10 +132,12 @@ export async function startControlPlane(
     identity: store.shared ? serverIdentity(config, replica) : undefined,
   });
   const stopListening = listenWhenAddressIsThere();
+  const stopKeeping = keepDefaultObjects(apiAddress, { reader: api.reader, writes: admin, clock, log });
   return {
     ready: Promise.resolve(),
     stop: async () => {
       stopListening();
+      stopKeeping();
       await stopClients();
       await api.stop();
       await store.close();

@@ -5,7 +5,7 @@ import { endpointSlices, endpoints, pods, services } from '../../src/api/resourc
 import { type Space, startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { get } from './fixture/http.ts';
 import { deployment, pod, service, shell, stay, web } from './fixture/objects.ts';
-import { until } from './fixture/until.ts';
+import { until, untilObject } from './fixture/until.ts';
 
 let cluster: TestCluster;
 let space: Space;
@@ -185,6 +185,15 @@ describe('the network', { concurrency: 3 }, () => {
         (error: Error) => /ECONNREFUSED/.test(error.message),
       ),
     );
+  });
+
+  test('the Service of the API server comes back and leads to it', async () => {
+    const before = await cluster.client.get(services, 'kubernetes', 'default');
+    await cluster.client.delete(services, 'kubernetes', 'default');
+    const again = await untilObject(cluster.client, services, 'default', 'kubernetes', (one) => one);
+    assert.notEqual(again.metadata.uid, before.metadata.uid);
+    assert.deepEqual(again.spec, before.spec);
+    assert.equal(await until('it answers', () => curl('https://kubernetes.default/readyz', '-k')), 'ok');
   });
 
   test('a host port leads to the Pod', async () => {

@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Draft, KubeObject } from '../../api/object.ts';
-import { clusterRoleBindings, clusterRoles, endpoints, namespaces, type Resource } from '../../api/resource.ts';
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  endpointSlices,
+  endpoints,
+  namespaces,
+  type Resource,
+  services,
+} from '../../api/resource.ts';
+import { FakeClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/log.ts';
 import { MemoryReader } from '../authentication/memory-reader.ts';
 import { createAuthorizer } from '../authorization/authorizers.ts';
 import type { RequestInfo } from '../request.ts';
 import { bootstrap } from './bootstrap.ts';
+import { keepDefaultObjects } from './keep-default-objects.ts';
 import { nodeRules } from './rbac-defaults.ts';
 
 const facts = {
@@ -24,7 +35,8 @@ function setUp() {
     written.push(`${resource.resource}/${name}`);
     return reader.put(resource, structuredClone(object) as T);
   };
-  return { reader, written, run: () => bootstrap(facts, { reader, writes: { create: put, update: put } }) };
+  const writes = { create: put, update: put };
+  return { reader, written, writes, run: () => bootstrap(facts, { reader, writes }) };
 }
 
 describe('bootstrap', () => {
@@ -69,6 +81,33 @@ describe('bootstrap', () => {
     const writes = { create: put, update: put };
     assert.equal(await bootstrap(moved, { reader, writes }), 2);
     assert.equal(reader.get(endpoints, 'default', 'kubernetes')?.subsets?.[0]?.addresses?.[0]?.ip, '10.9.9.9');
+  });
+
+  it('brings back the Service of the API server and what belongs to it within 10 s, a namespace within a minute', async () => {
+    const { reader, written, writes, run } = setUp();
+    const clock = new FakeClock();
+    await run();
+    const stop = keepDefaultObjects(facts.api, { reader, writes, clock, log: silentLogger });
+    const later = async (ms: number) => {
+      written.length = 0;
+      clock.advance(ms);
+      await new Promise(setImmediate);
+      return [...written];
+    };
+    assert.deepEqual(await later(10_000), []);
+    reader.remove(services, 'default', 'kubernetes');
+    reader.remove(endpoints, 'default', 'kubernetes');
+    reader.remove(endpointSlices, 'default', 'kubernetes');
+    reader.remove(namespaces, '', 'kube-node-lease');
+    assert.deepEqual(await later(9_999), []);
+    assert.deepEqual(await later(1), ['services/kubernetes', 'endpoints/kubernetes', 'endpointslices/kubernetes']);
+    assert.deepEqual(await later(40_000), ['namespaces/kube-node-lease']);
+    reader.put(services, { ...reader.get(services, 'default', 'kubernetes')!, spec: { type: 'NodePort' } });
+    reader.put(endpoints, { ...reader.get(endpoints, 'default', 'kubernetes')!, subsets: [] });
+    assert.deepEqual(await later(10_000), ['endpoints/kubernetes'], 'a Service that was changed stays');
+    stop();
+    reader.remove(services, 'default', 'kubernetes');
+    assert.deepEqual(await later(60_000), []);
   });
 
   it('gives the roles that people know their meaning', async () => {

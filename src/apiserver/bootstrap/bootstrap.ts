@@ -19,23 +19,29 @@ export async function bootstrap(
   facts: BootstrapFacts,
   { reader, writes, extra = [] }: { reader: ObjectReader; writes: BootstrapWrites; extra?: DefaultObject[] },
 ): Promise<number> {
-  const ensure = async (wanted: DefaultObject): Promise<number> => {
-    const { name = '', namespace = '' } = wanted.object.metadata;
-    const plan = planDefaultObject(wanted, reader.get(wanted.resource, namespace, name));
-    if (!plan) return 0;
-    try {
-      if (plan.action === 'create') await writes.create(wanted.resource, wanted.object);
-      else await writes.update(wanted.resource, plan.object);
-      return 1;
-    } catch (error) {
-      // Another API server on the same store was faster.
-      if (hasReason(error, 'AlreadyExists') || hasReason(error, 'Conflict')) return 0;
-      throw new Error(`bootstrap ${wanted.resource.resource} ${namespace ? `${namespace}/` : ''}${name}`, {
-        cause: error,
-      });
-    }
-  };
+  const ensure = (wanted: DefaultObject) => ensureObject(wanted, { reader, writes });
   const count = async (objects: DefaultObject[]) => (await Promise.all(objects.map(ensure))).reduce((a, b) => a + b, 0);
   // One after the other: objects in a namespace need it.
   return (await count(defaultNamespaces())) + (await count([...defaultObjects(facts), ...extra]));
+}
+
+/** Brings one object to where it should be. Resolves with the number of writes. */
+export async function ensureObject(
+  wanted: DefaultObject,
+  { reader, writes }: { reader: ObjectReader; writes: BootstrapWrites },
+): Promise<number> {
+  const { name = '', namespace = '' } = wanted.object.metadata;
+  const plan = planDefaultObject(wanted, reader.get(wanted.resource, namespace, name));
+  if (!plan) return 0;
+  try {
+    if (plan.action === 'create') await writes.create(wanted.resource, wanted.object);
+    else await writes.update(wanted.resource, plan.object);
+    return 1;
+  } catch (error) {
+    // Another API server on the same store was faster.
+    if (hasReason(error, 'AlreadyExists') || hasReason(error, 'Conflict')) return 0;
+    throw new Error(`bootstrap ${wanted.resource.resource} ${namespace ? `${namespace}/` : ''}${name}`, {
+      cause: error,
+    });
+  }
 }

@@ -70,10 +70,17 @@ export function defaultObjects(facts: BootstrapFacts): DefaultObject[] {
     ...defaultPriorityLevels().map((object) => row(priorityLevels, object, 'keep')),
     ...defaultFlowSchemas().map((object) => row(flowSchemas, object, 'keep')),
     row<ServiceCIDR>(serviceCidrs, { metadata: { name: 'kubernetes' }, spec: { cidrs: [facts.serviceCidr] } }, 'keep'),
-    row(services, kubernetesService(facts.api), 'restore'),
-    row(endpoints, kubernetesEndpoints(facts.api), 'restore'),
-    row(endpointSlices, kubernetesEndpointSlice(facts.api), 'restore'),
+    ...apiServerObjects(facts.api),
     row<ConfigMap>(configMaps, authenticationConfig(facts), 'restore'),
+  ];
+}
+
+/** The Service by which Pods reach the API server. Once made it is not changed back, its endpoints are. */
+export function apiServerObjects(api: ApiServerAddress): DefaultObject[] {
+  return [
+    row(services, kubernetesService(api), 'keep'),
+    row(endpoints, kubernetesEndpoints(api), 'restore'),
+    row(endpointSlices, kubernetesEndpointSlice(api), 'restore'),
   ];
 }
 
