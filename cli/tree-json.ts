@@ -1,17 +1,18 @@
-import type { Service } from '../src/api/generated/core-v1.ts';
+import type { Node, Service } from '../src/api/generated/core-v1.ts';
 import { type ObjectNode, ownersAbove, podsOf, totalsOf } from '../src/inspect/resolve.ts';
-import { rulesOfService, type ServiceRule } from '../src/inspect/service-rules.ts';
+import { type RulesOfService, rulesOfServices, type ServiceRule } from '../src/inspect/service-rules.ts';
 import type { CgroupUse, Container, Snapshot } from '../src/inspect/snapshot.ts';
 import { containerJson, processJson } from './process-json.ts';
 
 /** What `vitrine tree -o json` prints; docs/json.md is its description. Fields are added, never renamed or removed. */
 export function treeJson(snapshot: Snapshot, roots: ObjectNode[]) {
+  const rulesOf = rulesOfServices(snapshot);
   return {
     schema: 'vitrine/tree/v1',
     takenAt: new Date(snapshot.takenAtMs).toISOString(),
     host: snapshot.host.hostname,
     objects: roots.map((root) => ({
-      ...nodeJson(snapshot, root),
+      ...nodeJson(snapshot, root, rulesOf),
       owners: ownersAbove(snapshot, root.object).map(({ kind, metadata: { namespace = null, name } }) => ({
         kind,
         namespace,
@@ -31,9 +32,10 @@ interface NodeJson {
   children: NodeJson[];
   containers?: unknown[];
   rules?: ServiceRule[] | null;
+  rulesByNode?: { node: string; rules: ServiceRule[] | null }[];
 }
 
-function nodeJson(snapshot: Snapshot, { kind, object, pod, children }: ObjectNode): NodeJson {
+function nodeJson(snapshot: Snapshot, { kind, object, pod, children }: ObjectNode, rulesOf: RulesOfService): NodeJson {
   const { namespace = null, name, uid } = object.metadata;
   return {
     kind,
@@ -41,15 +43,17 @@ function nodeJson(snapshot: Snapshot, { kind, object, pod, children }: ObjectNod
     name,
     uid,
     status: (object as { status?: unknown }).status ?? null,
-    children: children.map((child) => nodeJson(snapshot, child)),
-    ...(kind === 'Service' && { rules: rulesJson(snapshot, object as Service) }),
+    children: children.map((child) => nodeJson(snapshot, child, rulesOf)),
+    ...(kind === 'Service' && rulesJson(object as Service, snapshot.objects.nodes, rulesOf)),
     ...(pod && { containers: pod.containers.map((container) => fullContainer(snapshot, container)) }),
   };
 }
 
-function rulesJson(snapshot: Snapshot, service: Service): ServiceRule[] | null {
-  const ruleset = snapshot.readRules();
-  return ruleset ? rulesOfService(ruleset, service) : null;
+function rulesJson(service: Service, nodes: Node[], rulesOf: RulesOfService) {
+  return {
+    rules: rulesOf(service) ?? null,
+    rulesByNode: nodes.map((node) => ({ node: node.metadata.name, rules: rulesOf(service, node) ?? null })),
+  };
 }
 
 function fullContainer(snapshot: Snapshot, container: Container) {

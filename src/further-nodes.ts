@@ -13,7 +13,7 @@ import { withMachineLock } from './machine-lock.ts';
 import { type NodePins, NodeSwitch } from './network/node-switch.ts';
 import { certificateLifeMs } from './node-certificates.ts';
 import { type JoinRequest, readJoinRequest, readNodeConfig, writeJoinRequest } from './node-config.ts';
-import { type ClusterPaths, nodeNames, nodePaths } from './paths.ts';
+import { type ClusterPaths, nodeNames, nodePaths, nodePins } from './paths.ts';
 import { agentCommand, isOutdated, keepUnless, pidFile, requireReady } from './processes.ts';
 
 /**
@@ -37,8 +37,7 @@ export function furtherNodes(cluster: ClusterPaths): FurtherNode[] {
     const paths = nodePaths(cluster, name);
     const address = readJoinRequest(paths)?.nodeAddress;
     if (!address) return [];
-    const pins = { net: path.join(paths.run, 'net'), uts: path.join(paths.run, 'uts') };
-    return [{ name, address, paths, pins, daemon: readPidFile(pidFile(paths, 'agent')) }];
+    return [{ name, address, paths, pins: nodePins(paths), daemon: readPidFile(pidFile(paths, 'agent')) }];
   });
 }
 

@@ -56,6 +56,12 @@ export function nodeNames({ state }: ClusterPaths): string[] {
   return fs.readdirSync(dir).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
+/** The files that pin the namespaces of a further node. */
+export const nodePins = ({ run }: ClusterPaths): { net: string; uts: string } => ({
+  net: path.join(run, 'net'),
+  uts: path.join(run, 'uts'),
+});
+
 /** Those of all nodes of the cluster on this machine: the first one, whose they are, and the further ones. */
 export const allNodePaths = (cluster: ClusterPaths): ClusterPaths[] => [
   cluster,

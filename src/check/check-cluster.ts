@@ -57,12 +57,13 @@ async function checkNode(sources: Sources): Promise<CheckReport> {
     findings = findings.filter((finding) => again.has(textOf(finding)));
   }
   const { sandboxes, containers, mounts, links, podCgroups, monitors, pods } = facts;
-  const { node } = sources.paths;
+  const { node: further } = sources.paths;
+  const { nodeName } = sources.node;
   const looked = [
-    `node${node ? ` ${node}` : ''}: ${sandboxes.length} sandboxes, ${containers.length} containers, ${monitors.length} monitors, ${mounts.length} mounts, ${links.length} links, ${podCgroups.length} Pod cgroups`,
-    pods ? `API: ${pods.size} Pods` : 'API: does not answer',
+    `node ${nodeName}: ${sandboxes.length} sandboxes, ${containers.length} containers, ${monitors.length} monitors, ${mounts.length} mounts, ${links.length} links, ${podCgroups.length} Pod cgroups`,
+    pods ? `API: ${pods.size} Pods on node ${nodeName}` : `API: does not answer for node ${nodeName}`,
   ];
-  return { findings: findings.map((one) => (node ? { ...one, about: `${node}: ${one.about}` } : one)), looked };
+  return { findings: findings.map((one) => (further ? { ...one, about: `${further}: ${one.about}` } : one)), looked };
 }
 
 const textOf = ({ area, about, problem }: Finding): string => `${area} ${about} ${problem}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '../api/generated/core-v1.ts';
-import { rulesOfService } from './service-rules.ts';
+import { rulesOfServices } from './service-rules.ts';
 import { metadata } from './testing.ts';
 
 /** As `nft -j list ruleset` prints them: Vitrine's table, and a chain per endpoint as with session affinity. */
@@ -50,7 +50,7 @@ const service = (clusterIP: string, more: Partial<Service['spec']> = {}) =>
   }) as Service;
 
 const short = (one: Service) =>
-  rulesOfService(ruleset, one).map(({ in: name, match, chains, endpoints, verdicts }) =>
+  rulesOfServices({ readRules: () => ruleset })(one)?.map(({ in: name, match, chains, endpoints, verdicts }) =>
     [name, match, ...chains, ...endpoints, ...verdicts].join(' '),
   );
 

@@ -1,4 +1,5 @@
-import type { Service } from '../api/generated/core-v1.ts';
+import type { Node, Service } from '../api/generated/core-v1.ts';
+import type { Snapshot } from './snapshot.ts';
 import { formatAddress } from './sockets.ts';
 
 /** One object of libnftables-json(5): { map: … }, { rule: … }, { chain: … }. */
@@ -16,30 +17,48 @@ export interface ServiceRule {
   chains: string[];
   /** '10.64.0.2:80': where packets go; none: they are dropped or refused. */
   endpoints: string[];
-  /** Other ends: 'drop', 'reject'. */
+  /** Other ends: 'drop', 'reject'; 'accept' where packets go on as they are. */
   verdicts: string[];
 }
 
 interface Table {
   chains: Map<string, unknown[]>;
-  maps: Map<string, [key: unknown, value: unknown][]>;
+  maps: Map<string, Element[]>;
 }
 
+interface Element {
+  /** '10.65.3.142', 'tcp', '80'. */
+  words: string[];
+  value: unknown;
+}
+
+/** The rules of a Service on a node; without one, in the reader's network. undefined where they may not be seen. */
+export type RulesOfService = (service: Service, node?: Node) => ServiceRule[] | undefined;
+
 /**
- * The rules that lead to a Service, in any table: Vitrine's, and those of kube-proxy's nftables mode (KEP-3866), as both
- * look addresses up in maps of verdicts.
+ * Finds the rules that lead to a Service, in any table: Vitrine's, and those of kube-proxy's nftables mode (KEP-3866), as
+ * both look addresses up in maps of verdicts.
  */
-export function rulesOfService(ruleset: NftObject[], service: Service): ServiceRule[] {
-  const wanted = wantedKeys(service);
+export function rulesOfServices({ readRules }: Pick<Snapshot, 'readRules'>): RulesOfService {
+  const known = new Map<NftObject[], Map<string, Table>>();
+  return (service, node) => {
+    const ruleset = readRules(node);
+    if (!ruleset) return undefined;
+    const tables = known.get(ruleset) ?? tablesOf(ruleset);
+    known.set(ruleset, tables);
+    return findRules(tables, wantedKeys(service));
+  };
+}
+
+function findRules(tables: Map<string, Table>, wanted: string[][]): ServiceRule[] {
   const rules: ServiceRule[] = [];
-  for (const [table, { chains, maps }] of tablesOf(ruleset)) {
+  for (const [table, { chains, maps }] of tables) {
     for (const [name, elements] of maps) {
-      for (const [key, value] of elements) {
-        const match = keyText(key);
-        if (!wanted.some((all) => all.every((word) => match.split(' ').includes(word)))) continue;
-        const found = { table, in: name, match, chains: [], endpoints: [], verdicts: [] };
+      for (const { words, value } of elements) {
+        if (!wanted.some((all) => all.every((word) => words.includes(word)))) continue;
+        const found: ServiceRule = { table, in: name, match: words.join(' '), chains: [], endpoints: [], verdicts: [] };
         follow(value, chains, found);
-        rules.push(found);
+        rules.push({ ...found, endpoints: [...new Set(found.endpoints)], verdicts: [...new Set(found.verdicts)] });
       }
     }
   }
@@ -75,18 +94,23 @@ function tablesOf(ruleset: NftObject[]): Map<string, Table> {
       chains.set(chain, [...(chains.get(chain) ?? []), value.expr]);
     } else if (kind === 'map' || kind === 'set') {
       const elements = (value.elem as unknown[] | undefined) ?? [];
-      const pairs = elements.map((one) => (kind === 'map' ? (one as [unknown, unknown]) : ([one, 'member'] as const)));
-      tableOf(value).maps.set(String(value.name), pairs as [unknown, unknown][]);
+      tableOf(value).maps.set(
+        String(value.name),
+        elements.map((one) => {
+          const [key, verdict] = kind === 'map' ? (one as [unknown, unknown]) : [one];
+          return { words: keyWords(key), value: verdict };
+        }),
+      );
     }
   }
   return tables;
 }
 
-/** '10.65.3.142 tcp 80' of { concat: [...] }, also within { elem: { val } } of elements with timeouts. */
-function keyText(key: unknown): string {
-  if (typeof key !== 'object' || key === null) return String(key);
+/** Those of { concat: [...] }, also within { elem: { val } } of elements with timeouts. */
+function keyWords(key: unknown): string[] {
+  if (typeof key !== 'object' || key === null) return [String(key)];
   const { elem, concat } = key as { elem?: { val: unknown }; concat?: unknown[] };
-  return elem ? keyText(elem.val) : (concat ?? []).map(String).join(' ');
+  return elem ? keyWords(elem.val) : (concat ?? []).map(String);
 }
 
 /** Goes through verdicts and chains to the addresses that packets are sent to. */
@@ -100,7 +124,7 @@ function follow(value: unknown, chains: Map<string, unknown[]>, found: ServiceRu
       found.chains.push(target);
       for (const rule of chains.get(target) ?? []) follow(rule, chains, found);
     } else if (key === 'dnat') found.endpoints.push(...destinations(inner));
-    else if (key === 'drop' || key === 'reject') found.verdicts.push(key);
+    else if (key === 'drop' || key === 'reject' || key === 'accept') found.verdicts.push(key);
     else follow(inner, chains, found);
   }
 }

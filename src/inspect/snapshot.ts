@@ -1,5 +1,5 @@
 import os from 'node:os';
-import type { Pod, Service } from '../api/generated/core-v1.ts';
+import type { Node, Pod, Service } from '../api/generated/core-v1.ts';
 import type { KubeObject } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import {
@@ -10,12 +10,12 @@ import {
   type Pressures,
 } from '../linux/cgroup-reader.ts';
 import { readForeignContainer } from '../linux/foreign-containers.ts';
-import { listRuleset } from '../linux/nftables.ts';
 import { type ProcessInfo, readProcess, readProcesses, type ThreadInfo } from '../linux/proc.ts';
 import { type ProcessDetails, readDetails, readPss } from '../linux/proc-details.ts';
 import { readBootTime } from '../linux/system-info.ts';
 import { type ClusterObjects, listObjects, noObjects } from './cluster-objects.ts';
 import { joinSnapshot } from './join.ts';
+import { rulesOfNodes } from './node-rules.ts';
 import type { ContainerRuntime } from './recognise-cgroup.ts';
 import { isSelected } from './resolve.ts';
 import type { NftObject } from './service-rules.ts';
@@ -57,8 +57,11 @@ export interface Snapshot {
   readCgroup: CgroupReader['read'];
   /** How long its tasks waited for CPU, memory and IO; without a path: those of the machine. */
   readPressure: CgroupReader['readPressure'];
-  /** What nftables does in the reader's network; undefined when it may not be seen. Read at the first call. */
-  readRules(): NftObject[] | undefined;
+  /**
+   * What nftables does in the network of a node; without one, in the reader's. undefined when it may not be seen, or the
+   * node is another machine. Read at the first call.
+   */
+  readRules(node?: Node): NftObject[] | undefined;
 }
 
 /** The threads of a process of a snapshot that was taken without them; undefined when it has ended since. */
@@ -159,7 +162,7 @@ export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snaps
     joinSnapshot({
       ...{ host, processes, users: readUsers(), objects, readCgroup: cgroups.read, readerPid: process.pid },
       readPressure: cgroups.readPressure,
-      readRules: once(listRuleset),
+      readRules: rulesOfNodes(),
       readForeign: readForeignContainer,
     });
   const snapshot = join();
@@ -167,14 +170,6 @@ export async function readSnapshot(options: SnapshotOptions = {}): Promise<Snaps
   if (!client || !hasUnknownPod(snapshot)) return snapshot;
   objects = await listObjects(client, options.objects ?? 'pods');
   return join();
-}
-
-function once<T>(read: () => T): () => T {
-  let known: { value: T } | undefined;
-  return () => {
-    known ??= { value: read() };
-    return known.value;
-  };
 }
 
 function readHost(cgroups: CgroupReader): HostFacts {

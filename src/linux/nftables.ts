@@ -2,15 +2,21 @@ import * as koffi from 'koffi';
 import { UserError } from '../base/errors.ts';
 
 /** libnftables(3) by FFI: what nft(8) is a thin shell around, without starting it (Debian: libnftables1). */
-export type NftRun = (script: string) => string;
+export interface Nft {
+  run(script: string): string;
+  close(): void;
+}
 
 /** NFT_CTX_OUTPUT_HANDLE: lists say the handle of each rule, by which it can be deleted. */
 const outputHandles = 1 << 3;
 /** NFT_CTX_OUTPUT_JSON: lists are what `nft -j` prints (libnftables-json(5)). */
 const outputJson = 1 << 4;
 
-/** Loads the library at the first use. A context keeps no ruleset between runs, so what others change is seen. */
-export function openNftables(flags = outputHandles): NftRun {
+/**
+ * Loads the library at the first use. A context is of the network namespace in which it is opened, and keeps no ruleset
+ * between runs, so what others change is seen.
+ */
+export function openNftables(flags = outputHandles): Nft {
   const library = koffi.load('libnftables.so.1');
   const context = library.func('void *nft_ctx_new(uint32_t flags)')(0);
   library.func('int nft_ctx_buffer_output(void *context)')(context);
@@ -19,21 +25,28 @@ export function openNftables(flags = outputHandles): NftRun {
   const run = library.func('int nft_run_cmd_from_buffer(void *context, const char *commands)');
   const output = library.func('const char *nft_ctx_get_output_buffer(void *context)');
   const errors = library.func('const char *nft_ctx_get_error_buffer(void *context)');
-  return (script) => {
-    const failed = run(context, script) !== 0;
-    const text = output(context) as string;
-    const message = errors(context) as string;
-    if (failed) throw nftError(firstLine(message) || 'unknown error');
-    return text;
+  return {
+    run: (script) => {
+      const failed = run(context, script) !== 0;
+      const text = output(context) as string;
+      const message = errors(context) as string;
+      if (failed) throw nftError(firstLine(message) || 'unknown error');
+      return text;
+    },
+    close: () => void library.func('void nft_ctx_free(void *context)')(context),
   };
 }
 
-/** Everything that nftables has in the reader's network namespace; undefined when it may not be seen, or cannot. */
+/** Everything that nftables has in the network namespace of this thread; undefined when it may not be seen, or cannot. */
 export function listRuleset(): Record<string, unknown>[] | undefined {
+  let nft: Nft | undefined;
   try {
-    return (JSON.parse(openNftables(outputJson)('list ruleset')) as { nftables: Record<string, unknown>[] }).nftables;
+    nft = openNftables(outputJson);
+    return (JSON.parse(nft.run('list ruleset')) as { nftables: Record<string, unknown>[] }).nftables;
   } catch {
     return undefined;
+  } finally {
+    nft?.close();
   }
 }
 

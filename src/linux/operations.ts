@@ -10,7 +10,7 @@ import { attachLoop, detachLoop, growLoop, listLoops } from './loop-devices.ts';
 import * as mounts from './mounts.ts';
 import * as namespaces from './namespaces.ts';
 import * as net from './net-devices.ts';
-import { type NftRun, openNftables } from './nftables.ts';
+import { type Nft, openNftables } from './nftables.ts';
 import { SeqpacketConnections } from './seqpacket.ts';
 import { openTcpSocket } from './tcp-socket.ts';
 
@@ -32,7 +32,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     closed: (connection, error) => emit({ event: 'closed', connection, error: error && packError(error) }),
   });
   let tree: CgroupTree;
-  let nft: NftRun | undefined;
+  let nft: Nft | undefined;
   return {
     'cgroups.open': () => {
       tree = cgroups.mountLeftovers(cgroups.detect());
@@ -74,7 +74,7 @@ export function createOperations(emit: (event: KernelEvent) => void) {
     'loops.list': listLoops,
     'nft.run': (script: string) => {
       nft ??= openNftables();
-      return nft(script);
+      return nft.run(script);
     },
     'nft.forgetFlows': forgetFlows,
     'sockets.openTcp': openTcpSocket,

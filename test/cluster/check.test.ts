@@ -25,7 +25,10 @@ const check = (...options: string[]) =>
 test('a healthy cluster: nothing is off', async () => {
   const { code, stdout } = await check();
   assert.equal(code, 0, stdout);
-  assert.match(stdout, /node: 2 sandboxes, 2 containers, 2 monitors, .*\nAPI: 2 Pods\nstore: revision \d+/);
+  assert.match(
+    stdout,
+    /node (\S+): 2 sandboxes, 2 containers, 2 monitors, .*\nAPI: 2 Pods on node \1\nstore: revision \d+/,
+  );
   assert.match(stdout, /all is well/);
 });
 

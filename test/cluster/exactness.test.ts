@@ -63,6 +63,8 @@ async function steady<T>(script: string, look: () => Promise<T>): Promise<{ line
   return { lines: first.filter((line) => line && second.has(line)), seen };
 }
 
+const stateOf = (pid: number): string => sh(`ps -o state= -p ${pid}`).trim();
+
 describe('exactness', { skip: noDebianHost ?? false }, () => {
   test('processes: what ps shows of each', async () => {
     const fields = 'pid,ppid,pgid,sid,uid,nlwp,ni,vsz,tty,rss,stat';
@@ -85,6 +87,17 @@ describe('exactness', { skip: noDebianHost ?? false }, () => {
       wrong.filter((line) => own.includes(line.split(' ')[0]!)),
       [],
     );
+  });
+
+  test('states: what ps shows of each that is stopped, frozen or waits in the kernel', async () => {
+    const { uninterruptible, frozen, stopped, nobody } = mixed.pids;
+    assert.equal(stateOf(uninterruptible), 'D');
+    const views = [...(await clusters[0]!.vitrine('ps -A -o pid,s')).matchAll(/^ *(\d+) (\w)$/gm)];
+    for (const pid of [uninterruptible, frozen, stopped, nobody]) {
+      assert.equal(views.find(([, its]) => its === String(pid))?.[2], stateOf(pid));
+      const look = await clusters[0]!.vitrine(`look ${pid}`);
+      assert.equal(/ state +(\w)/.exec(look)?.[1], stateOf(pid), look);
+    }
   });
 
   test('threads: all that ps shows, and no other', async () => {
@@ -267,6 +280,8 @@ describe('exactness', { skip: noDebianHost ?? false }, () => {
     found('TemporaryExecutable', mixed.pids.temporary);
     found('Stopped', mixed.pids.stopped);
     found('NearlyOutOfFiles', mixed.pids.files);
+    for (const pid of [mixed.pids.uninterruptible, mixed.pids.frozen])
+      if (stateOf(pid) === 'D') found('UninterruptibleSleep', pid);
     found('Zombies', Number(sh(`ps -o pid= --ppid ${mixed.pids.zombieParent}`)));
     for (const { name } of clusters)
       assert.ok(

@@ -6,7 +6,7 @@ import { nodes, persistentVolumeClaims, persistentVolumes, pods, secrets, servic
 import { containsAddress } from '../../src/base/cidr.ts';
 import { httpsTransport } from '../../src/client/https-transport.ts';
 import { createClient } from '../../src/client/rest.ts';
-import { clusterPaths, nodePaths } from '../../src/paths.ts';
+import { clusterPaths, nodePaths, nodePins } from '../../src/paths.ts';
 import { type Space, startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { get } from './fixture/http.ts';
 import { startMachine } from './fixture/machine.ts';
@@ -40,6 +40,50 @@ async function pairs(name: string): Promise<Space> {
   );
   await Promise.all(['web-1', 'web-2', 'client-1', 'client-2'].map((one) => space.untilReady(one)));
   return space;
+}
+
+interface ShownRule {
+  in: string;
+  match: string;
+  chains: string[];
+  endpoints: string[];
+  verdicts: string[];
+}
+
+const textOf = ({ in: name, match, chains, endpoints, verdicts }: ShownRule): string =>
+  [name, match, ...chains, ...[...endpoints].sort(), ...[...verdicts].sort()].join(' ');
+
+/** What `nft -j list ruleset` has for these keys of maps and sets, chains followed by their names in its text. */
+async function toldByNft(enter: string[], keys: string[]): Promise<string[]> {
+  const [program = '', ...args] = [...enter, 'nft', '-j', 'list', 'ruleset'];
+  const { nftables } = JSON.parse((await run(program, args)).stdout) as { nftables: Record<string, NftPart>[] };
+  const textOfChain = (name: string) => JSON.stringify(nftables.filter(({ rule }) => rule?.chain === name));
+  const targets = (text: string) =>
+    [...text.matchAll(/"(?:goto|jump)":\{"target":"([^"]+)"/g)].map(([, name]) => name!);
+  return nftables
+    .flatMap(({ map, set }) => ((map ?? set)?.elem ?? []).map((element) => ({ name: (map ?? set)?.name, element })))
+    .filter(({ element }) => keys.some((key) => JSON.stringify(element).includes(`{"concat":${key}}`)))
+    .map(({ name, element }) => {
+      const found = new Set(targets(JSON.stringify(element)));
+      // Grows while it is walked.
+      for (const chain of found) for (const target of targets(textOfChain(chain))) found.add(target);
+      const chains = [...found];
+      const text = JSON.stringify(element) + chains.map(textOfChain).join();
+      const to = [...text.matchAll(/"(?:addr|concat)":\[?"([\d.]+)",(?:"port":)?(\d+)[\]}]/g)].map(
+        ([, address, port]) => `${address}:${port}`,
+      );
+      const verdicts = ['accept', 'drop', 'reject'].filter((verdict) => text.includes(`"${verdict}":null`));
+      const match = /"concat":\[(.*?)\]/.exec(JSON.stringify(element))?.[1]?.replaceAll('"', '').replaceAll(',', ' ');
+      return textOf({ in: name ?? '', match: match ?? '', chains, endpoints: [...new Set(to)], verdicts });
+    })
+    .sort();
+}
+
+/** Of libnftables-json(5). */
+interface NftPart {
+  name: string;
+  chain: string;
+  elem?: unknown[];
 }
 
 const curl = (url: string) => `curl -s --max-time 10 ${url}`;
@@ -285,6 +329,53 @@ describe('two nodes', { concurrency: 4 }, () => {
     const tree = await cluster.vitrine('tree pod/seen -n glass');
     assert.match(tree, new RegExp(`^Pod glass/seen .*node ${second}`));
     assert.match(tree, new RegExp(`cgroup /vitrine-${cluster.name}/nodes/${second}/kubepods/`));
-    assert.match(await cluster.vitrine('check'), /all is well/);
+    const check = await cluster.vitrine('check');
+    for (const node of [first, second]) assert.match(check, new RegExp(`^API: \\d+ Pods on node ${node}$`, 'm'));
+    assert.match(check, /all is well/);
+  });
+
+  test('have rules of their own for a Service, which the glass shows of each', async () => {
+    const space = await cluster.space('rules');
+    await space.apply(
+      pod('web-2', web(), on(second), { app: 'web' }),
+      service('web', 'web', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' }),
+    );
+    await space.untilReady('web-2');
+    const { spec, status } = await space.until(services, 'web', (one) => one?.status?.loadBalancer?.ingress?.[0]?.ip);
+    const keys = [
+      [spec.clusterIP, 'tcp', 80],
+      [status?.loadBalancer?.ingress?.[0]?.ip, 'tcp', 80],
+      ['tcp', spec.ports?.[0]?.nodePort],
+    ].map((key) => JSON.stringify(key));
+    const endpoint = `${(await podOf(space, 'web-2')).status?.podIP}:8080`;
+    const enter = ['nsenter', `--net=${nodePins(nodePaths(clusterPaths(cluster.name), second as string)).net}`];
+    const told = async () => [await toldByNft([], keys), await toldByNft(enter, keys)];
+    await until('both nodes lead to the endpoint from each', async () => {
+      const lines = (await told()).flat();
+      return lines.length === 6 && lines.every((line) => line.includes(endpoint));
+    });
+
+    const [onFirst = [], onSecond = []] = await told();
+    const { rules, rulesByNode } = JSON.parse(await cluster.vitrine('tree svc/web -n rules -o json')).objects[0];
+    const shown = (its: ShownRule[]) => its.map((rule) => textOf(rule)).sort();
+    assert.deepEqual(
+      rulesByNode.map((its: { node: string; rules: ShownRule[] }) => [its.node, shown(its.rules)]),
+      [
+        [first, onFirst],
+        [second, onSecond],
+      ],
+    );
+    assert.deepEqual(shown(rules), onFirst);
+    const ends = (its: ShownRule[]) => its.map(({ verdicts }) => verdicts.join()).sort();
+    // What comes from outside is dropped by a node without a Pod, but its load balancer passes it on.
+    assert.deepEqual(ends(rulesByNode[0].rules), ['', 'accept', 'drop']);
+    assert.deepEqual(ends(rulesByNode[1].rules), ['', '', '']);
+
+    const look = await cluster.vitrine('look svc/web -n rules -o json');
+    const groups = JSON.parse(look).found[0].below.filter(({ type }: { type: string }) => type === 'group');
+    assert.deepEqual(
+      groups.map(({ text }: { text: string }) => text),
+      [`${onFirst.length} nft rules on node ${first}`, `${onSecond.length} nft rules on node ${second}`],
+    );
   });
 });

@@ -1,4 +1,5 @@
 import { readThreadOwner } from '../../linux/proc-details.ts';
+import { type RulesOfService, rulesOfServices } from '../service-rules.ts';
 import type { Snapshot, Thread } from '../snapshot.ts';
 import { readThreads } from '../snapshot.ts';
 import { readAllSockets, type Socket } from '../sockets.ts';
@@ -33,12 +34,16 @@ export interface LookContext {
   /** Objects of this namespace only. */
   namespace: string | undefined;
   sockets(): Socket[];
+  rulesOf: RulesOfService;
 }
 
 /** Everything that the word can mean on this host; empty when there is no such thing. */
 export function look(text: string, snapshot: Snapshot, namespace?: string): Look[] {
   let sockets: Socket[] | undefined;
-  const context: LookContext = { snapshot, namespace, sockets: () => (sockets ??= readAllSockets(snapshot)) };
+  const context: LookContext = {
+    ...{ snapshot, namespace, rulesOf: rulesOfServices(snapshot) },
+    sockets: () => (sockets ??= readAllSockets(snapshot)),
+  };
   return matches(parseTarget(text), context);
 }
 

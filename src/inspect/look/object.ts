@@ -2,7 +2,7 @@ import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { podPhase } from '../pod-phase.ts';
 import { type ObjectNode, podsOf, resolveTree, totalsOf } from '../resolve.ts';
-import { rulesOfService } from '../service-rules.ts';
+import type { ServiceRule } from '../service-rules.ts';
 import { podSteps } from './above.ts';
 import { lookAtContainer } from './container.ts';
 import type { Look, LookContext, LookNode } from './look.ts';
@@ -43,14 +43,22 @@ export function lookAtObject(kind: string, name: string, context: LookContext, n
   });
 }
 
-/** What the kernel does with the Service's addresses. */
-function ruleNodes(service: Service, { snapshot }: LookContext): LookNode[] {
-  const rules = rulesOfService(snapshot.readRules() ?? [], service);
+/** What the kernel does with the Service's addresses, on each node. */
+function ruleNodes(service: Service, { snapshot, rulesOf }: LookContext): LookNode[] {
+  if (!service.spec.clusterIP || service.spec.clusterIP === 'None') return [];
+  const { nodes } = snapshot.objects;
+  if (nodes.length < 2) return ruleGroup('nft rules', rulesOf(service));
+  return nodes.flatMap((node) => ruleGroup(`nft rules on node ${node.metadata.name}`, rulesOf(service, node)));
+}
+
+function ruleGroup(name: string, rules: ServiceRule[] | undefined): LookNode[] {
+  if (!rules) return [{ type: 'group', text: `${name}: cannot be seen from here`, children: [] }];
+  if (rules.length === 0) return [{ type: 'group', text: `no ${name}`, children: [] }];
   return group(
-    'nft rules',
+    name,
     rules.map(({ table, in: name, match, endpoints, verdicts }) => {
       const shown = endpoints.length > 4 ? [...endpoints.slice(0, 3), `… (${endpoints.length})`] : endpoints;
-      const end = shown.join(' ') || verdicts.join(', ') || 'refused';
+      const end = [...shown, ...verdicts].join(' ') || 'refused';
       return { type: 'rule', text: `table ${table}, ${name}: ${match} → ${end}`, children: [] };
     }),
   );
