@@ -2,14 +2,13 @@ import fs from 'node:fs';
 import { adminAccess } from '../src/admin-access.ts';
 import type { Node } from '../src/api/generated/core-v1.ts';
 import { nodes } from '../src/api/resource.ts';
-import { hasReason } from '../src/api/status-error.ts';
 import { containsAddress } from '../src/base/cidr.ts';
 import { UserError } from '../src/base/errors.ts';
 import { createBootstrapToken } from '../src/bootstrap-token.ts';
-import { stopNode } from '../src/cluster.ts';
+import { removeNode } from '../src/cluster.ts';
 import type { ClusterConfig } from '../src/cluster-config.ts';
 import { caHash } from '../src/discovery.ts';
-import { addNodes, type FurtherNode, furtherNodes } from '../src/further-nodes.ts';
+import { type FurtherNode, furtherNodes } from '../src/further-nodes.ts';
 import { type ClusterState, clusterState, startCluster } from '../src/launch.ts';
 import { clusterClient } from './access.ts';
 import { type Command, type Invocation, UsageError, wantsJson } from './command.ts';
@@ -40,7 +39,7 @@ examples:
     const [word = 'ls', ...args] = invocation.args;
     const state = clusterState(invocation.name);
     if (!state.config) throw new UserError(`there is no cluster "${invocation.name}"`, { hint: 'vitrine up makes it' });
-    if (word === 'add') return add(invocation, state, args);
+    if (word === 'add') return add(invocation, args);
     if (word === 'rm') return remove(invocation, state, args);
     if (word === 'token') return printToken(invocation, state);
     if (word !== 'ls' || args.length > 0)
@@ -49,13 +48,12 @@ examples:
   },
 };
 
-async function add({ name, out }: Invocation, { paths }: ClusterState, args: string[]): Promise<number> {
+async function add({ name, out }: Invocation, args: string[]): Promise<number> {
   const [text = '1'] = args;
   if (args.length > 1 || !/^[1-9]\d*$/.test(text)) throw new UsageError(`add "${args.join(' ')}": must be one number`);
   const began = performance.now();
-  const added = await addNodes(paths, furtherNodes(paths).length + 1 + Number(text));
-  out.progress(`starting ${added.join(', ')} …`);
-  await startCluster(name);
+  out.progress(`adding ${text === '1' ? '1 node' : `${text} nodes`} …`);
+  const { added } = await startCluster(name, { moreNodes: Number(text) });
   for (const node of added) out.line(`node "${node}" is ready`);
   out.note(`in ${formatDuration(performance.now() - began)}`);
   return 0;
@@ -70,9 +68,8 @@ async function remove({ name, out }: Invocation, state: ClusterState, names: str
     throw new UserError(`cluster "${name}" is stopped, so it cannot forget a node`, { hint: 'vitrine up starts it' });
   try {
     for (const node of condemned) {
-      await stopNode(state, node, { onProgress: out.progress });
-      await client.delete(nodes, node.name).catch(ignoreNotFound);
-      for (const dir of [node.paths.state, node.paths.logs]) fs.rmSync(dir, { recursive: true, force: true });
+      await removeNode(state, node, { client, onProgress: out.progress });
+      fs.rmSync(node.paths.logs, { recursive: true, force: true });
       out.line(`node "${node.name}" is removed`);
     }
   } finally {
@@ -85,10 +82,6 @@ function refuse(node: string, { config }: ClusterState): FurtherNode {
   if (node === config?.nodeName)
     throw new UserError(`node "${node}" is the control plane's own`, { hint: 'vitrine delete removes the cluster' });
   throw new UserError(`there is no node "${node}" that 'vitrine node add' has made`);
-}
-
-function ignoreNotFound(error: unknown): undefined {
-  if (!hasReason(error, 'NotFound')) throw error;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -1,7 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { nodes } from './api/resource.ts';
+import { hasReason } from './api/status-error.ts';
 import { systemClock } from './base/clock.ts';
 import { silentLogger } from './base/log.ts';
+import type { Client } from './client/client.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { type FurtherNode, furtherNodes, isPinned, switchPin } from './further-nodes.ts';
 import { type ClusterState, clusterState, stopAgent, stopProcesses } from './launch.ts';
@@ -58,7 +61,7 @@ export async function stopCluster(name: string, options: StopOptions = {}): Prom
 }
 
 /** Stops one further node of a cluster, whose others go on, so that nothing of it is left in the kernel. */
-export async function stopNode(cluster: ClusterState, node: FurtherNode, options: StopOptions = {}): Promise<void> {
+async function stopNode(cluster: ClusterState, node: FurtherNode, options: StopOptions = {}): Promise<void> {
   await stopAgent(node.paths, { graceful: !options.force });
   await withLinux(async (linux) => {
     const images = await openImages({ dir: node.paths.images, linux, log: silentLogger });
@@ -68,6 +71,21 @@ export async function stopNode(cluster: ClusterState, node: FurtherNode, options
       await new NodeSwitch(linux, config.plan, switchPin(paths)).disconnect(node.address, node.pins);
     await removeFromKernel(linux, node.paths);
   });
+}
+
+/** Stops one further node of a cluster for good, which is forgotten. Its log stays. */
+export async function removeNode(
+  cluster: ClusterState,
+  node: FurtherNode,
+  { client, ...options }: StopOptions & { client: Client },
+): Promise<void> {
+  await stopNode(cluster, node, options);
+  await client.delete(nodes, node.name).catch(ignoreNotFound);
+  fs.rmSync(node.paths.state, { recursive: true, force: true });
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!hasReason(error, 'NotFound')) throw error;
 }
 
 /** How many Pods there were. */

@@ -14,7 +14,7 @@ import { type NodePins, NodeSwitch } from './network/node-switch.ts';
 import { certificateLifeMs } from './node-certificates.ts';
 import { type JoinRequest, readJoinRequest, readNodeConfig, writeJoinRequest } from './node-config.ts';
 import { type ClusterPaths, nodeNames, nodePaths, nodePins } from './paths.ts';
-import { agentCommand, isOutdated, keepUnless, pidFile, requireReady } from './processes.ts';
+import { agentCommand, isOutdated, keepUnless, pidFile, requireReady, stopStarted } from './processes.ts';
 
 /**
  * A further node of a cluster on this machine: to itself it is a machine of its own, with a name, an address, links, rules
@@ -41,12 +41,19 @@ export function furtherNodes(cluster: ClusterPaths): FurtherNode[] {
   });
 }
 
-/** Decides on further nodes until the cluster has `count` in all; those that are there stay. Their names. */
-export async function addNodes(cluster: ClusterPaths, count: number): Promise<string[]> {
+/** How many nodes there are to be: so many in all, and so many more than there are. None is removed. */
+export interface WantedNodes {
+  nodes?: number | undefined;
+  moreNodes?: number | undefined;
+}
+
+/** Decides on the further nodes that are wanted and not there. Their names. */
+export async function addNodes(cluster: ClusterPaths, { nodes = 1, moreNodes = 0 }: WantedNodes): Promise<string[]> {
   return withMachineLock('choose addresses', async () => {
     const config = readClusterConfig(cluster) as ClusterConfig;
     requireRoom(config);
     const added: string[] = [];
+    const count = Math.max(nodes, furtherNodes(cluster).length + 1 + moreNodes);
     while (furtherNodes(cluster).length + 1 < count) added.push(addNode(cluster, config));
     return added;
   });
@@ -92,12 +99,12 @@ function addNode(cluster: ClusterPaths, { nodeName, plan, internalApiPort }: Clu
 
 /**
  * Starts those of the nodes that do not run, or run another build than ours, or all of them (`anew`). How many, once all are
- * Ready.
+ * Ready: if one of them fails, or the signal says that all is in vain, none of them stays.
  */
 export async function startFurtherNodes(
   cluster: ClusterPaths,
   config: ClusterConfig,
-  { anew = false } = {},
+  { anew, signal }: { anew: boolean; signal: AbortSignal },
 ): Promise<number> {
   const found = furtherNodes(cluster).map(async (node) => {
     const daemon = await settled(node.daemon);
@@ -107,8 +114,8 @@ export async function startFurtherNodes(
   if (waiting.length === 0) return 0;
   await connect(cluster, waiting, config);
   const joining = await Promise.all(waiting.map(needsToken));
-  if (joining.some(Boolean)) await joinAll(cluster, config, waiting);
-  else await startAll(waiting);
+  if (joining.some(Boolean)) await joinAll(cluster, config, waiting, signal);
+  else await startAll(waiting, signal);
   return waiting.length;
 }
 
@@ -119,11 +126,19 @@ async function needsToken({ paths }: FurtherNode): Promise<boolean> {
   return (await certificateLifeMs(path.join(paths.state, 'pki'), 'kubelet-client', request.ca, systemClock)) === 0;
 }
 
-async function joinAll(cluster: ClusterPaths, config: ClusterConfig, waiting: FurtherNode[]): Promise<void> {
+async function joinAll(
+  cluster: ClusterPaths,
+  config: ClusterConfig,
+  waiting: FurtherNode[],
+  signal: AbortSignal,
+): Promise<void> {
   await withAdmin(cluster, config, async (client) => {
     const token = await createBootstrapToken(client, { lifeMs: tokenLifeMs });
     try {
-      await startAll(waiting, token);
+      for (const node of waiting)
+        if (await needsToken(node))
+          writeJoinRequest(node.paths, { ...(readJoinRequest(node.paths) as JoinRequest), token });
+      await startAll(waiting, signal);
     } finally {
       await deleteBootstrapToken(client, token);
     }
@@ -161,17 +176,22 @@ const nsfsMagic = 0x6e736673;
 
 export const isPinned = (file: string): boolean => fs.existsSync(file) && fs.statfsSync(file).type === nsfsMagic;
 
-async function startAll(nodes: FurtherNode[], token?: string): Promise<void> {
+async function startAll(nodes: FurtherNode[], signal: AbortSignal): Promise<void> {
   const { startDaemonInside } = await import('./linux/daemon-inside.ts');
-  const reports = nodes.map(async (node) => {
-    const { paths, pins } = node;
-    if (token && (await needsToken(node)))
-      writeJoinRequest(paths, { ...(readJoinRequest(paths) as JoinRequest), token });
-    const logFile = path.join(paths.logs, 'agent.log');
-    const { report } = startDaemonInside(pins, { command: agentCommand(paths), logFile });
-    return { paths, report: await report };
-  });
-  for (const { paths, report } of await Promise.all(reports)) requireNode(paths, report);
+  signal.throwIfAborted();
+  const started: ({ paths: ClusterPaths } & ReturnType<typeof startDaemonInside>)[] = [];
+  try {
+    for (const { paths, pins } of nodes) {
+      const logFile = path.join(paths.logs, 'agent.log');
+      started.push({ paths, ...startDaemonInside(pins, { command: agentCommand(paths), logFile }) });
+    }
+    const ready = Promise.all(started.map(async ({ paths, report }) => requireNode(paths, await report)));
+    const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    await Promise.race([ready, aborted]);
+  } catch (error) {
+    await Promise.all(started.map(({ paths, pid }) => stopStarted(paths, 'agent', pid)));
+    throw error;
+  }
 }
 
 function requireNode(paths: ClusterPaths, report: DaemonReport): void {

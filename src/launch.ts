@@ -1,13 +1,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type ClusterConfig, readClusterConfig, type ServerOptions } from './cluster-config.ts';
+import type { WantedNodes } from './further-nodes.ts';
 import type { KubeletConfigurationFile } from './kubelet/configuration.ts';
 import { keepFlags, readKubeletConfig } from './kubelet-config.ts';
-import { type Daemon, readPidFile, settled, shutdownSignal, startTimeOf, stopDaemon } from './linux/daemon.ts';
+import { type Daemon, readPidFile, settled, shutdownSignal, stopDaemon } from './linux/daemon.ts';
 import { checkLinux } from './linux/preflight.ts';
+import { claimant } from './machine-claims.ts';
+import { withMachineLock } from './machine-lock.ts';
 import { type JoinRequest, readJoinRequest } from './node-config.ts';
 import { allNodePaths, type ClusterPaths, clusterPaths, nodeNames } from './paths.ts';
-import { isOutdated, keepUnless, pidFile, requireReady, startProcess } from './processes.ts';
+import { isOutdated, keepUnless, pidFile, requireReady, startProcess, stopStarted } from './processes.ts';
 
 export interface ClusterState {
   paths: ClusterPaths;
@@ -30,12 +33,12 @@ export interface StartResult {
   nodeMs: number;
   /** How many there are. */
   nodes: number;
+  /** Names of those that were not there before. */
+  added: string[];
 }
 
-export interface StartOptions extends ServerOptions {
+export interface StartOptions extends ServerOptions, WantedNodes {
   kubelet?: KubeletConfigurationFile;
-  /** How many nodes there are to be; none is removed. @default those that there are, or one */
-  nodes?: number | undefined;
 }
 
 /** What is known of a cluster without asking its API. */
@@ -52,9 +55,15 @@ export function clusterState(name: string): ClusterState {
 
 /**
  * Starts whichever of the cluster's processes is not running, or runs another build than ours, and waits until the API
- * answers and the nodes are Ready. Containers go on meanwhile.
+ * answers and the nodes are Ready. Containers go on meanwhile. If any of them fails, what was started is stopped and what was
+ * added is removed.
  */
-export async function startCluster(name: string, options: StartOptions = {}): Promise<StartResult> {
+export function startCluster(name: string, options: StartOptions = {}): Promise<StartResult> {
+  // Whoever starts it at the same moment finds it running.
+  return withMachineLock(`start ${claimant(clusterPaths(name).state)}`, () => start(name, options));
+}
+
+async function start(name: string, options: StartOptions): Promise<StartResult> {
   const began = performance.now();
   const { paths, ...state } = clusterState(name);
   const found = { server: await settled(state.server), agent: await settled(state.agent) };
@@ -76,6 +85,8 @@ export async function startCluster(name: string, options: StartOptions = {}): Pr
     server: server ? undefined : startProcess(paths, 'server', serverFlags(options)),
     agent: agent ? undefined : startProcess(paths, 'agent'),
   };
+  const failed = new AbortController();
+  let further: Promise<FurtherStart> | undefined;
   try {
     const api = Promise.resolve(starting.server?.report).then((report) => ({ report, ms: elapsed() }));
     const node = Promise.resolve(starting.agent?.report).then((report) => ({ report, ms: elapsed() }));
@@ -83,11 +94,11 @@ export async function startCluster(name: string, options: StartOptions = {}): Pr
     const apiResult = await Promise.race([api, failedNode.then(() => api)]);
     requireReady('server', apiResult.report, paths);
     const config = readClusterConfig(paths) as ClusterConfig;
-    const further = startFurther(config, paths, { count: options.nodes ?? 1, configured });
+    further = startFurther(config, paths, { wanted: options, configured, signal: failed.signal });
     further.catch(() => {});
     const nodeResult = await node;
     requireReady('agent', nodeResult.report, paths);
-    const started = await further;
+    const { started, added } = await further;
     return {
       config,
       alreadyRunning: !starting.server && !starting.agent && started === 0,
@@ -95,15 +106,15 @@ export async function startCluster(name: string, options: StartOptions = {}): Pr
       apiMs: apiResult.ms,
       nodeMs: started > 0 ? elapsed() : nodeResult.ms,
       nodes: nodeNames(paths).length + 1,
+      added,
     };
   } catch (error) {
     // What we started does not stay behind half-way.
+    failed.abort();
+    await further?.catch(() => {});
     for (const component of ['agent', 'server'] as const) {
-      // By its pid: it may not have come to write its file.
       const pid = starting[component]?.pid;
-      const startTime = pid ? startTimeOf(pid) : undefined;
-      if (pid && startTime !== undefined) await stopDaemon({ pid, startTime }, 2000);
-      if (pid) fs.rmSync(pidFile(paths, component), { force: true });
+      if (pid) await stopStarted(paths, component, pid);
     }
     throw error;
   }
@@ -118,16 +129,39 @@ export async function startJoined(name: string, kubelet: KubeletConfigurationFil
   requireReady('agent', await startProcess(paths, 'agent').report, paths);
 }
 
-/** How many were started. */
+interface FurtherStart {
+  started: number;
+  added: string[];
+}
+
 async function startFurther(
   config: ClusterConfig,
   paths: ClusterPaths,
-  { count, configured }: { count: number; configured: boolean },
-): Promise<number> {
-  if (count === 1 && nodeNames(paths).length === 0) return 0;
+  { wanted, configured, signal }: { wanted: WantedNodes; configured: boolean; signal: AbortSignal },
+): Promise<FurtherStart> {
+  const { nodes = 1, moreNodes = 0 } = wanted;
+  if (nodes === 1 && moreNodes === 0 && nodeNames(paths).length === 0) return { started: 0, added: [] };
   const { addNodes, startFurtherNodes } = await import('./further-nodes.ts');
-  await addNodes(paths, count);
-  return startFurtherNodes(paths, config, { anew: configured });
+  const added = await addNodes(paths, wanted);
+  try {
+    return { added, started: await startFurtherNodes(paths, config, { anew: configured, signal }) };
+  } catch (error) {
+    // The failure is what to tell. A node that could not be removed is tried again by the next start.
+    await removeNodes(config, paths, added).catch(() => {});
+    throw error;
+  }
+}
+
+async function removeNodes(config: ClusterConfig, paths: ClusterPaths, names: string[]): Promise<void> {
+  const [{ furtherNodes }, { removeNode }, { withAdmin }] = await Promise.all([
+    import('./further-nodes.ts'),
+    import('./cluster.ts'),
+    import('./admin-access.ts'),
+  ]);
+  const condemned = furtherNodes(paths).filter(({ name }) => names.includes(name));
+  await withAdmin(paths, config, async (client) => {
+    for (const node of condemned) await removeNode(clusterState(config.name), node, { client, force: true });
+  });
 }
 
 /** Starts the node processes anew; containers go on, and what belongs to nobody is removed. */

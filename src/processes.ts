@@ -1,6 +1,7 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from './base/errors.ts';
-import { type Daemon, type DaemonReport, ownProgram, startDaemon, stopDaemon } from './linux/daemon.ts';
+import { type Daemon, type DaemonReport, ownProgram, startDaemon, startTimeOf, stopDaemon } from './linux/daemon.ts';
 import type { ClusterPaths } from './paths.ts';
 
 /** The two long-lived processes of a cluster, by the name of their command. */
@@ -62,6 +63,13 @@ export function requireReady(component: ComponentName, report: DaemonReport | un
   throw new UserError(report.error ?? `${component} did not start`, {
     hint: report.hint ?? `see ${path.join(paths.logs, `${component}.log`)}`,
   });
+}
+
+/** Ends a process that has just been started: by its pid, as it may not have come to write its file. */
+export async function stopStarted(paths: ClusterPaths, component: ComponentName, pid: number): Promise<void> {
+  const startTime = startTimeOf(pid);
+  if (startTime !== undefined) await stopDaemon({ pid, startTime }, 2000);
+  fs.rmSync(pidFile(paths, component), { force: true });
 }
 
 /** Whether a process runs another build than this one. */
