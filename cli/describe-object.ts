@@ -57,7 +57,8 @@ function serviceFacts({ spec, status }: Service): string[] {
     const node = nodePort ? ` (node port ${nodePort})` : '';
     return `port ${port}→${targetPort ?? port}/${protocol}${node}`;
   });
-  return [spec.type ?? 'ClusterIP', ...addresses, ...ports];
+  const type = spec.type && spec.type !== 'ClusterIP' ? [spec.type] : [];
+  return [...type, ...addresses, ...ports];
 }
 
 function podFacts(pod: Pod, style: Style): string[] {

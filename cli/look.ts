@@ -27,7 +27,7 @@ Shows everything about one thing: what it is part of, what it is, what is part o
   /system.slice/x.service   a cgroup, also below /sys/fs/cgroup
   4026531840, net:[…]       a namespace by its inode
   pod/web, svc/shop         an object of the cluster (all namespaces)
-  8c2f01…, web              a container by id or name, of any runtime; a Pod, an image, a systemd unit, a command
+  8c2f01…, web              a container by id or name, of any runtime; an object, an image, a systemd unit, a command
 
   -n, --namespace NS        objects of this namespace only
   -o, --output json         for programs; docs/json.md has the schema

@@ -4,6 +4,7 @@ import { errorChain } from '../src/base/log.ts';
 import { UsageError } from './command.ts';
 import { commands } from './commands.ts';
 import { terminalOutput } from './output.ts';
+import { wrapText } from './wrap-text.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -25,7 +26,7 @@ async function main(argv: string[]): Promise<number> {
   try {
     const { values, positionals } = parse(rest, command.options);
     if (values.help)
-      return print(`usage: vitrine ${entry.usage} [--name NAME] [--no-color]\n\n${command.help.trim()}`, 0);
+      return print(wrapHelp(`usage: vitrine ${entry.usage} [--name NAME] [--no-color]\n\n${command.help.trim()}`), 0);
     const name = typeof values.name === 'string' ? values.name : 'default';
     checkName(name);
     const out = terminalOutput(values['no-color'] ? { colour: false } : {});
@@ -78,6 +79,17 @@ function overview(): string {
   const width = Math.max(...Object.values(commands).map((entry) => entry.usage.length));
   const lines = Object.values(commands).map((entry) => `  ${entry.usage.padEnd(width)}   ${entry.summary}`);
   return `Kubernetes you can see through.\n\nusage: vitrine COMMAND [--name CLUSTER] [--no-color] [-h]\n\n${lines.join('\n')}\n\n'vitrine COMMAND --help' tells more, with examples.`;
+}
+
+/** On a narrow terminal what an option means goes on below where it began. */
+function wrapHelp(text: string): string {
+  const { columns } = terminalOutput();
+  if (!columns) return text;
+  const indentOf = (line: string) => /^( *\S.*? {2,})\S/.exec(line)?.[1]?.length ?? line.search(/\S|$/);
+  return text
+    .split('\n')
+    .flatMap((line) => wrapText(line, columns, indentOf(line)))
+    .join('\n');
 }
 
 async function version(): Promise<string> {

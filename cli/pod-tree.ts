@@ -1,5 +1,5 @@
 import type { ContainerStatus } from '../src/api/generated/core-v1.ts';
-import { statusesOf } from '../src/inspect/pod-phase.ts';
+import { describeRestarts, describeStopped, statusesOf, unscheduledMessage } from '../src/inspect/pod-phase.ts';
 import { printable } from '../src/inspect/printable.ts';
 import { forest } from '../src/inspect/select-processes.ts';
 import { size } from '../src/inspect/size.ts';
@@ -30,26 +30,16 @@ export function podTree(pod: PodEntry, options: PodTreeOptions): TextNode {
   const running = pod.containers.map((container) => containerTree(container, options));
   const others = statusesOf(pod.object)
     .filter(({ name }) => !pod.containers.some((container) => container.name === name))
-    .map((status) => ({ text: describeStopped(status, options.style), children: [] }));
-  const unscheduled = pod.object.status?.conditions?.find(
-    ({ type, status, message }) => type === 'PodScheduled' && status === 'False' && message,
-  );
-  const reason = unscheduled ? [{ text: options.style.warn(printable(unscheduled.message ?? '')), children: [] }] : [];
+    .map((status) => ({ text: stoppedText(status, options.style), children: [] }));
+  const unscheduled = unscheduledMessage(pod.object);
+  const reason = unscheduled ? [{ text: options.style.warn(printable(unscheduled)), children: [] }] : [];
   return { text: describeObject(pod.object, options.style), children: [...reason, ...running, ...others] };
 }
 
-function describeStopped({ name, state, restartCount }: ContainerStatus, style: Style): string {
-  const { waiting, terminated } = state ?? {};
-  const what = waiting
-    ? `waiting: ${waiting.reason ?? 'unknown'}`
-    : terminated
-      ? `terminated: ${terminated.reason ?? 'unknown'}, exit code ${terminated.exitCode}`
-      : 'not started';
-  const paint = terminated?.exitCode === 0 ? style.dim : style.warn;
-  return `${style.kind('Container')} ${style.name(name)}   ${paint(what)}${restarts(restartCount)}`;
+function stoppedText(status: ContainerStatus, style: Style): string {
+  const paint = status.state?.terminated?.exitCode === 0 ? style.dim : style.warn;
+  return `${style.kind('Container')} ${style.name(status.name)}   ${paint(describeStopped(status))}`;
 }
-
-const restarts = (count: number) => (count > 0 ? `, ${count} restart${count === 1 ? '' : 's'}` : '');
 
 function containerTree(container: Container, options: PodTreeOptions): TextNode {
   const { snapshot, style } = options;
@@ -70,7 +60,7 @@ function containerTree(container: Container, options: PodTreeOptions): TextNode 
   if (container.first) children.push({ text: describeNamespaces(container.first, options), children: [] });
   children.push(...processTrees(container.processes, options));
   if (container.processes.length === 0) children.push({ text: style.warn('no process'), children: [] });
-  return { text: `${title}   ${facts.join(', ')}${restarts(status?.restartCount ?? 0)}`, children };
+  return { text: `${title}   ${facts.join(', ')}${describeRestarts(status?.restartCount ?? 0)}`, children };
 }
 
 function describeReading(reading: CgroupUse): string {

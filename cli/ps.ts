@@ -1,4 +1,5 @@
 import { UserError } from '../src/base/errors.ts';
+import { plural } from '../src/inspect/plural.ts';
 import { forest, type ProcessFilter, selectProcesses, sortProcesses } from '../src/inspect/select-processes.ts';
 import { type Process, readSnapshot, type Snapshot } from '../src/inspect/snapshot.ts';
 import { clusterClient } from './access.ts';
@@ -118,5 +119,5 @@ function showCount(line: (text: string) => void, processes: Process[]): void {
   }
   const threads = processes.reduce((sum, { threadCount }) => sum + threadCount, 0);
   const pods = new Set(processes.map(({ container }) => container?.podUid).filter((uid) => uid !== undefined));
-  line(`total: ${processes.length} processes, ${threads} threads, ${pods.size} Pods`);
+  line(`total: ${plural(processes.length, 'process')}, ${plural(threads, 'thread')}, ${plural(pods.size, 'Pod')}`);
 }

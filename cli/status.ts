@@ -1,6 +1,7 @@
 import { nodes, pods } from '../src/api/resource.ts';
 import { UserError } from '../src/base/errors.ts';
 import { furtherNodes } from '../src/further-nodes.ts';
+import { countPhases, describePhases } from '../src/inspect/pod-phase.ts';
 import { size } from '../src/inspect/size.ts';
 import { type ClusterState, clusterState, replicaServers } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
@@ -27,8 +28,8 @@ example:
     const components = [
       componentStatus('control plane', state.server),
       ...replicas.map(({ replica, daemon }) => componentStatus(`control plane ${replica}`, daemon)),
-      componentStatus('node', state.agent),
-      ...further.map(({ name: node, daemon }) => componentStatus(`node ${node}`, daemon)),
+      { ...componentStatus('node', state.agent), node: state.config.nodeName },
+      ...further.map(({ name: node, daemon }) => ({ ...componentStatus(`node ${node}`, daemon), node })),
     ];
     const isServed = state.server !== undefined || replicas.length > 0;
     const api = isServed ? await apiStatus(name, state.config.nodeName) : undefined;
@@ -79,6 +80,7 @@ async function apiStatus(name: string, own: string) {
       nodes: all,
       pods: podList.items.length,
       podsRunning: podList.items.filter((pod) => pod.status?.phase === 'Running').length,
+      podStates: countPhases(podList.items),
     };
   } finally {
     client.close();
@@ -93,36 +95,40 @@ type Report = {
   apiPort: number;
   datastore?: { endpoints: string[]; prefix: string };
   plan: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; nodeAddress: string };
-  components: { component: string; pid: number | undefined; pssBytes: number | undefined }[];
+  components: { component: string; node?: string; pid: number | undefined; pssBytes: number | undefined }[];
   api: Awaited<ReturnType<typeof apiStatus>> | undefined;
 };
 
 function render(report: Report): string[] {
-  const rows = report.components.map(({ component, pid, pssBytes }) => [
-    component,
-    pid ? 'running' : 'stopped',
-    pid ? `pid ${pid}` : '',
-    pssBytes ? `${size(pssBytes)} PSS` : '',
-  ]);
+  const { api, components, datastore, plan } = report;
+  const own = new Set(components.flatMap(({ node }) => node ?? []));
+  const rows = [
+    ...components.map(({ component, node, pid, pssBytes }) => {
+      const known = api?.nodes.find(({ name }) => name === node);
+      const state = known ? (known.ready ? 'Ready' : 'NotReady') : 'running';
+      return [
+        node === undefined ? component : `node ${node}`,
+        pid ? state : 'stopped',
+        pid ? `pid ${pid}` : '',
+        pssBytes ? `${size(pssBytes)} PSS` : '',
+        known?.address ?? '',
+      ];
+    }),
+    ...(api?.nodes ?? [])
+      .filter(({ name }) => !own.has(name))
+      .map(({ name, address, ready }) => [`node ${name}`, ready ? 'Ready' : 'NotReady', '', '', address]),
+  ];
+  const states = describePhases(api?.podStates ?? {});
+  const facts = [
+    ['API', `https://127.0.0.1:${report.apiPort}`],
+    ...(datastore ? [['datastore', `etcd ${datastore.endpoints.join()}, ${datastore.prefix}`]] : []),
+    ['addresses', `Pods ${plan.podCidr}, Services ${plan.serviceCidr}, load balancers ${plan.loadBalancerCidr}`],
+    ...(api ? [['Pods', [api.pods, ...(states ? [`(${states})`] : [])].join(' ')]] : []),
+  ];
+  const width = Math.max(...[...rows, ...facts].map(([label = '']) => label.length));
+  const padded = (table: string[][]) => table.map(([label = '', ...cells]) => [label.padEnd(width), ...cells]);
   return [
-    `cluster ${report.name}: Vitrine ${report.version}${report.api ? `, Kubernetes ${report.api.kubernetesVersion}` : ''}`,
-    ...formatTable(rows).map((line) => `  ${line}`),
-    ...formatTable([
-      ...(report.api?.nodes ?? [{ name: report.nodeName, address: report.plan.nodeAddress, ready: undefined }]).map(
-        ({ name, address, ready }) => [
-          'node',
-          `${name} (${address})${ready === undefined ? '' : ready ? ', Ready' : ', not Ready'}`,
-        ],
-      ),
-      ['API', `https://127.0.0.1:${report.apiPort}`],
-      ...(report.datastore
-        ? [['datastore', `etcd ${report.datastore.endpoints.join()}, ${report.datastore.prefix}`]]
-        : []),
-      [
-        'addresses',
-        `Pods ${report.plan.podCidr}, Services ${report.plan.serviceCidr}, load balancers ${report.plan.loadBalancerCidr}`,
-      ],
-      ...(report.api ? [['Pods', `${report.api.podsRunning} running of ${report.api.pods}`]] : []),
-    ]).map((line) => `  ${line}`),
+    `cluster ${report.name}: Vitrine ${report.version}${api ? `, Kubernetes ${api.kubernetesVersion}` : ''}`,
+    ...[...formatTable(padded(rows)), ...formatTable(padded(facts))].map((line) => `  ${line}`),
   ];
 }

@@ -1,3 +1,4 @@
+import { plural } from '../src/inspect/plural.ts';
 import { printable } from '../src/inspect/printable.ts';
 import { size } from '../src/inspect/size.ts';
 import { alike } from '../src/inspect/survey/alike.ts';
@@ -34,8 +35,8 @@ function hostLines({ host, takenAt }: Survey, style: Style): string[] {
   const uptime = days < 2 ? `${(days * 24).toFixed(1)} h` : `${Math.floor(days)} d`;
   return [
     `${style.name(printable(host.name))}   ${printable(host.distribution)}, kernel ${host.kernel} (${host.architecture}), init ${printable(host.init)}`,
-    `  ${host.virtualisation ?? 'no virtualisation found'}, cgroups ${host.cgroups}, up ${uptime}, load ${host.loadAverage.join(' ')} on ${host.cpus} CPUs`,
-    `  memory ${size(host.memoryAvailableBytes)} of ${size(host.memoryBytes)} available, swap ${host.swapBytes ? `${size(host.swapFreeBytes)} of ${size(host.swapBytes)} free` : 'none'}, ${host.processes} processes, ${host.threads} threads of ${host.users} users`,
+    `  ${host.virtualisation ?? 'no virtualisation found'}, cgroups ${host.cgroups}, up ${uptime}, load ${host.loadAverage.join(' ')} on ${plural(host.cpus, 'CPU')}`,
+    `  memory ${size(host.memoryAvailableBytes)} of ${size(host.memoryBytes)} available, swap ${host.swapBytes ? `${size(host.swapFreeBytes)} of ${size(host.swapBytes)} free` : 'none'}, ${plural(host.processes, 'process')}, ${plural(host.threads, 'thread')} of ${plural(host.users, 'user')}`,
     ...(host.addresses.length > 0 ? [`  addresses ${host.addresses.slice(0, 8).map(printable).join(', ')}`] : []),
     ...(host.disks.length > 0 ? [`  disks ${host.disks.slice(0, 8).map(diskText).join(', ')}`] : []),
   ];
@@ -75,7 +76,15 @@ function describe(group: SurveyService[], style: Style): string[] {
   const name = printable(first.title === first.name ? first.title : `${first.title} (${first.name})`);
   const facts = [
     first.role ?? 'program',
-    `${sum(({ pids }) => pids.length)} processes, ${sum(({ threads }) => threads)} threads, ${size(sum(({ memoryBytes }) => memoryBytes))}`,
+    plural(
+      sum(({ pids }) => pids.length),
+      'process',
+    ),
+    plural(
+      sum(({ threads }) => threads),
+      'thread',
+    ),
+    size(sum(({ memoryBytes }) => memoryBytes)),
     `user ${printable(first.user)}`,
     `since ${first.startedAt.slice(0, 16).replace('T', ' ')}`,
     ...(group.length > 1 ? [] : [`pid ${first.pids[0]}`]),
@@ -92,12 +101,14 @@ function describe(group: SurveyService[], style: Style): string[] {
   return [
     `  ${style.name(group.length > 1 ? `${group.length} × ${name}` : name)}   ${facts.join(', ')}`,
     ...detail('listens ', listens.length > 0 ? [listens.slice(0, 8).join(', ')] : []),
-    ...detail('package ', first.package ? [`${first.package} ${first.version ?? ''}`] : []),
+    ...detail('package ', first.package ? [`${first.package} ${first.version ?? ''}`.trimEnd()] : []),
     ...detail('unit    ', first.unit ? [first.unit] : []),
     ...detail(
       'in      ',
       first.container && group.length === 1
-        ? [`${first.container.runtime} container ${first.container.id.slice(0, 12)} ${first.container.image ?? ''}`]
+        ? [
+            `${first.container.runtime} container ${first.container.id.slice(0, 12)} ${first.container.image ?? ''}`.trimEnd(),
+          ]
         : first.container
           ? [`${first.container.runtime} containers`]
           : [],

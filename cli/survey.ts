@@ -93,6 +93,5 @@ function showDiff(old: Survey, now: Survey, invocation: Invocation, json: boolea
 }
 
 function show(lines: string[], out: Output): void {
-  for (const line of lines)
-    for (const part of out.columns && !out.colour ? wrapText(line, out.columns, 6) : [line]) out.line(part);
+  for (const line of lines) for (const part of out.columns ? wrapText(line, out.columns, 6) : [line]) out.line(part);
 }

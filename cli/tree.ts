@@ -1,7 +1,8 @@
 import type { KubeObject } from '../src/api/object.ts';
 import { builtinResources, type Resource } from '../src/api/resource.ts';
 import type { Client } from '../src/client/client.ts';
-import { podPhase } from '../src/inspect/pod-phase.ts';
+import { plural } from '../src/inspect/plural.ts';
+import { countPhases, describePhases } from '../src/inspect/pod-phase.ts';
 import { printableJson } from '../src/inspect/printable.ts';
 import {
   askedFor,
@@ -178,11 +179,8 @@ function toLines(nodes: ObjectNode[], options: LineOptions): TextNode[] {
 }
 
 function summarise(pods: PodEntry[], more: boolean): string {
-  const phases = new Map<string, number>();
-  for (const { object } of pods) phases.set(podPhase(object), (phases.get(podPhase(object)) ?? 0) + 1);
-  const states = [...phases].map(([phase, count]) => `${count} ${phase}`).join(', ');
-  const count = `${more ? '… and ' : ''}${pods.length}${more ? ' more' : ''} Pod${pods.length === 1 ? '' : 's'}`;
-  return `${count} (${states}): ${contents(pods)}`;
+  const count = more ? `… and ${plural(pods.length, 'more Pod')}` : plural(pods.length, 'Pod');
+  return `${count} (${describePhases(countPhases(pods.map(({ object }) => object)))}): ${contents(pods)}`;
 }
 
 function contents(pods: PodEntry[]): string {
@@ -192,8 +190,4 @@ function contents(pods: PodEntry[]): string {
 
 function describeTotals(pods: PodEntry[]): string {
   return `total: ${plural(totalsOf(pods).pods, 'Pod')}, ${contents(pods)}`;
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`;
 }

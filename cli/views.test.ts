@@ -7,6 +7,7 @@ import { columns, commandLine, cpuTime, renderColumns, startTime } from './proce
 import { command as ps } from './ps.ts';
 import { createStyle } from './style.ts';
 import { command as tree } from './tree.ts';
+import { wrapText } from './wrap-text.ts';
 
 const snapshot = () => snapshotOf(webHost(), webObjects([{ name: 'web-1-a', containerId: containerId('a') }]));
 
@@ -19,6 +20,12 @@ test('trees are drawn with boxes', () => {
 test('a line is cut at the width, without cutting colours', () => {
   const [line] = drawTrees([{ text: `\x1b[1mabc\x1b[0mdef`, children: [] }], 4);
   assert.equal(line, '\x1b[1mabc\x1b[0md');
+});
+
+test('long lines are broken at blanks, further ones indented; colours take no room', () => {
+  assert.deepEqual(wrapText('  one two three  four', 9, 4), ['  one two', '    three', '    four']);
+  assert.deepEqual(wrapText('a \x1b[1mbold\x1b[0m word', 11), ['a \x1b[1mbold\x1b[0m word']);
+  assert.deepEqual(wrapText('a word-that-is-long b', 8), ['a', '  word-that-is-long', '  b']);
 });
 
 test('threads are grouped by name, their tids as ranges', () => {

@@ -1,13 +1,17 @@
-/** Lines of at most `width` columns, broken at blanks; further lines are indented. A long word stays whole. */
+import { stripVTControlCharacters } from 'node:util';
+
+/**
+ * Lines of at most `width` columns, broken at blanks; further lines are indented. A long word stays whole, and colours take no
+ * room.
+ */
 export function wrapText(text: string, width: number, indent = 2): string[] {
   const lines: string[] = [];
-  let rest = text;
-  while (rest.length > width) {
-    const at = rest.lastIndexOf(' ', width);
-    const cut = at > indent ? at : rest.indexOf(' ', width);
-    if (cut < 0) break;
-    lines.push(rest.slice(0, cut));
-    rest = `${' '.repeat(indent)}${rest.slice(cut + 1)}`;
+  let line = '';
+  for (const [i, word] of text.split(' ').entries()) {
+    const longer = i === 0 ? word : `${line} ${word}`;
+    const isFull = word !== '' && line.trim() !== '' && stripVTControlCharacters(longer).length > width;
+    if (isFull) lines.push(line.trimEnd());
+    line = isFull ? ' '.repeat(indent) + word : longer;
   }
-  return [...lines, rest];
+  return [...lines, line];
 }

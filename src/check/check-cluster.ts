@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorChain } from '../base/log.ts';
 import type { ClusterConfig } from '../cluster-config.ts';
 import { checkDatastore, storeFile } from '../datastore.ts';
+import { plural } from '../inspect/plural.ts';
 import type { ClusterPaths } from '../paths.ts';
 import type { Images } from '../runtime/runtime.ts';
 import { checkStore } from '../store/check.ts';
@@ -31,18 +32,21 @@ export interface ClusterSources {
 /** Checks the nodes, the store and the images. */
 export async function checkCluster(sources: ClusterSources): Promise<CheckReport> {
   const nodes = await Promise.all(sources.nodes.map(checkNode));
+  // Of several nodes each finding says on which it is.
+  const ofNode = (nodeName: string, finding: Finding): Finding =>
+    nodes.length > 1 ? { ...finding, about: `${nodeName}: ${finding.about}` } : finding;
   const store = await checkObjects(sources);
   const images = await sources.images.check({ deep: sources.deep });
   return {
     findings: [
-      ...nodes.flatMap(({ findings }) => findings),
+      ...nodes.flatMap(({ findings }, i) => findings.map((one) => ofNode(sources.nodes[i]!.node.nodeName, one))),
       ...store.findings,
       ...images.problems.map(({ about, problem }): Finding => ({ area: 'images', about, problem })),
     ],
     looked: [
       ...nodes.flatMap(({ looked }) => looked),
       ...store.looked,
-      `images: ${images.images} in ${images.blobs} blobs`,
+      `images: ${images.images} in ${plural(images.blobs, 'blob')}`,
     ],
   };
 }
@@ -57,13 +61,19 @@ async function checkNode(sources: Sources): Promise<CheckReport> {
     findings = findings.filter((finding) => again.has(textOf(finding)));
   }
   const { sandboxes, containers, mounts, links, podCgroups, monitors, pods } = facts;
-  const { node: further } = sources.paths;
   const { nodeName } = sources.node;
   const looked = [
-    `node ${nodeName}: ${sandboxes.length} sandboxes, ${containers.length} containers, ${monitors.length} monitors, ${mounts.length} mounts, ${links.length} links, ${podCgroups.length} Pod cgroups`,
-    pods ? `API: ${pods.size} Pods on node ${nodeName}` : `API: does not answer for node ${nodeName}`,
+    `node ${nodeName}: ${[
+      plural(sandboxes.length, 'sandbox'),
+      plural(containers.length, 'container'),
+      plural(monitors.length, 'monitor'),
+      plural(mounts.length, 'mount'),
+      plural(links.length, 'link'),
+      plural(podCgroups.length, 'Pod cgroup'),
+    ].join(', ')}`,
+    pods ? `API: ${plural(pods.size, 'Pod')} on node ${nodeName}` : `API: does not answer for node ${nodeName}`,
   ];
-  return { findings: findings.map((one) => (further ? { ...one, about: `${further}: ${one.about}` } : one)), looked };
+  return { findings, looked };
 }
 
 const textOf = ({ area, about, problem }: Finding): string => `${area} ${about} ${problem}`;
@@ -74,7 +84,7 @@ async function checkObjects({ paths, config }: ClusterSources): Promise<CheckRep
     const { problems, revision, keys } = config.datastore ? await checkDatastore(config.datastore) : checkStore(about);
     return {
       findings: problems.map((problem): Finding => ({ area: 'store', about, problem })),
-      looked: [`store: revision ${revision}, ${keys} keys${config.datastore ? ' in etcd' : ''}`],
+      looked: [`store: revision ${revision}, ${plural(keys, 'key')}${config.datastore ? ' in etcd' : ''}`],
     };
   } catch (error) {
     return { findings: [{ area: 'store', about, problem: errorChain(error) }], looked: ['store: cannot be read'] };

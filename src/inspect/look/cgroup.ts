@@ -1,3 +1,4 @@
+import { plural } from '../plural.ts';
 import type { Process } from '../snapshot.ts';
 import { containerStep, containerSteps } from './above.ts';
 import { pressureFacts, readingFacts } from './container.ts';
@@ -30,12 +31,13 @@ export function lookAtCgroup(path: string, { snapshot }: LookContext): Look | un
     below: [
       ...members.filter(({ parent }) => !parent || !members.includes(parent)).map(processNode),
       ...group(
-        'cgroups below',
+        'cgroup',
         below.map(({ path: its, processes }) => ({
           type: 'cgroup',
-          text: `${its}   ${processes.length} processes`,
+          text: `${its}   ${plural(processes.length, 'process')}`,
           children: [],
         })),
+        ' below',
       ),
     ],
   };

@@ -1,3 +1,4 @@
+import { plural } from '../plural.ts';
 import { size } from '../size.ts';
 import type { CgroupUse, Container, Snapshot } from '../snapshot.ts';
 import { containerSteps } from './above.ts';
@@ -28,7 +29,7 @@ export function lookAtContainer(container: Container, { snapshot }: LookContext)
       ...(reading ? readingFacts(reading) : []),
       ...pressureFacts(container.cgroup, snapshot),
       { name: 'namespaces', value: namespacesOf(container, snapshot) },
-      { name: 'processes', value: `${container.processes.length} with ${threads} threads` },
+      { name: 'processes', value: `${container.processes.length} with ${plural(threads, 'thread')}` },
     ],
     below: container.processes.filter(({ parent }) => parent?.container !== container).map(processNode),
   };

@@ -1,4 +1,5 @@
 import { readFileFacts, readOpeners } from '../../linux/open-files.ts';
+import { plural } from '../plural.ts';
 import { size } from '../size.ts';
 import { above } from './above.ts';
 import type { Look, LookContext } from './look.ts';
@@ -21,7 +22,7 @@ export function lookAtFile(path: string, { snapshot }: LookContext): Look[] {
               { name: 'changed', value: new Date(facts.changedAtMs).toISOString() },
             ]
           : [{ name: 'exists', value: 'no longer' }]),
-        { name: 'used by', value: `${openers.length} processes` },
+        { name: 'used by', value: plural(openers.length, 'process') },
       ],
       below: openers.slice(0, 100).flatMap(({ pid, how }) => {
         const process = snapshot.processes.get(pid);

@@ -64,6 +64,24 @@ test('containers are found by id, by name and by image; objects by kind and name
   assert.deepEqual(look('nothing-of-that-name', web()), []);
 });
 
+test('a name finds every object that has it; a Pod says what of it does not run', () => {
+  const seen = snapshotOf(
+    webHost(),
+    webObjects([{ name: 'web-1-a', containerId: containerId('a') }, { name: 'web-1-b' }]),
+  );
+  const [service, deployment, ...more] = look('web', seen);
+  assert.deepEqual([service?.title, deployment?.title, more], ['Service default/web', 'Deployment default/web', []]);
+  const fact = (name: string) => service?.facts.find((one) => one.name === name)?.value;
+  assert.deepEqual(
+    [fact('load balancer'), fact('made of')],
+    ['10.2.0.1', '2 Pods, 1 container, 4 processes, 56 threads'],
+  );
+  assert.deepEqual(
+    look('web-1-b', seen)[0]?.below.map(({ text }) => text),
+    ['container httpd   waiting: ImagePullBackOff'],
+  );
+});
+
 test('on this host: a listening port, who holds it, and an open file', async () => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

@@ -131,7 +131,7 @@ function lookAtPath(path: string, context: LookContext): Look[] {
   return cgroup ? [cgroup] : lookAtFile(path, context);
 }
 
-/** A container by id or name, a Pod, an image, a unit, a command. */
+/** A container by id or name, an object, an image, a unit, a command. */
 function lookAtWord(word: string, context: LookContext): Look[] {
   const { snapshot } = context;
   const containers = [...snapshot.containers.values()];
@@ -142,7 +142,13 @@ function lookAtWord(word: string, context: LookContext): Look[] {
   const named = containers.filter(({ id, name }) => id === word || name === word);
   if (named.length > 0) return named.map((container) => lookAtContainer(container, context));
   const ofImage = containers.filter(({ image }) => image !== undefined && sameImage(image, word));
-  if (ofImage.length > 0) return [lookAtImage(word, ofImage, context)];
+  const { services, workloads, nodes } = snapshot.objects;
+  const objects = [...services, ...workloads, ...nodes].filter(({ metadata }) => metadata.name === word);
+  if (ofImage.length > 0 || objects.length > 0)
+    return [
+      ...objects.flatMap(({ kind, metadata }) => lookAtObject(kind, word, context, metadata.namespace)),
+      ...(ofImage.length > 0 ? [lookAtImage(word, ofImage, context)] : []),
+    ];
   const ofUnit = [...snapshot.processes.values()].filter(
     ({ unit }) => unit === word || unit === `${word}.service` || unit === `${word}.scope`,
   );

@@ -1,3 +1,4 @@
+import { plural } from '../plural.ts';
 import type { Namespace } from '../snapshot.ts';
 import { containerStep } from './above.ts';
 import type { Look } from './look.ts';
@@ -13,12 +14,12 @@ export function lookAtNamespace({ inode, kind, host, containers, members }: Name
     above: [],
     facts: [
       { name: 'of the host', value: host ? 'yes' : 'no' },
-      { name: 'members', value: `${members.length} processes with ${threads} threads` },
+      { name: 'members', value: `${plural(members.length, 'process')} with ${plural(threads, 'thread')}` },
     ],
     below: [
-      ...group('containers', [...containers].map(containerStep)),
+      ...group('container', [...containers].map(containerStep)),
       ...group(
-        'processes',
+        'process',
         roots.map((process) => (host ? { ...processNode(process), children: [] } : processNode(process))),
       ),
     ],

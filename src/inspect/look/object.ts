@@ -1,6 +1,8 @@
-import type { Pod, Service } from '../../api/generated/core-v1.ts';
+import type { Deployment, ReplicaSet, StatefulSet } from '../../api/generated/apps-v1.ts';
+import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { podPhase } from '../pod-phase.ts';
+import { plural } from '../plural.ts';
+import { describeStopped, podPhase, statusesOf, unscheduledMessage } from '../pod-phase.ts';
 import { type ObjectNode, podsOf, resolveTree, totalsOf } from '../resolve.ts';
 import type { ServiceRule } from '../service-rules.ts';
 import { podSteps } from './above.ts';
@@ -22,7 +24,7 @@ export function lookAtObject(kind: string, name: string, context: LookContext, n
   );
   return found.map((object): Look => {
     const node = resolveTree(snapshot, `${kind}/${name}`, object.metadata.namespace ?? 'default');
-    const totals = totalsOf(podsOf(node));
+    const { pods: count, containers, processes, threads } = totalsOf(podsOf(node));
     const pod = kind === 'Pod' ? snapshot.pods.get(object.metadata.uid) : undefined;
     return {
       type: 'object',
@@ -32,7 +34,12 @@ export function lookAtObject(kind: string, name: string, context: LookContext, n
         ...objectFacts(object),
         {
           name: 'made of',
-          value: `${totals.pods} Pods, ${totals.containers} containers, ${totals.processes} processes, ${totals.threads} threads`,
+          value: [
+            ...(pod ? [] : [plural(count, 'Pod')]),
+            plural(containers, 'container'),
+            plural(processes, 'process'),
+            plural(threads, 'thread'),
+          ].join(', '),
         },
       ],
       below: [
@@ -47,65 +54,90 @@ export function lookAtObject(kind: string, name: string, context: LookContext, n
 function ruleNodes(service: Service, { snapshot, rulesOf }: LookContext): LookNode[] {
   if (!service.spec.clusterIP || service.spec.clusterIP === 'None') return [];
   const { nodes } = snapshot.objects;
-  if (nodes.length < 2) return ruleGroup('nft rules', rulesOf(service));
-  return nodes.flatMap((node) => ruleGroup(`nft rules on node ${node.metadata.name}`, rulesOf(service, node)));
+  if (nodes.length < 2) return ruleGroup(rulesOf(service));
+  return nodes.flatMap((node) => ruleGroup(rulesOf(service, node), ` on node ${node.metadata.name}`));
 }
 
-function ruleGroup(name: string, rules: ServiceRule[] | undefined): LookNode[] {
-  if (!rules) return [{ type: 'group', text: `${name}: cannot be seen from here`, children: [] }];
-  if (rules.length === 0) return [{ type: 'group', text: `no ${name}`, children: [] }];
+function ruleGroup(rules: ServiceRule[] | undefined, where = ''): LookNode[] {
+  if (!rules) return [{ type: 'group', text: `nft rules${where} cannot be seen from here`, children: [] }];
+  if (rules.length === 0) return [{ type: 'group', text: `no nft rules${where}`, children: [] }];
   return group(
-    name,
+    'nft rule',
     rules.map(({ table, in: name, match, endpoints, verdicts }) => {
       const shown = endpoints.length > 4 ? [...endpoints.slice(0, 3), `… (${endpoints.length})`] : endpoints;
       const end = [...shown, ...verdicts].join(' ') || 'refused';
       return { type: 'rule', text: `table ${table}, ${name}: ${match} → ${end}`, children: [] };
     }),
+    where,
   );
 }
 
 function objectFacts(object: KubeObject): Look['facts'] {
-  const facts = [
-    { name: 'created', value: object.metadata.creationTimestamp },
-    ...(object.metadata.labels
-      ? [
-          {
-            name: 'labels',
-            value: Object.entries(object.metadata.labels)
-              .map(([key, value]) => `${key}=${value}`)
-              .join(', '),
-          },
-        ]
-      : []),
+  const { creationTimestamp, labels } = object.metadata;
+  const words = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  return [
+    ...ownFacts(object),
+    { name: 'created', value: creationTimestamp },
+    ...(words.length > 0 ? [{ name: 'labels', value: words.join(', ') }] : []),
   ];
-  if (object.kind === 'Pod') {
-    const pod = object as Pod;
-    return [
-      { name: 'state', value: podPhase(pod) },
-      { name: 'address', value: pod.status?.podIP ?? '-' },
-      { name: 'node', value: pod.spec.nodeName ?? '-' },
-      ...facts,
-    ];
+}
+
+function ownFacts(object: KubeObject): Look['facts'] {
+  switch (object.kind) {
+    case 'Pod':
+      return podFacts(object as Pod);
+    case 'Service':
+      return serviceFacts(object as Service);
+    case 'Node':
+      return nodeFacts(object as Node);
+    case 'Deployment':
+    case 'ReplicaSet':
+    case 'StatefulSet': {
+      const { spec, status } = object as Deployment | ReplicaSet | StatefulSet;
+      return [{ name: 'ready', value: `${status?.readyReplicas ?? 0} of ${spec?.replicas ?? 1}` }];
+    }
+    default:
+      return [];
   }
-  if (object.kind === 'Service') {
-    const { spec } = object as Service;
-    const ports = (spec.ports ?? []).map(
-      ({ port, targetPort, protocol = 'TCP', nodePort }) =>
-        `${port}→${targetPort ?? port}/${protocol}${nodePort ? ` (node port ${nodePort})` : ''}`,
-    );
-    return [
-      { name: 'type', value: spec.type ?? 'ClusterIP' },
-      { name: 'address', value: spec.clusterIP ?? '-' },
-      { name: 'ports', value: ports.join(', ') },
-      ...facts,
-    ];
-  }
-  return facts;
+}
+
+function podFacts(pod: Pod): Look['facts'] {
+  const unscheduled = unscheduledMessage(pod);
+  return [
+    { name: 'state', value: podPhase(pod) },
+    ...(unscheduled ? [{ name: 'not scheduled', value: unscheduled }] : []),
+    { name: 'address', value: pod.status?.podIP ?? '-' },
+    { name: 'node', value: pod.spec.nodeName ?? '-' },
+  ];
+}
+
+function serviceFacts({ spec, status }: Service): Look['facts'] {
+  const ports = (spec.ports ?? []).map(
+    ({ port, targetPort, protocol = 'TCP', nodePort }) =>
+      `${port}→${targetPort ?? port}/${protocol}${nodePort ? ` (node port ${nodePort})` : ''}`,
+  );
+  const external = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname);
+  return [
+    { name: 'type', value: spec.type ?? 'ClusterIP' },
+    { name: 'address', value: spec.clusterIP ?? '-' },
+    ...(spec.type === 'LoadBalancer' ? [{ name: 'load balancer', value: external.join(' ') || '<pending>' }] : []),
+    { name: 'ports', value: ports.join(', ') },
+  ];
+}
+
+function nodeFacts({ spec, status }: Node): Look['facts'] {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  return [
+    { name: 'state', value: `${ready ? 'Ready' : 'NotReady'}${spec.unschedulable ? ', SchedulingDisabled' : ''}` },
+    { name: 'address', value: status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '-' },
+    { name: 'Pods', value: spec.podCIDR ?? '-' },
+  ];
 }
 
 function treeNode(node: ObjectNode, context: LookContext): LookNode {
   const { kind, object, pod } = node;
-  const state = pod ? `   ${podPhase(pod.object)}` : '';
+  const on = pod?.object.spec.nodeName ? `, node ${pod.object.spec.nodeName}` : '';
+  const state = pod ? `   ${podPhase(pod.object)}${on}` : '';
   return {
     type: 'object',
     text: `${kind} ${object.metadata.name}${state}`,
@@ -114,10 +146,21 @@ function treeNode(node: ObjectNode, context: LookContext): LookNode {
 }
 
 function containerNodes({ pod }: ObjectNode, context: LookContext): LookNode[] {
-  return (pod?.containers ?? []).map((container) => {
-    const { title, below } = lookAtContainer(container, context);
-    return { type: 'container', text: title, children: below };
-  });
+  const containers = pod?.containers ?? [];
+  const stopped = pod
+    ? statusesOf(pod.object).filter((status) => !containers.some(({ name }) => name === status.name))
+    : [];
+  return [
+    ...containers.map((container) => {
+      const { title, below } = lookAtContainer(container, context);
+      return { type: 'container', text: title, children: below };
+    }),
+    ...stopped.map((status) => ({
+      type: 'container',
+      text: `container ${status.name}   ${describeStopped(status)}`,
+      children: [],
+    })),
+  ];
 }
 
 /** Pods, Services and Nodes that have the address. */

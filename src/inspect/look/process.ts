@@ -1,5 +1,6 @@
 import { readDetails, readPss } from '../../linux/proc-details.ts';
 import { readDescriptors } from '../../linux/proc-sockets.ts';
+import { plural } from '../plural.ts';
 import { size } from '../size.ts';
 import { type Process, readThreads, type Snapshot } from '../snapshot.ts';
 import { describeLocal, formatAddress, isListening } from '../sockets.ts';
@@ -84,7 +85,7 @@ function detailFacts({ pid }: Process): Look['facts'] {
     ...fact('shared memory', pss === undefined ? undefined : `${size(pss)} proportional (PSS)`),
     ...fact('swapped', details.swapBytes ? size(details.swapBytes) : undefined),
     ...fact(
-      'open files',
+      'open file',
       details.descriptorCount === undefined
         ? undefined
         : `${details.descriptorCount} of ${details.descriptorLimit ?? 'no limit'}`,
@@ -121,7 +122,7 @@ function socketNodes(process: Process, context: LookContext): LookNode[] {
         children: [],
       };
     });
-  return group('sockets', children);
+  return group('socket', children);
 }
 
 /** Regular files; devices, pipes and sockets are counted elsewhere. */
@@ -155,7 +156,7 @@ function threadNodes(process: Process): LookNode[] {
   if (process.threadCount < 2) return [];
   const threads = readThreads(process) ?? [];
   return group(
-    'threads',
+    'thread',
     threads.map(({ tid, comm, state, userTicks, systemTicks }) => ({
       type: 'thread',
       text: `thread ${tid} ${comm} ${state} ${((userTicks + systemTicks) / 100).toFixed(2)} s`,
@@ -164,13 +165,15 @@ function threadNodes(process: Process): LookNode[] {
   );
 }
 
+const most = 40;
+
 /** A heading with lines below it; a long list is cut and says so. */
-export function group(name: string, children: LookNode[], most = 40): LookNode[] {
+export function group(noun: string, children: LookNode[], where = ''): LookNode[] {
   if (children.length === 0) return [];
   const rest = children.length - most;
   const shown =
     rest > 0 ? [...children.slice(0, most), { type: 'more', text: `… and ${rest} more`, children: [] }] : children;
-  return [{ type: 'group', text: `${children.length} ${name}`, children: shown }];
+  return [{ type: 'group', text: `${plural(children.length, noun)}${where}`, children: shown }];
 }
 
 /** '3 d', '4 h', '12 min', '30 s'. */

@@ -40,7 +40,7 @@ export function lookAtSocket(socket: Socket, context: LookContext): Look {
     below: [
       ...socket.processes.map((process) => ({ ...processNode(process), children: [] })),
       ...group(
-        'connections',
+        'connection',
         peers.map((peer) => ({
           type: 'socket',
           text: `${peer.state} from ${formatAddress(peer.remoteAddress, peer.remotePort)}`,

@@ -1,3 +1,4 @@
+import { plural } from '../plural.ts';
 import { size } from '../size.ts';
 import { alike } from './alike.ts';
 import type { SurveyService } from './describe-services.ts';
@@ -96,7 +97,7 @@ function serviceHtml(service: SurveyService): string {
     ['Data', service.data.join(', ') || '-'],
     ['Processes', pids.join(' ')],
   ];
-  const summary = `${escapeHtml(title === name ? title : `${title} (${name})`)} <span>${escapeHtml(role ?? 'program')}, ${pids.length} processes, ${threads} threads, ${size(memoryBytes)}${escapeHtml(ports(listens))}</span>`;
+  const summary = `${escapeHtml(title === name ? title : `${title} (${name})`)} <span>${escapeHtml(role ?? 'program')}, ${plural(pids.length, 'process')}, ${plural(threads, 'thread')}, ${size(memoryBytes)}${escapeHtml(ports(listens))}</span>`;
   return `<details><summary>${summary}</summary>${definitions(facts.filter(([, value]) => value !== '-'))}</details>`;
 }
 

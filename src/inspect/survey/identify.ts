@@ -32,12 +32,17 @@ function addTable(byProgram: Map<string, ServiceKnowledge[]>, table: ServiceKnow
   }
 }
 
-/** 'nginx' of '/usr/sbin/nginx', of 'nginx: master process', of comm; '.real' and ' (deleted)' taken off. */
+/**
+ * 'nginx' of '/usr/sbin/nginx', of 'nginx: master process', of comm; ' (deleted)' taken off. First 'busybox httpd', as what
+ * one executable does under many names is seldom the program that has made the name known.
+ */
 function programNames({ comm, cmdline }: Pick<Process, 'comm' | 'cmdline'>, executable = ''): Set<string> {
   const first = cmdline[0] ?? '';
+  const program = baseName(executable.replace(/ \(deleted\)$/, ''));
   return new Set(
     [
-      baseName(executable.replace(/ \(deleted\)$/, '')),
+      program === 'busybox' ? `busybox ${comm}` : '',
+      program,
       baseName(first.split(' ')[0] ?? ''),
       first.split(':')[0] ?? '',
       comm,

@@ -41,6 +41,7 @@ const identities: [what: string, comm: string, cmdline: string[], service: strin
     ['RabbitMQ in Erlang', 'beam.smp', ['/usr/lib/erlang/erts-13/bin/beam.smp', '-s', 'rabbit', 'boot'], 'rabbitmq'],
     ['an upgraded nginx', 'nginx', [], 'nginx', '/usr/sbin/nginx (deleted)'],
     ['journald, its name cut by the kernel', 'systemd-journal', ['/lib/systemd/systemd-journald'], 'systemd-journald'],
+    ['the httpd of BusyBox', 'httpd', ['httpd', '-f'], 'busybox-httpd', '/usr/bin/busybox'],
     ['cron of Red Hat', 'crond', ['/usr/sbin/crond', '-n'], 'cron'],
   ];
 

@@ -12,6 +12,7 @@ import {
 } from '../../linux/host-facts.ts';
 import { addSocketOwner } from '../../linux/proc-sockets.ts';
 import { readMemory } from '../../linux/system-info.ts';
+import { plural } from '../plural.ts';
 import { readSnapshot, type Snapshot } from '../snapshot.ts';
 import { readAllSockets, type Socket } from '../sockets.ts';
 import { type Connection, joinConnections } from './connections.ts';
@@ -152,7 +153,7 @@ function unseenOf(snapshot: Snapshot, sockets: Socket[]): string[] {
   const unknown = held.filter(({ processes }) => processes.length === 0).length;
   return [
     ...(process.getuid?.() === 0 ? [] : ['not root: open files, executables and namespaces of other users are hidden']),
-    ...(hidden > 0 ? [`namespaces, executables and files of ${hidden} processes`] : []),
-    ...(unknown > 0 ? [`the processes of ${unknown} listening sockets`] : []),
+    ...(hidden > 0 ? [`namespaces, executables and files of ${plural(hidden, 'process')}`] : []),
+    ...(unknown > 0 ? [`the processes of ${plural(unknown, 'listening socket')}`] : []),
   ];
 }

@@ -1,4 +1,5 @@
 import type { Fill } from '../../linux/host-facts.ts';
+import { plural } from '../plural.ts';
 import { size } from '../size.ts';
 import type { Process, Snapshot } from '../snapshot.ts';
 import { describeLocal, isAnyAddress, type Socket } from '../sockets.ts';
@@ -71,7 +72,7 @@ function states({ snapshot }: UnusualInput): Unusual[] {
           {
             code: 'Zombies',
             severity: 'warning' as const,
-            text: `${zombies.length} zombies, not waited for by ${some(parents)}`,
+            text: `${plural(zombies.length, 'zombie')}, not waited for by ${some(parents)}`,
             pids: pidsOf(zombies),
           },
         ]

@@ -24,6 +24,15 @@ export const webServices: ServiceKnowledge[] = [
     ports: [80, 443],
   },
   {
+    name: 'busybox-httpd',
+    title: 'BusyBox httpd',
+    role: 'web server',
+    programs: ['busybox httpd'],
+    config: ['/etc/httpd.conf'],
+    data: ['/var/www'],
+    ports: [80],
+  },
+  {
     name: 'lighttpd',
     title: 'lighttpd',
     role: 'web server',
