@@ -55,6 +55,7 @@ Shows the processes of the cluster's Pods, as ps does, with their Pod and contai
 
 RSS, VSZ and PSS are in KiB; TIME is CPU time; a Pod outside the namespace default is shown as NAMESPACE/NAME. What
 fingers know works: 'vitrine ps aux', 'ps axf', 'ps -ef', 'ps -eLf', 'ps 4711'. -A works without a cluster.
+The exit code is 1 when no process matches.
 
 examples:
   vitrine ps -f --pod httpd-deployment-7d4f8b6c9-x2x7k
@@ -70,7 +71,9 @@ examples:
         const snapshot = await readSnapshot({ threads: request.threads, ...(client && { client, objects }) });
         const chosen = selectProcesses(snapshot, request.filter);
         show(invocation, out, request, snapshot, sortProcesses(chosen, request.sort, snapshot.host.uptimeMs));
-        return undefined;
+        if (request.json || chosen.length > 0) return undefined;
+        out.note('no process matches');
+        return { code: 1 };
       });
     } finally {
       client?.close();

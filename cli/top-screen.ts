@@ -50,6 +50,7 @@ export function topScreen({ state, rows, host, columns, lines }: ScreenInput, st
     const line = (isProcess ? processLine(row) : groupLine(row)).slice(0, columns).padEnd(columns);
     return first + i === at ? `\x1b[7m${line}\x1b[0m` : line;
   });
+  if (rows.length === 0) body.push('  none');
   const footer = `${rows.length} lines   Enter in, Esc out, v view, s sort, / filter, ? help, q quit`;
   return [
     ...head.map((line, i) =>
@@ -82,13 +83,13 @@ function groupLine({ processes, threads, cpuPercent, rssBytes, cpuSeconds, name 
 const helpText = [
   'vitrine top',
   '',
-  '  up down j k      move             PgUp PgDn g G   further',
+  '  up down j k      move         PgUp PgDn g G   further',
   '  Enter            into: Pod, container, processes, threads',
   '  Esc, Backspace   out',
   '  v, Tab           Pods, containers, systemd units, processes',
-  '  s                next order       c m t T n       cpu, memory, threads, time, name',
+  '  s                next order   c m t T n       cpu, memory, threads, time, name',
   '  /                filter; Enter keeps it, Esc clears it',
-  '  Space            pause            q               quit',
+  '  Space            pause        q               quit',
   '',
   'any key goes back',
 ];

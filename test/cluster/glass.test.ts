@@ -29,6 +29,12 @@ test('ps --count shows what ps -eLf and uniq -c show for the same processes, wit
   }
 });
 
+test('ps ends as ps does when no process matches', async () => {
+  const outcome = await cluster.tryVitrine('ps -n glass --pod nobody');
+  assert.deepEqual([outcome.code, outcome.stderr], [1, 'no process matches\n']);
+  assert.match(outcome.stdout, /^PID NLWP .*COMMAND\n$/);
+});
+
 test('tree goes from the Service to the processes', async () => {
   const tree = await cluster.vitrine('tree service/web -n glass');
   for (const pattern of [/web/, /web-\w+-\w+/, /main/, /httpd/]) assert.match(tree, pattern);
