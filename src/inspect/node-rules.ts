@@ -24,8 +24,9 @@ function findNetwork({ metadata, status }: Node): Network | undefined {
   const address = status?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   const hasAddress = () =>
     Object.values(os.networkInterfaces()).some((its) => its?.some((one) => one.address === address));
+  if (hasAddress()) return '';
   const furtherNodes = globSync(nodePins(nodePaths(clusterPaths('*'), metadata.name)).net);
-  return ['', ...furtherNodes].find((network) => inside(network, hasAddress));
+  return furtherNodes.find((network) => inside(network, hasAddress));
 }
 
 /** undefined where the reader may not enter, and of one that is gone. */

@@ -1,9 +1,6 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
-import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
-import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import {
-  builtin,
   configMaps,
   endpointSlices,
   events,
