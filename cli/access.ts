@@ -21,8 +21,13 @@ export function adminKubeconfig(paths: ClusterPaths, config: ClusterConfig) {
 export function clusterClient(name: string): Client {
   const { paths, config, server } = clusterState(name);
   const isServed = server !== undefined || replicaServers(name).length > 0;
-  const option = name === 'default' ? '' : ` --name ${name}`;
-  if (!config) throw new UserError(`there is no cluster "${name}"`, { hint: `vitrine up${option} makes it` });
-  if (!isServed) throw new UserError(`cluster "${name}" is stopped`, { hint: `vitrine up${option} starts it` });
+  if (!config) throw noCluster(name);
+  if (!isServed) throw new UserError(`cluster "${name}" is stopped`, { hint: `${upCommand(name)} starts it` });
   return createClient(httpsTransport(adminKubeconfig(paths, config)));
 }
+
+export function noCluster(name: string): UserError {
+  return new UserError(`there is no cluster "${name}"`, { hint: `${upCommand(name)} makes it` });
+}
+
+export const upCommand = (name: string): string => `vitrine up${name === 'default' ? '' : ` --name ${name}`}`;

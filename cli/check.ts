@@ -1,8 +1,7 @@
-import { UserError } from '../src/base/errors.ts';
 import { type CheckReport, checkCluster } from '../src/check/check-cluster.ts';
 import { withNodes } from '../src/cluster.ts';
 import { clusterState, restartNodes } from '../src/launch.ts';
-import { clusterClient } from './access.ts';
+import { clusterClient, noCluster } from './access.ts';
 import { type Command, type Output, UsageError } from './command.ts';
 import { formatTable } from './output.ts';
 
@@ -26,7 +25,7 @@ examples:
     if (values.output !== undefined && values.output !== 'json')
       throw new UsageError(`-o "${values.output}": must be json`);
     const { config, agent, server } = clusterState(name);
-    if (!config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
+    if (!config) throw noCluster(name);
     const look = () => checkNow(name, server !== undefined, values.deep === true);
     let report = await look();
     let repaired = false;

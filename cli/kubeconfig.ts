@@ -1,7 +1,6 @@
-import { UserError } from '../src/base/errors.ts';
 import { renderKubeconfig } from '../src/client/kubeconfig.ts';
 import { clusterState } from '../src/launch.ts';
-import { adminKubeconfig } from './access.ts';
+import { adminKubeconfig, noCluster } from './access.ts';
 import type { Command } from './command.ts';
 
 export const command: Command = {
@@ -12,7 +11,7 @@ example:
   vitrine kubeconfig > vitrine.kubeconfig && KUBECONFIG=vitrine.kubeconfig kubectl get nodes`,
   run: async ({ name, out }) => {
     const { paths, config } = clusterState(name);
-    if (!config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
+    if (!config) throw noCluster(name);
     out.line(renderKubeconfig(adminKubeconfig(paths, config)).trimEnd());
     return 0;
   },

@@ -1,4 +1,5 @@
 import { UserError } from '../src/base/errors.ts';
+import type { Client } from '../src/client/client.ts';
 import { type Look, type LookNode, look } from '../src/inspect/look/look.ts';
 import { printable } from '../src/inspect/printable.ts';
 import { readSnapshot } from '../src/inspect/snapshot.ts';
@@ -49,12 +50,13 @@ examples:
 
 async function showLook(invocation: Invocation, out: Output, text: string, json: boolean): Promise<undefined> {
   const client = optionalClient(invocation.name);
+  const isAsked = !(client instanceof UserError);
   try {
-    const snapshot = await readSnapshot(client ? { client, objects: 'all' } : {});
+    const snapshot = await readSnapshot(isAsked ? { client, objects: 'all' } : {});
     const found = look(text, snapshot, stringOption(invocation, 'namespace'));
     if (found.length === 0)
       throw new UserError(`"${text}": there is no such process, thread, port, file, container or object`, {
-        hint: "'vitrine look --help' shows what X may be",
+        hint: `${isAsked ? '' : `only this host was asked, as ${client.message}; `}'vitrine look --help' shows what X may be`,
       });
     if (json) {
       const takenAt = new Date(snapshot.takenAtMs).toISOString();
@@ -68,16 +70,16 @@ async function showLook(invocation: Invocation, out: Output, text: string, json:
     if (found.length > 20) out.line(style.dim(`… and ${found.length - 20} more`));
     return undefined;
   } finally {
-    client?.close();
+    if (isAsked) client.close();
   }
 }
 
-/** Without a cluster there is still the host. */
-function optionalClient(name: string) {
+/** Without a cluster there is still the host: why there is none. */
+function optionalClient(name: string): Client | UserError {
   try {
     return clusterClient(name);
   } catch (error) {
-    if (error instanceof UserError) return undefined;
+    if (error instanceof UserError) return error;
     throw error;
   }
 }

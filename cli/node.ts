@@ -10,7 +10,7 @@ import type { ClusterConfig } from '../src/cluster-config.ts';
 import { caHash } from '../src/discovery.ts';
 import { type FurtherNode, furtherNodes } from '../src/further-nodes.ts';
 import { type ClusterState, clusterState, startCluster } from '../src/launch.ts';
-import { clusterClient } from './access.ts';
+import { clusterClient, noCluster, upCommand } from './access.ts';
 import { type Command, type Invocation, UsageError, wantsJson } from './command.ts';
 import { formatDuration, formatTable } from './output.ts';
 
@@ -38,7 +38,7 @@ examples:
   run: async (invocation) => {
     const [word = 'ls', ...args] = invocation.args;
     const state = clusterState(invocation.name);
-    if (!state.config) throw new UserError(`there is no cluster "${invocation.name}"`, { hint: 'vitrine up makes it' });
+    if (!state.config) throw noCluster(invocation.name);
     if (word === 'add') return add(invocation, args);
     if (word === 'rm') return remove(invocation, state, args);
     if (word === 'token') return printToken(invocation, state);
@@ -65,7 +65,9 @@ async function remove({ name, out }: Invocation, state: ClusterState, names: str
   const condemned = names.map((one) => all.find((node) => node.name === one) ?? refuse(one, state));
   const client = state.server ? clusterClient(name) : undefined;
   if (!client)
-    throw new UserError(`cluster "${name}" is stopped, so it cannot forget a node`, { hint: 'vitrine up starts it' });
+    throw new UserError(`cluster "${name}" is stopped, so it cannot forget a node`, {
+      hint: `${upCommand(name)} starts it`,
+    });
   try {
     for (const node of condemned) {
       await removeNode(state, node, { client, onProgress: out.progress });

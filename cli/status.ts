@@ -1,12 +1,11 @@
 import { nodes, pods } from '../src/api/resource.ts';
-import { UserError } from '../src/base/errors.ts';
 import { furtherNodes } from '../src/further-nodes.ts';
 import { countPhases, describePhases } from '../src/inspect/pod-phase.ts';
 import { size } from '../src/inspect/size.ts';
 import { type ClusterState, clusterState, replicaServers } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
 import { vitrineVersion } from '../src/version.ts';
-import { clusterClient } from './access.ts';
+import { clusterClient, noCluster } from './access.ts';
 import type { Command, Output } from './command.ts';
 import { formatTable } from './output.ts';
 
@@ -22,14 +21,17 @@ example:
   run: async ({ name, values, out }) => {
     const state = clusterState(name);
     if (state.joined && !state.config) return joinedStatus(state, out);
-    if (!state.config) throw new UserError(`there is no cluster "${name}"`, { hint: 'vitrine up makes it' });
+    if (!state.config) throw noCluster(name);
     const replicas = replicaServers(name);
     const further = furtherNodes(state.paths);
     const components = [
       componentStatus('control plane', state.server),
       ...replicas.map(({ replica, daemon }) => componentStatus(`control plane ${replica}`, daemon)),
-      { ...componentStatus('node', state.agent), node: state.config.nodeName },
-      ...further.map(({ name: node, daemon }) => ({ ...componentStatus(`node ${node}`, daemon), node })),
+      { ...componentStatus('node', state.agent), node: state.config.nodeName, address: state.config.plan.nodeAddress },
+      ...further.map(({ name: node, address, daemon }) => ({
+        ...componentStatus(`node ${node}`, daemon),
+        ...{ node, address },
+      })),
     ];
     const isServed = state.server !== undefined || replicas.length > 0;
     const api = isServed ? await apiStatus(name, state.config.nodeName) : undefined;
@@ -95,7 +97,13 @@ type Report = {
   apiPort: number;
   datastore?: { endpoints: string[]; prefix: string };
   plan: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; nodeAddress: string };
-  components: { component: string; node?: string; pid: number | undefined; pssBytes: number | undefined }[];
+  components: {
+    component: string;
+    node?: string;
+    address?: string;
+    pid: number | undefined;
+    pssBytes: number | undefined;
+  }[];
   api: Awaited<ReturnType<typeof apiStatus>> | undefined;
 };
 
@@ -103,7 +111,7 @@ function render(report: Report): string[] {
   const { api, components, datastore, plan } = report;
   const own = new Set(components.flatMap(({ node }) => node ?? []));
   const rows = [
-    ...components.map(({ component, node, pid, pssBytes }) => {
+    ...components.map(({ component, node, address = '', pid, pssBytes }) => {
       const known = api?.nodes.find(({ name }) => name === node);
       const state = known ? (known.ready ? 'Ready' : 'NotReady') : 'running';
       return [
@@ -111,7 +119,7 @@ function render(report: Report): string[] {
         pid ? state : 'stopped',
         pid ? `pid ${pid}` : '',
         pssBytes ? `${size(pssBytes)} PSS` : '',
-        known?.address ?? '',
+        address,
       ];
     }),
     ...(api?.nodes ?? [])

@@ -18,7 +18,7 @@ export interface NodeFacts {
   routed: ReadonlySet<string>;
   /** Cgroups of Pods, by UID. */
   podCgroups: { path: string; uid: string }[];
-  /** Whether the cluster's own link and nftables tables are there. */
+  /** Whether the cluster's own link and nftables tables are there, as those of a node that is not stopped have to be. */
   network: { link: boolean; tables: string[]; missingTables: string[] };
   /** Pods of the node in the API; undefined when it does not answer. */
   pods: ReadonlyMap<string, { name: string; phase: string; running: string[]; terminating: boolean }> | undefined;

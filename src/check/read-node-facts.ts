@@ -57,11 +57,10 @@ export async function readNodeFacts({ linux, paths, node, client }: Sources): Pr
       routes.flatMap(({ destination }) => (destination.endsWith('/32') ? [destination.slice(0, -3)] : [])),
     ),
     podCgroups,
-    network: await readNetwork(
-      linux,
-      node,
-      links.map(({ name }) => name),
-    ),
+    network: await readNetwork(linux, node, {
+      links: links.map(({ name }) => name),
+      isUp: fs.existsSync(path.join(paths.run, 'node')),
+    }),
     pods,
   };
 }
@@ -157,12 +156,17 @@ async function readPodCgroups(linux: Linux, nodeCgroup: string): Promise<NodeFac
   return (await Promise.all(found)).flat();
 }
 
-async function readNetwork(linux: Linux, { plan }: NodeConfig, links: string[]): Promise<NodeFacts['network']> {
+/** `isUp`: whether the node was started and not stopped since; else nothing of it has to be there. */
+async function readNetwork(
+  linux: Linux,
+  { plan }: NodeConfig,
+  { links, isUp }: { links: string[]; isUp: boolean },
+): Promise<NodeFacts['network']> {
   const listing = await linux.nft.list('list tables ip').catch(() => '');
   const tables = [...listing.matchAll(/^table ip (\S+)/gm)].map(([, name]) => name as string);
-  const wanted = [plan.nftTable, podTable(plan)];
+  const wanted = isUp ? [plan.nftTable, podTable(plan)] : [];
   return {
-    link: links.includes(plan.hostLink),
+    link: !isUp || links.includes(plan.hostLink),
     tables,
     missingTables: wanted.filter((name) => !tables.includes(name)),
   };

@@ -78,3 +78,12 @@ test('up of another build replaces both processes, and no container', async (con
   assert.match(await cluster.vitrine('up --no-kubeconfig'), /is upgraded/);
   assert.match(await cluster.vitrine('up --no-kubeconfig'), /is running/);
 });
+
+test('a stopped cluster: nothing has to be in the kernel', async () => {
+  await cluster.vitrine('down');
+  const { code, stdout } = await check();
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /node \S+: 0 sandboxes, 0 containers, 0 monitors, .*\nAPI: does not answer for node /);
+  const { stderr } = await cluster.tryVitrine('look svc/web');
+  assert.match(stderr, /"svc\/web": there is no such .*\(only this host was asked, as cluster ".*" is stopped; /);
+});
