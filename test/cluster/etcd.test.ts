@@ -145,7 +145,7 @@ describe('a cluster on etcd', hasEtcd ? {} : { skip: 'etcd is not installed' }, 
       await space.kubectl('scale deployment/web --replicas=5');
       await untilObject(replica.client, deployments, 'on-etcd', 'web', (one) => one?.status?.readyReplicas === 5);
       const status = await cluster.vitrine('status');
-      assert.match(status, /control plane +stopped.*control plane b +running.*Pods +\d+ running/s);
+      assert.match(status, /control plane +stopped.*control plane b +running.*Pods +\d+ \(\d+ Running/s);
       const later = await holders();
       assert.ok(
         later.every((holder) => !before.includes(holder)),
