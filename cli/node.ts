@@ -53,8 +53,9 @@ async function add({ name, out }: Invocation, args: string[]): Promise<number> {
   if (args.length > 1 || !/^[1-9]\d*$/.test(text)) throw new UsageError(`add "${args.join(' ')}": must be one number`);
   const began = performance.now();
   out.progress(`adding ${text === '1' ? '1 node' : `${text} nodes`} …`);
-  const { added } = await startCluster(name, { moreNodes: Number(text) });
+  const { added, failure } = await startCluster(name, { moreNodes: Number(text) });
   for (const node of added) out.line(`node "${node}" is ready`);
+  if (failure) throw failure;
   out.note(`in ${formatDuration(performance.now() - began)}`);
   return 0;
 }

@@ -80,9 +80,11 @@ export async function up(invocation: Invocation): Promise<void> {
     out.line(
       `cluster "${name}" is ${result.upgraded ? 'upgraded, its containers went on' : 'ready'}: API in ${formatDuration(result.apiMs)}, ${result.nodes > 1 ? `${result.nodes} nodes` : 'node'} in ${formatDuration(result.nodeMs)}: ${server}`,
     );
-  if (invocation.values['no-kubeconfig']) return;
-  const file = await mergeKubeconfig(undefined, adminKubeconfig(clusterPaths(name), result.config), true);
-  out.line(`kubectl's context is now "${contextName(name)}" (${path.resolve(file)})`);
+  if (!invocation.values['no-kubeconfig']) {
+    const file = await mergeKubeconfig(undefined, adminKubeconfig(clusterPaths(name), result.config), true);
+    out.line(`kubectl's context is now "${contextName(name)}" (${path.resolve(file)})`);
+  }
+  if (result.failure) throw result.failure;
 }
 
 function nodesOption(invocation: Invocation): number | undefined {

@@ -18,7 +18,6 @@ import { type ClusterPaths, clusterPaths } from './paths.ts';
 import { createRuntime } from './runtime/create-runtime.ts';
 import { openImages } from './runtime/images/images.ts';
 import type { Images } from './runtime/runtime.ts';
-import { readRuntimes } from './runtimes-config.ts';
 
 /** Containers get this long to end by themselves when the cluster is stopped, in milliseconds. */
 const stopGraceMs = 10_000;
@@ -93,7 +92,6 @@ async function stopPods(linux: Linux, images: Images, paths: ClusterPaths, optio
   const runtime = createRuntime({
     linux,
     images,
-    runtimes: readRuntimes(paths),
     stateDir: path.join(paths.state, 'runtime'),
     runDir: path.join(paths.run, 'node', 'runtime'),
     log: silentLogger,

@@ -4,10 +4,10 @@ import { withAdmin } from './admin-access.ts';
 import { addressToNumber, cidrRange, containsAddress, numberToAddress } from './base/cidr.ts';
 import { systemClock } from './base/clock.ts';
 import { UserError } from './base/errors.ts';
-import { silentLogger } from './base/log.ts';
+import { errorChain, silentLogger } from './base/log.ts';
 import { createBootstrapToken, deleteBootstrapToken } from './bootstrap-token.ts';
 import { type ClusterConfig, readClusterConfig } from './cluster-config.ts';
-import { type Daemon, type DaemonReport, readPidFile, settled } from './linux/daemon.ts';
+import { type Daemon, readPidFile, settled } from './linux/daemon.ts';
 import { openLinux } from './linux/open.ts';
 import { withMachineLock } from './machine-lock.ts';
 import { type NodePins, NodeSwitch } from './network/node-switch.ts';
@@ -97,26 +97,50 @@ function addNode(cluster: ClusterPaths, { nodeName, plan, internalApiPort }: Clu
   return name;
 }
 
+/** What has become of the start of a node; with `error` it does not run. */
+export interface NodeStart {
+  name: string;
+  error?: unknown;
+}
+
 /**
- * Starts those of the nodes that do not run, or run another build than ours, or all of them (`anew`). How many, once all are
- * Ready: if one of them fails, or the signal says that all is in vain, none of them stays.
+ * Starts those of the nodes that do not run, or run another build than ours, or all of them (`anew`), and waits until each is
+ * Ready or has failed. None of them stays if the `first` node of the cluster fails.
  */
 export async function startFurtherNodes(
   cluster: ClusterPaths,
   config: ClusterConfig,
-  { anew, signal }: { anew: boolean; signal: AbortSignal },
-): Promise<number> {
+  { anew, first }: { anew: boolean; first: Promise<unknown> },
+): Promise<NodeStart[]> {
   const found = furtherNodes(cluster).map(async (node) => {
     const daemon = await settled(node.daemon);
     return { ...node, daemon: await keepUnless(anew || isOutdated(daemon), daemon) };
   });
   const waiting = (await Promise.all(found)).filter(({ daemon }) => !daemon);
-  if (waiting.length === 0) return 0;
-  await connect(cluster, waiting, config);
-  const joining = await Promise.all(waiting.map(needsToken));
-  if (joining.some(Boolean)) await joinAll(cluster, config, waiting, signal);
-  else await startAll(waiting, signal);
-  return waiting.length;
+  const unconnected = await connect(cluster, waiting, config);
+  const starts = waiting.map(async (node): Promise<NodeStart> => {
+    const { name } = node;
+    if (unconnected.has(name)) return { name, error: unconnected.get(name) };
+    return startNode(cluster, config, { node, first }).then(
+      () => ({ name }),
+      (error: unknown) => ({ name, error }),
+    );
+  });
+  return Promise.all(starts);
+}
+
+/** What to tell of those that have failed: with one that was `added`, all that were are removed again. */
+export function failureOf(failed: NodeStart[], added: string[]): UserError {
+  const causes = failed.map(({ name, error }) => {
+    const hint = error instanceof UserError && error.hint ? ` (${error.hint})` : '';
+    return `node "${name}": ${errorChain(error)}${hint}`;
+  });
+  const left = failed.map(({ name }) => name).filter((name) => !added.includes(name));
+  const without = left.length < failed.length ? [...left, ...added] : left;
+  const mend = `; mend ${left.join(', ')} and 'vitrine up' again, or 'vitrine node rm ${left.join(' ')}'`;
+  return new UserError(causes.join('; '), {
+    hint: `the cluster goes on without ${without.join(', ')}${left.length > 0 ? mend : ''}`,
+  });
 }
 
 /** One that has not joined, or whose identity has run out meanwhile. */
@@ -126,29 +150,46 @@ async function needsToken({ paths }: FurtherNode): Promise<boolean> {
   return (await certificateLifeMs(path.join(paths.state, 'pki'), 'kubelet-client', request.ca, systemClock)) === 0;
 }
 
-async function joinAll(
+async function startNode(
   cluster: ClusterPaths,
   config: ClusterConfig,
-  waiting: FurtherNode[],
-  signal: AbortSignal,
+  { node, first }: { node: FurtherNode; first: Promise<unknown> },
 ): Promise<void> {
+  if (!(await needsToken(node))) return runUntilReady(node, first);
   await withAdmin(cluster, config, async (client) => {
     const token = await createBootstrapToken(client, { lifeMs: tokenLifeMs });
     try {
-      for (const node of waiting)
-        if (await needsToken(node))
-          writeJoinRequest(node.paths, { ...(readJoinRequest(node.paths) as JoinRequest), token });
-      await startAll(waiting, signal);
+      writeJoinRequest(node.paths, { ...(readJoinRequest(node.paths) as JoinRequest), token });
+      await runUntilReady(node, first);
     } finally {
-      await deleteBootstrapToken(client, token);
+      // Otherwise it runs out.
+      await deleteBootstrapToken(client, token).catch(() => {});
     }
   });
 }
 
-/** Gives each its namespaces, unless they are there: what it has left running may be in them. */
-async function connect(cluster: ClusterPaths, nodes: FurtherNode[], config: ClusterConfig): Promise<void> {
+async function runUntilReady({ paths, pins }: FurtherNode, first: Promise<unknown>): Promise<void> {
+  const { startDaemonInside } = await import('./linux/daemon-inside.ts');
+  const logFile = path.join(paths.logs, 'agent.log');
+  const { pid, report } = startDaemonInside(pins, { command: agentCommand(paths), logFile });
+  try {
+    const [own] = await Promise.all([report, first]);
+    requireReady('agent', own, paths);
+  } catch (error) {
+    await stopStarted(paths, 'agent', pid);
+    throw error;
+  }
+}
+
+/** Gives each its namespaces, unless they are there: what it has left running may be in them. Those that get none, and why. */
+async function connect(
+  cluster: ClusterPaths,
+  nodes: FurtherNode[],
+  config: ClusterConfig,
+): Promise<Map<string, unknown>> {
+  const failed = new Map<string, unknown>();
   const missing = nodes.filter(({ pins }) => !isPinned(pins.net) || !isPinned(pins.uts));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return failed;
   const linux = await openLinux({ log: silentLogger });
   try {
     const own = new NodeSwitch(linux, config.plan, switchPin(cluster));
@@ -159,10 +200,11 @@ async function connect(cluster: ClusterPaths, nodes: FurtherNode[], config: Clus
       });
     for (const { name, address, pins } of missing)
       await own.connect(name, address, pins).catch(async (error: unknown) => {
+        failed.set(name, error);
         // Not half a machine: pins say that there is one.
         await own.disconnect(address, pins);
-        throw error;
       });
+    return failed;
   } finally {
     await linux.close();
   }
@@ -175,25 +217,3 @@ export const switchPin = ({ run }: ClusterPaths): string => path.join(run, 'swit
 const nsfsMagic = 0x6e736673;
 
 export const isPinned = (file: string): boolean => fs.existsSync(file) && fs.statfsSync(file).type === nsfsMagic;
-
-async function startAll(nodes: FurtherNode[], signal: AbortSignal): Promise<void> {
-  const { startDaemonInside } = await import('./linux/daemon-inside.ts');
-  signal.throwIfAborted();
-  const started: ({ paths: ClusterPaths } & ReturnType<typeof startDaemonInside>)[] = [];
-  try {
-    for (const { paths, pins } of nodes) {
-      const logFile = path.join(paths.logs, 'agent.log');
-      started.push({ paths, ...startDaemonInside(pins, { command: agentCommand(paths), logFile }) });
-    }
-    const ready = Promise.all(started.map(async ({ paths, report }) => requireNode(paths, await report)));
-    const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    await Promise.race([ready, aborted]);
-  } catch (error) {
-    await Promise.all(started.map(({ paths, pid }) => stopStarted(paths, 'agent', pid)));
-    throw error;
-  }
-}
-
-function requireNode(paths: ClusterPaths, report: DaemonReport): void {
-  requireReady('agent', report.error ? { ...report, error: `node "${paths.node}": ${report.error}` } : report, paths);
-}

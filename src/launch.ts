@@ -10,7 +10,15 @@ import { claimant } from './machine-claims.ts';
 import { withMachineLock } from './machine-lock.ts';
 import { type JoinRequest, readJoinRequest } from './node-config.ts';
 import { allNodePaths, type ClusterPaths, clusterPaths, nodeNames } from './paths.ts';
-import { isOutdated, keepUnless, pidFile, requireReady, startProcess, stopStarted } from './processes.ts';
+import {
+  type ComponentName,
+  isOutdated,
+  keepUnless,
+  pidFile,
+  requireReady,
+  startProcess,
+  stopStarted,
+} from './processes.ts';
 
 export interface ClusterState {
   paths: ClusterPaths;
@@ -31,10 +39,12 @@ export interface StartResult {
   apiMs: number;
   /** Milliseconds from the call until all nodes were Ready. */
   nodeMs: number;
-  /** How many there are. */
+  /** How many run. */
   nodes: number;
   /** Names of those that were not there before. */
   added: string[];
+  /** Why further nodes do not run, without which the cluster goes on. */
+  failure?: unknown;
 }
 
 export interface StartOptions extends ServerOptions, WantedNodes {
@@ -55,13 +65,15 @@ export function clusterState(name: string): ClusterState {
 
 /**
  * Starts whichever of the cluster's processes is not running, or runs another build than ours, and waits until the API
- * answers and the nodes are Ready. Containers go on meanwhile. If any of them fails, what was started is stopped and what was
- * added is removed.
+ * answers and the nodes are Ready. Containers go on meanwhile. If the server or the first node fails, what was started is
+ * stopped and what was added is removed; the cluster goes on without a further node that fails.
  */
-export function startCluster(name: string, options: StartOptions = {}): Promise<StartResult> {
-  // Whoever starts it at the same moment finds it running.
-  return withMachineLock(`start ${claimant(clusterPaths(name).state)}`, () => start(name, options));
-}
+export const startCluster = (name: string, options: StartOptions = {}): Promise<StartResult> =>
+  oneAtATime(name, () => start(name, options));
+
+/** Whoever starts it at the same moment finds it running. */
+const oneAtATime = <T>(name: string, work: () => Promise<T>): Promise<T> =>
+  withMachineLock(`start ${claimant(clusterPaths(name).state)}`, work);
 
 async function start(name: string, options: StartOptions): Promise<StartResult> {
   const began = performance.now();
@@ -85,33 +97,30 @@ async function start(name: string, options: StartOptions): Promise<StartResult> 
     server: server ? undefined : startProcess(paths, 'server', serverFlags(options)),
     agent: agent ? undefined : startProcess(paths, 'agent'),
   };
-  const failed = new AbortController();
+  const ready = async (component: ComponentName) => {
+    requireReady(component, await starting[component]?.report, paths);
+    return elapsed();
+  };
   let further: Promise<FurtherStart> | undefined;
   try {
-    const api = Promise.resolve(starting.server?.report).then((report) => ({ report, ms: elapsed() }));
-    const node = Promise.resolve(starting.agent?.report).then((report) => ({ report, ms: elapsed() }));
-    const failedNode = node.then(({ report }) => (report?.error ? requireReady('agent', report, paths) : undefined));
-    const apiResult = await Promise.race([api, failedNode.then(() => api)]);
-    requireReady('server', apiResult.report, paths);
+    const [api, node] = [ready('server'), ready('agent')];
+    const apiMs = await Promise.race([api, node.then(() => api)]);
     const config = readClusterConfig(paths) as ClusterConfig;
-    further = startFurther(config, paths, { wanted: options, configured, signal: failed.signal });
-    further.catch(() => {});
-    const nodeResult = await node;
-    requireReady('agent', nodeResult.report, paths);
-    const { started, added } = await further;
+    further = startFurther(config, paths, { wanted: options, anew: configured, first: node });
+    const nodeMs = await node;
+    const { started, ...others } = await further;
     return {
       config,
       alreadyRunning: !starting.server && !starting.agent && started === 0,
       upgraded,
-      apiMs: apiResult.ms,
-      nodeMs: started > 0 ? elapsed() : nodeResult.ms,
-      nodes: nodeNames(paths).length + 1,
-      added,
+      apiMs,
+      nodeMs: started > 0 ? elapsed() : nodeMs,
+      nodes: allNodePaths(paths).filter((own) => readPidFile(pidFile(own, 'agent'))).length,
+      ...others,
     };
   } catch (error) {
     // What we started does not stay behind half-way.
-    failed.abort();
-    await further?.catch(() => {});
+    await further;
     for (const component of ['agent', 'server'] as const) {
       const pid = starting[component]?.pid;
       if (pid) await stopStarted(paths, component, pid);
@@ -121,34 +130,41 @@ async function start(name: string, options: StartOptions): Promise<StartResult> 
 }
 
 /** Starts, or goes on with, the one process of a machine that has joined a cluster elsewhere. */
-export async function startJoined(name: string, kubelet: KubeletConfigurationFile = {}): Promise<void> {
-  const { paths, agent } = clusterState(name);
-  keepFlags(paths, kubelet);
-  const found = await settled(agent);
-  if (await keepUnless(isOutdated(found) || Object.keys(kubelet).length > 0, found)) return;
-  requireReady('agent', await startProcess(paths, 'agent').report, paths);
-}
+export const startJoined = (name: string, kubelet: KubeletConfigurationFile = {}): Promise<void> =>
+  oneAtATime(name, async () => {
+    const { paths, agent } = clusterState(name);
+    keepFlags(paths, kubelet);
+    const found = await settled(agent);
+    if (await keepUnless(isOutdated(found) || Object.keys(kubelet).length > 0, found)) return;
+    requireReady('agent', await startProcess(paths, 'agent').report, paths);
+  });
 
-interface FurtherStart {
+interface FurtherStart extends Pick<StartResult, 'added' | 'failure'> {
+  /** How many are Ready that did not run. */
   started: number;
-  added: string[];
 }
 
+/** Never rejects. */
 async function startFurther(
   config: ClusterConfig,
   paths: ClusterPaths,
-  { wanted, configured, signal }: { wanted: WantedNodes; configured: boolean; signal: AbortSignal },
+  { wanted, ...how }: { wanted: WantedNodes; anew: boolean; first: Promise<unknown> },
 ): Promise<FurtherStart> {
   const { nodes = 1, moreNodes = 0 } = wanted;
   if (nodes === 1 && moreNodes === 0 && nodeNames(paths).length === 0) return { started: 0, added: [] };
-  const { addNodes, startFurtherNodes } = await import('./further-nodes.ts');
-  const added = await addNodes(paths, wanted);
+  const { addNodes, failureOf, startFurtherNodes } = await import('./further-nodes.ts');
+  const added: string[] = [];
   try {
-    return { added, started: await startFurtherNodes(paths, config, { anew: configured, signal }) };
-  } catch (error) {
+    added.push(...(await addNodes(paths, wanted)));
+    const starts = await startFurtherNodes(paths, config, how);
+    const failed = starts.filter(({ error }) => error);
+    const failure = failed.length > 0 ? failureOf(failed, added) : undefined;
+    if (failed.some(({ name }) => added.includes(name))) throw failure;
+    return { started: starts.length - failed.length, added, failure };
+  } catch (failure) {
     // The failure is what to tell. A node that could not be removed is tried again by the next start.
     await removeNodes(config, paths, added).catch(() => {});
-    throw error;
+    return { started: 0, added: [], failure };
   }
 }
 
@@ -168,7 +184,8 @@ async function removeNodes(config: ClusterConfig, paths: ClusterPaths, names: st
 export async function restartNodes(name: string): Promise<void> {
   const paths = clusterPaths(name);
   for (const node of allNodePaths(paths)) await stopAgent(node);
-  await startCluster(name);
+  const { failure } = await startCluster(name);
+  if (failure) throw failure;
 }
 
 /** Ends all processes; containers are not touched, unless the nodes are to shut down gracefully and have time for it. */
