@@ -87,6 +87,7 @@ export async function startNode(
   });
   const health = new ServiceHealth({
     ...{ informers: proxyInformers, nodeName: config.nodeName, clock },
+    events: createEventRecorder(proxyClient, { component: 'kube-proxy', host: config.nodeName, log, clock }),
     log: log.child('proxy'),
   });
   const policies = new NetworkPolicies({ informers: proxyInformers, linux, plan, log: log.child('policies') });

@@ -5,12 +5,13 @@ import { test } from 'node:test';
 import { services } from '../api/resource.ts';
 import { FakeClock, systemClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
 import { FakeTransport } from '../client/fake-transport.ts';
 import { createInformerFactory } from '../client/informers.ts';
 import { createClient } from '../client/rest.ts';
 import { ServiceHealth } from './service-health.ts';
 
-test('a port that another program has is tried again until the Service is gone', async (t) => {
+test('a port that another program has is told of, and tried again until the Service is gone', async (t) => {
   const other = net.createServer().listen(0, '0.0.0.0');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
@@ -19,9 +20,11 @@ test('a port that another program has is tried again until the Service is gone',
   await client.create(services, { metadata: { name: 'web', namespace: 'default' }, spec } as never);
   const informers = createInformerFactory(client, { log: silentLogger, clock: systemClock });
   const clock = new FakeClock();
-  let refusals = 0;
-  const log = { ...silentLogger, warn: () => void refusals++ };
-  const health = new ServiceHealth({ informers, nodeName: 'own', clock, log });
+  const told: string[] = [];
+  const events: EventRecorder = {
+    event: ({ kind, metadata: { name } }, ...what) => void told.push([kind, name, ...what].join(' ')),
+  };
+  const health = new ServiceHealth({ informers, events, nodeName: 'own', clock, log: silentLogger });
   t.after(() => {
     health.stop();
     informers.stop();
@@ -34,13 +37,16 @@ test('a port that another program has is tried again until the Service is gone',
     assert.ok(await what(), String(what));
   };
   const status = () => fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.status, String);
-  await until(() => refusals === 1);
+  await until(() => told.length === 1);
+  const cause = `listen tcp 0.0.0.0:${port}: bind: address already in use`;
+  const message = `node own failed to start healthcheck "default/web" on port ${port}: ${cause}`;
+  assert.equal(told[0], `Service web Warning FailedToStartServiceHealthcheck ${message}`);
   clock.advance(30_000);
-  await until(() => refusals === 2);
+  await until(() => told.length === 2);
   other.close();
   clock.advance(30_000);
   await until(async () => (await status()) === 503);
-  assert.equal(refusals, 2);
+  assert.equal(told.length, 2);
   await client.delete(services, 'web', 'default');
   await until(async () => (await status()) !== 503);
 });

@@ -1,15 +1,18 @@
 import http from 'node:http';
+import { getSystemErrorMessage } from 'node:util';
 import type { Service } from '../api/generated/core-v1.ts';
 import { keyOf } from '../api/object.ts';
 import { services } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import { localReadyAddresses } from './select-endpoints.ts';
 import { SliceIndex } from './slice-index.ts';
 
 export interface ServiceHealthOptions {
   informers: InformerFactory;
+  events: EventRecorder;
   nodeName: string;
   clock: Clock;
   log: Logger;
@@ -78,13 +81,22 @@ export class ServiceHealth {
     const check: Check = { port, localEndpoints, server: http.createServer(), cancel: () => {} };
     const listen = () => check.server.listen(port, '0.0.0.0');
     check.server.on('request', (_request, response) => answer(response, { namespace, name }, check.localEndpoints));
-    check.server.on('error', (error) => {
+    check.server.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#checks.get(key) !== check) return;
+      this.#tell(key, port, error);
       log.warn('cannot tell of the health of a Service', { service: key, port, error });
       check.cancel = clock.after(retryMs, listen);
     });
     this.#checks.set(key, check);
     listen();
+  }
+
+  #tell(key: string, port: number, { errno = 0 }: NodeJS.ErrnoException): void {
+    const { events, nodeName } = this.#options;
+    const service = this.#services.get(key);
+    const cause = `listen tcp 0.0.0.0:${port}: bind: ${getSystemErrorMessage(errno)}`;
+    const message = `node ${nodeName} failed to start healthcheck "${key}" on port ${port}: ${cause}`;
+    if (service) events.event(service, 'Warning', 'FailedToStartServiceHealthcheck', message);
   }
 
   #close(key: string): void {
