@@ -32,6 +32,8 @@ const verbs: Record<string, VerbHandler> = {
   deletecollection: deleteCollection,
 };
 
+const writes = new Set(['create', 'update', 'patch', 'delete']);
+
 /** Answers a request that is not about a resource, or undefined if the path is not its own. */
 export type PathHandler = (request: ServerRequest) => Promise<ServerResponse | undefined>;
 
@@ -106,6 +108,7 @@ function route(call: Call): Promise<ServerResponse> {
     return readComponentStatuses(call, call.backend.components);
   const action = call.backend.actions[actionKey(info)];
   if (action && info.verb === 'create') return perform(call, action);
+  if (writes.has(info.verb)) call.backend.writer.expect();
   if (info.subresource) {
     const subresource = findSubresource(call);
     if (!subresource) throw resourceNotFound();

@@ -12,6 +12,8 @@ const slots = 2;
 const lengths = 8;
 /** In front of the slots: how many messages were sent and taken, as 32-bit counters that wrap around. */
 const [sent, taken, slotsAt] = [0, 1, 8];
+/** So long an announced message is waited for awake, in milliseconds: what a request takes until it is to be written. */
+const awakeMs = 0.2;
 const noBytes = new Uint8Array();
 
 /**
@@ -59,8 +61,8 @@ export class Mailbox<Head> {
     Atomics.notify(this.#counters, sent);
   }
 
-  /** The next message, if there is one. */
-  take(takeLong: () => Mail<Head>): Mail<Head> | undefined {
+  /** The next message, if there is one; not one that went another way and has not come yet. */
+  take(takeLong: () => Mail<Head> | undefined): Mail<Head> | undefined {
     const number = this.#counters[taken]!;
     if (number === Atomics.load(this.#counters, sent)) return undefined;
     const slot = this.#slotOf(number);
@@ -73,14 +75,23 @@ export class Mailbox<Head> {
             head: JSON.parse(slot.toString('utf8', lengths, bytesAt)) as Head,
             bytes: length > 0 ? Uint8Array.prototype.slice.call(slot.subarray(bytesAt, bytesAt + length)) : noBytes,
           };
+    if (!mail) return undefined;
     Atomics.store(this.#counters, taken, number + 1);
     Atomics.notify(this.#counters, taken);
     return mail;
   }
 
-  /** Waits until there is a message, at most so long. */
+  /** Wakes whoever waits for a message, which is to be sent soon: that takes as long as to make one. */
+  announce(): void {
+    Atomics.notify(this.#counters, sent);
+  }
+
+  /** Waits until there is a message, at most so long; once it is announced, for a moment awake. */
   wait(timeoutMs: number): void {
-    Atomics.wait(this.#counters, sent, this.#counters[taken]!, timeoutMs);
+    const seen = this.#counters[taken]!;
+    if (Atomics.wait(this.#counters, sent, seen, timeoutMs) !== 'ok') return;
+    const untilMs = performance.now() + awakeMs;
+    while (Atomics.load(this.#counters, sent) === seen && performance.now() < untilMs);
   }
 
   #taken(): number {

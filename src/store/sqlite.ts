@@ -53,6 +53,9 @@ function startWorker(workerData: StoreThreadData): Worker {
  */
 const maxUnderWay = 2;
 
+/** So long an answer is looked for before we sleep until it has come, in milliseconds: what a commit takes on most disks. */
+const lookMs = 1;
+
 /** A request that the thread has not answered yet. */
 interface Pending {
   request: Request;
@@ -83,6 +86,10 @@ class SqliteStore implements Store {
   #unsent: Pending[] = [];
   /** Sent and not answered, oldest first: the thread answers in order. */
   #sent: Pending[] = [];
+  /** When the last request was sent that was the only one under way, until it is answered. */
+  #loneSinceMs: number | undefined;
+  /** Whether such a request was last answered within lookMs. */
+  #quick = true;
   /** Messages sent, whose last request is not answered; at most maxUnderWay. */
   #underWay: number[] = [];
   /** The newest revision of which the events have been delivered; all of them are durable. */
@@ -100,7 +107,7 @@ class SqliteStore implements Store {
     this.#worker = startWorker({ file, ...memory });
     this.#worker.on('message', (long: Mail<ReplyBatch> | null) => {
       if (long) this.#longReply = long;
-      else this.#receive(this.#inbox.take(() => this.#takeLong())!);
+      else this.#look();
     });
     this.#worker.on('error', (error) => {
       log.error('store thread failed', { file, error });
@@ -135,6 +142,10 @@ class SqliteStore implements Store {
     const ttlMs = Math.ceil((options.ttlSeconds ?? 0) * 1000);
     const { guard } = options;
     return toResult(await this.#send({ op: 'put', key, length: value.length, expected, ttlMs, guard }, value));
+  }
+
+  expectWrite(): void {
+    if (this.#sent.length === 0) this.#outbox.announce();
   }
 
   async delete(key: string, expected: number): Promise<WriteResult> {
@@ -196,10 +207,31 @@ class SqliteStore implements Store {
       const bytes = packer.finish();
       this.#worker.postMessage({ head, bytes } satisfies Mail<Request[]>, [bytes.buffer]);
     });
+    if (this.#sent.length > 1) return;
+    this.#loneSinceMs = performance.now();
+    if (this.#quick) this.#keepLooking(this.#loneSinceMs);
   }
 
-  #takeLong(): Mail<ReplyBatch> {
-    const mail = this.#longReply!;
+  /**
+   * To be woken takes as long as many a commit: while one request is all that there is, its answer is looked for between the
+   * events of the loop. What comes meanwhile is served, and ends that; on a slow disk it is not even begun.
+   */
+  #keepLooking(sinceMs: number): void {
+    setImmediate(() => {
+      if (this.#look() || this.#loneSinceMs !== sinceMs || this.#sent.length > 1) return;
+      if (performance.now() - sinceMs < lookMs) this.#keepLooking(sinceMs);
+    });
+  }
+
+  /** Takes the next reply, if it is there. */
+  #look(): boolean {
+    const mail = this.#inbox.take(() => this.#takeLong());
+    if (mail) this.#receive(mail);
+    return mail !== undefined;
+  }
+
+  #takeLong(): Mail<ReplyBatch> | undefined {
+    const mail = this.#longReply;
     this.#longReply = undefined;
     return mail;
   }
@@ -212,6 +244,10 @@ class SqliteStore implements Store {
     const values = new Unpacker(bytes);
     const answered = this.#sent.splice(0, replies.length);
     this.#countAnswered(replies.length);
+    if (this.#loneSinceMs !== undefined && replies.length > 0) {
+      this.#quick = performance.now() - this.#loneSinceMs < lookMs;
+      this.#loneSinceMs = undefined;
+    }
     // Before the answers, which bring the next requests: the thread goes on at once.
     this.#flush();
     if (this.#sent.length === 0) this.#worker.unref();

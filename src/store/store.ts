@@ -10,6 +10,9 @@ export interface Store {
   /** The revision of the newest write that is durable. Grows with each write; keys that expire need not be counted. */
   currentRevision(): Promise<number>;
 
+  /** Says that a write is being decided on, which may come to nothing: a store that sleeps wakes up meanwhile. */
+  expectWrite?(): void;
+
   get(key: string): Promise<KeyValue | undefined>;
 
   /** Keys in [start, end), ascending, as they were at `revision` (default: now). */

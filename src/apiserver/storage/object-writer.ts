@@ -20,6 +20,11 @@ export class ObjectWriter {
     this.#cache = cache;
   }
 
+  /** A write is being decided on. */
+  expect(): void {
+    this.#store.expectWrite?.();
+  }
+
   async create(key: string, object: KubeObject, options: PutOptions = {}): Promise<CacheEntry | NotCreated> {
     return (await this.#put(key, object, 0, options)) ?? (this.#cached(key) ? 'exists' : 'outdated');
   }
