@@ -1,7 +1,6 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import path from 'node:path';
-import type { CertificateSigningRequest } from './api/generated/certificates-v1.ts';
-import { builtin, certificateSigningRequests } from './api/resource.ts';
+import { certificateSigningRequests } from './api/resource.ts';
 import { readIfPresent, writeSecret } from './apiserver/pki/secret-file.ts';
 import { newSigningRequest } from './apiserver/pki/signing-request.ts';
 import type { Clock } from './base/clock.ts';

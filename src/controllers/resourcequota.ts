@@ -3,7 +3,6 @@ import { type KubeObject, keyOf } from '../api/object.ts';
 import { type ResourceList, sum } from '../api/pod-resources.ts';
 import { inScope, quotaUsage } from '../api/quota-usage.ts';
 import {
-  builtin,
   builtinResources,
   persistentVolumeClaims,
   pods,

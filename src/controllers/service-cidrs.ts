@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
-import type { IPAddress, ServiceCIDR } from '../api/generated/networking-v1.ts';
-import { builtin, serviceCidrs } from '../api/resource.ts';
+import type { ServiceCIDR } from '../api/generated/networking-v1.ts';
+import { serviceCidrs } from '../api/resource.ts';
 import { formatTime } from '../api/time.ts';
 import { containsAddress } from '../base/cidr.ts';
 import type { Controller, ControllerContext } from '../client/controller.ts';

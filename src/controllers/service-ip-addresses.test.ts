@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IPAddress } from '../api/generated/networking-v1.ts';
-import { builtin, nodes, services } from '../api/resource.ts';
+import { nodes, services } from '../api/resource.ts';
 import { controlPlaneNodeController } from './control-plane-node.ts';
 import { ipAddresses, serviceIpAddressesController } from './service-ip-addresses.ts';
 import { eventually, runInMemory } from './testing.ts';

@@ -1,5 +1,4 @@
-import type { RuntimeClass } from '../api/generated/node-v1.ts';
-import { builtin, runtimeClasses } from '../api/resource.ts';
+import { runtimeClasses } from '../api/resource.ts';
 import { hasReason } from '../api/status-error.ts';
 import type { NodeContext } from './node-context.ts';
 import type { PodRecord } from './pod-record.ts';

@@ -2,7 +2,6 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../api/generated/c
 import type { PodDisruptionBudget } from '../api/generated/policy-v1.ts';
 import type { CSINode, StorageClass } from '../api/generated/storage-v1.ts';
 import {
-  builtin,
   csiNodes,
   persistentVolumeClaims,
   persistentVolumes,

@@ -4,8 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { CertificateSigningRequest } from '../../src/api/generated/certificates-v1.ts';
-import { builtin, certificateSigningRequests } from '../../src/api/resource.ts';
+import { certificateSigningRequests } from '../../src/api/resource.ts';
 import { startTestCluster, type TestCluster } from './fixture/cluster.ts';
 import { untilObject } from './fixture/until.ts';
 

@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
-import { builtin, priorityClasses } from '../../api/resource.ts';
+import { priorityClasses } from '../../api/resource.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isPod, isResource, refuse } from './refuse.ts';
 

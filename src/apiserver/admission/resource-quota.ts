@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { type ResourceList, sum } from '../../api/pod-resources.ts';
 import { compareQuantities, subtractQuantities } from '../../api/quantity.ts';
 import { inScope, quotaUsage, unspecified } from '../../api/quota-usage.ts';
-import { builtin, type Resource, type ResourceInfo, resourceQuotas } from '../../api/resource.ts';
+import { type Resource, type ResourceInfo, resourceQuotas } from '../../api/resource.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isPod, refuse } from './refuse.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Pod, Toleration } from '../../api/generated/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/node-v1.ts';
-import { builtin, runtimeClasses } from '../../api/resource.ts';
+import { runtimeClasses } from '../../api/resource.ts';
 import type { AdmissionAttributes, AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isPod, refuse } from './refuse.ts';
 

@@ -1,8 +1,7 @@
 import type { PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
-import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { compareQuantities } from '../../api/quantity.ts';
-import { builtin, storageClasses } from '../../api/resource.ts';
+import { storageClasses } from '../../api/resource.ts';
 import type { AdmissionPlugin, ObjectReader } from '../request.ts';
 import { isResource, refuse } from './refuse.ts';
 

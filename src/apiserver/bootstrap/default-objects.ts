@@ -1,10 +1,8 @@
 import type { ConfigMap, Namespace } from '../../api/generated/core-v1.ts';
-import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/flowcontrol-v1.ts';
 import type { ServiceCIDR } from '../../api/generated/networking-v1.ts';
 import type { PriorityClass } from '../../api/generated/scheduling-v1.ts';
 import type { Draft, KubeObject } from '../../api/object.ts';
 import {
-  builtin,
   clusterRoleBindings,
   clusterRoles,
   configMaps,

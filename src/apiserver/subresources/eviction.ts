@@ -2,7 +2,7 @@ import type { Pod, PodCondition, PodStatus } from '../../api/generated/core-v1.t
 import type { DeleteOptions } from '../../api/generated/meta-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import type { StatusObject } from '../../api/object.ts';
-import { builtin, podDisruptionBudgets } from '../../api/resource.ts';
+import { podDisruptionBudgets } from '../../api/resource.ts';
 import { compileSelector } from '../../api/selectors.ts';
 import { internalError, StatusError } from '../../api/status-error.ts';
 import { formatTime } from '../../api/time.ts';

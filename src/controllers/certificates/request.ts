@@ -1,7 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import type * as X509 from '@peculiar/x509';
 import type { CertificateSigningRequest } from '../../api/generated/certificates-v1.ts';
-import { builtin, certificateSigningRequests } from '../../api/resource.ts';
 import type { RequestFacts } from './plan-signing.ts';
 
 export type Condition = NonNullable<NonNullable<CertificateSigningRequest['status']>['conditions']>[number];

@@ -1,14 +1,7 @@
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/policy-v1.ts';
 import { controllerOf, keyOf } from '../../api/object.ts';
-import {
-  builtin,
-  builtinResources,
-  podDisruptionBudgets,
-  pods,
-  type ResourceInfo,
-  replicaSets,
-} from '../../api/resource.ts';
+import { builtinResources, podDisruptionBudgets, pods, type ResourceInfo, replicaSets } from '../../api/resource.ts';
 import { compileSelector } from '../../api/selectors.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { pathOf } from '../../client/rest.ts';

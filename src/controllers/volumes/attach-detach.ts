@@ -1,9 +1,8 @@
 import { attachmentName } from '../../api/csi-names.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
-import type { CSIDriver, CSINode, VolumeAttachment } from '../../api/generated/storage-v1.ts';
+import type { CSINode, VolumeAttachment } from '../../api/generated/storage-v1.ts';
 import { keyOf } from '../../api/object.ts';
 import {
-  builtin,
   csiDrivers,
   csiNodes,
   nodes,

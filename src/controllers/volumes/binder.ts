@@ -1,5 +1,4 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
-import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import {
   classOf,
   isReservedFor,
@@ -9,7 +8,7 @@ import {
   waitsForConsumer,
 } from '../../api/match-volume.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../api/resource.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../api/resource.ts';
 import type { Controller, ControllerContext } from '../../client/controller.ts';
 import { sameStatus } from '../same-status.ts';
 import { byClaim } from './pod-claims.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { stagingDirectory, uniqueVolumeName } from '../../api/csi-names.ts';
 import type { Pod, SecretReference } from '../../api/generated/core-v1.ts';
 import type { CSIDriver } from '../../api/generated/storage-v1.ts';
-import { builtin, csiDrivers, secrets } from '../../api/resource.ts';
+import { csiDrivers, secrets } from '../../api/resource.ts';
 import { hasReason } from '../../api/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';

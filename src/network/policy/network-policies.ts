@@ -1,7 +1,7 @@
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
 import { keyOf } from '../../api/object.ts';
-import { builtin, namespaces, networkPolicies, pods } from '../../api/resource.ts';
+import { namespaces, networkPolicies, pods } from '../../api/resource.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Informer, InformerFactory } from '../../client/informer.ts';
 import type { Linux } from '../../linux/linux.ts';
