@@ -53,8 +53,11 @@ function startWorker(workerData: StoreThreadData): Worker {
  */
 const maxUnderWay = 2;
 
-/** So long an answer is looked for before we sleep until it has come, in milliseconds: what a commit takes on most disks. */
-const lookMs = 1;
+/**
+ * Somebody who writes one thing after the other: so many requests in a row were alone, each answered within a millisecond and
+ * followed by the next within ten.
+ */
+const row = { least: 8, answerMs: 1, pauseMs: 10 };
 
 /** A request that the thread has not answered yet. */
 interface Pending {
@@ -86,10 +89,12 @@ class SqliteStore implements Store {
   #unsent: Pending[] = [];
   /** Sent and not answered, oldest first: the thread answers in order. */
   #sent: Pending[] = [];
-  /** When the last request was sent that was the only one under way, until it is answered. */
+  /** When the one request that is under way was sent, if it is the only one. */
   #loneSinceMs: number | undefined;
-  /** Whether such a request was last answered within lookMs. */
-  #quick = true;
+  /** When a request was answered last. */
+  #answeredMs = 0;
+  /** How many of a row there were. */
+  #inRow = 0;
   /** Messages sent, whose last request is not answered; at most maxUnderWay. */
   #underWay: number[] = [];
   /** The newest revision of which the events have been delivered; all of them are durable. */
@@ -145,7 +150,7 @@ class SqliteStore implements Store {
   }
 
   expectWrite(): void {
-    if (this.#sent.length === 0) this.#outbox.announce();
+    if (this.#sent.length === 0 && this.#inRow >= row.least) this.#outbox.announce();
   }
 
   async delete(key: string, expected: number): Promise<WriteResult> {
@@ -207,19 +212,21 @@ class SqliteStore implements Store {
       const bytes = packer.finish();
       this.#worker.postMessage({ head, bytes } satisfies Mail<Request[]>, [bytes.buffer]);
     });
-    if (this.#sent.length > 1) return;
-    this.#loneSinceMs = performance.now();
-    if (this.#quick) this.#keepLooking(this.#loneSinceMs);
+    const now = performance.now();
+    const alone = this.#sent.length === 1;
+    this.#loneSinceMs = alone ? now : undefined;
+    if (!alone || now - this.#answeredMs > row.pauseMs) this.#inRow = 0;
+    if (this.#inRow >= row.least) this.#keepLooking(now);
   }
 
   /**
-   * To be woken takes as long as many a commit: while one request is all that there is, its answer is looked for between the
-   * events of the loop. What comes meanwhile is served, and ends that; on a slow disk it is not even begun.
+   * To be woken takes as long as many a commit: in a row, the answer is looked for between the events of the loop. Whatever
+   * else comes meanwhile is served, and ends the row.
    */
   #keepLooking(sinceMs: number): void {
     setImmediate(() => {
-      if (this.#look() || this.#loneSinceMs !== sinceMs || this.#sent.length > 1) return;
-      if (performance.now() - sinceMs < lookMs) this.#keepLooking(sinceMs);
+      if (this.#look() || this.#loneSinceMs !== sinceMs) return;
+      if (performance.now() - sinceMs < row.answerMs) this.#keepLooking(sinceMs);
     });
   }
 
@@ -244,10 +251,7 @@ class SqliteStore implements Store {
     const values = new Unpacker(bytes);
     const answered = this.#sent.splice(0, replies.length);
     this.#countAnswered(replies.length);
-    if (this.#loneSinceMs !== undefined && replies.length > 0) {
-      this.#quick = performance.now() - this.#loneSinceMs < lookMs;
-      this.#loneSinceMs = undefined;
-    }
+    if (replies.length > 0) this.#answered(performance.now());
     // Before the answers, which bring the next requests: the thread goes on at once.
     this.#flush();
     if (this.#sent.length === 0) this.#worker.unref();
@@ -265,6 +269,13 @@ class SqliteStore implements Store {
       if (answer.kind === 'failed') pending.reject(answer.error);
       else pending.resolve(answer);
     });
+  }
+
+  #answered(now: number): void {
+    this.#answeredMs = now;
+    if (this.#loneSinceMs === undefined) return;
+    this.#inRow = now - this.#loneSinceMs < row.answerMs ? this.#inRow + 1 : 0;
+    this.#loneSinceMs = undefined;
   }
 
   #countAnswered(count: number): void {
