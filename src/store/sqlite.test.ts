@@ -48,6 +48,31 @@ test('a reopened store has its keys, revision, history and compaction', async ()
   await store.close();
 });
 
+test('writes one after the other, short and long, are answered in order, whoever joins in', async () => {
+  const store = await openSqliteStore({ file: newFile() });
+  const seen: number[] = [];
+  store.watch('r', 's', 1, {
+    onEvents: (batch) => seen.push(...batch.map(({ revision }) => revision)),
+    onError: assert.fail,
+  });
+  let revision = 0;
+  for (let n = 0; n < 60; n++) {
+    // Longer than the mailbox is, so that the reply with the one before goes another way.
+    const next = Buffer.alloc(n % 20 < 12 ? 1000 + n : 300_000 + n, n);
+    store.expectWrite?.();
+    const write = store.put('r', next, revision);
+    const others = n % 15 === 14 ? [store.get('r'), store.put(`q${n}`, value, 0)] : [];
+    const result = await write;
+    await Promise.all(others);
+    assert.ok(result.ok);
+    revision = result.revision;
+    assert.equal(seen.at(-1), revision);
+    if (n % 10 === 9) assert.deepEqual(Buffer.from((await store.get('r'))!.value), next);
+  }
+  assert.equal(seen.length, 60);
+  await store.close();
+});
+
 test('a time to live that ends while the store is closed ends when it is opened', async () => {
   const file = newFile();
   let store = await openSqliteStore({ file });
