@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { type Mail, Mailbox } from './sqlite-mailbox.ts';
@@ -55,9 +56,9 @@ const maxUnderWay = 2;
 
 /**
  * Somebody who writes one thing after the other: so many requests in a row were alone, each answered within a millisecond and
- * followed by the next within ten.
+ * followed by the next within ten. On one processor, who stays awake would only keep it from who is to answer.
  */
-const row = { least: 8, answerMs: 1, pauseMs: 10 };
+const row = { least: availableParallelism() > 1 ? 8 : Number.POSITIVE_INFINITY, answerMs: 1, pauseMs: 10 };
 
 /** A request that the thread has not answered yet. */
 interface Pending {
