@@ -12,11 +12,12 @@ import { adminKubeconfig } from '../cli/access.ts';
 import { clusterState } from '../src/launch.ts';
 import { memoryPss } from '../src/linux/memory.ts';
 import { bareTls } from './bare-tls.ts';
-import { etcdPuts } from './etcd-puts.ts';
+import { EtcdPuts } from './etcd-puts.ts';
 import { type Job, namePlaceholder, type Rate, tenthPlaceholder, timePlaceholder } from './load/generator.ts';
 import type { Credentials } from './load/http2-connection.ts';
 import { runLoad, startLoad } from './load/run-load.ts';
 import { processCpuMs } from './process-cpu.ts';
+import { median } from './quantile.ts';
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +32,8 @@ const only = values.only.split(',');
 const name = `bench-${process.pid}`;
 const vitrine = path.join(import.meta.dirname, '../vitrine');
 const run = promisify(execFile);
+/** In which creates and etcd's puts are measured. */
+const turns = 7;
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const pods = '/api/v1/namespaces/default/pods';
 
@@ -58,27 +61,29 @@ try {
     return { ...rate, cpuMicros: (cpuMicros() - before) / rate.requests };
   }
 
+  /** In turns with etcd, as what the machine does besides changes within seconds. */
   async function creates(): Promise<void> {
+    const etcd = await EtcdPuts.start(path.dirname(paths.state));
     for (const [connections, goal] of [
       [1, 3000],
       [16, 8000],
     ] as const) {
-      const label = `c${connections}`;
-      const rate = await measured({
-        credentials,
-        kind: 'create',
-        connections,
-        seconds,
-        path: configMaps,
-        body: configMap,
-        label,
-      });
-      const peer = await etcdPuts({ directory: path.dirname(paths.state), writers: connections, seconds, bytes: 600 });
-      const ratio = peer
-        ? `; etcd's put ${perSecond(peer)}: ratio ${(rate.perSecond / peer).toFixed(2)}`
+      const rates: (Rate & { cpuMicros: number })[] = [];
+      const peers: number[] = [];
+      for (let turn = 0; turn < turns; turn++) {
+        const label = `c${connections}-${turn}`;
+        const job = { kind: 'create', connections, seconds: seconds / 2, path: configMaps, body: configMap } as const;
+        rates.push(await measured({ credentials, ...job, label }));
+        if (etcd) peers.push(await etcd.perSecond({ writers: connections, seconds: seconds / 2, bytes: 600 }));
+      }
+      const ratios = peers.map((peer, turn) => rates[turn]!.perSecond / peer);
+      const ratio = etcd
+        ? `; etcd's put ${perSecond(median(peers))}: ratio ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} in ${turns} turns)`
         : '; etcd is not installed';
-      say(`creates, ${connections} clients`, `${describe(rate)} (goal: ${goal})${ratio}`);
+      const middle = rates.toSorted((a, b) => a.perSecond - b.perSecond)[Math.floor(turns / 2)]!;
+      say(`creates, ${connections} clients`, `${describe(middle)} (goal: ${goal})${ratio}`);
     }
+    await etcd?.stop();
   }
 
   async function gets(): Promise<void> {

@@ -55,8 +55,8 @@ function startWorker(workerData: StoreThreadData): Worker {
 const maxUnderWay = 2;
 
 /**
- * Somebody who writes one thing after the other: so many requests in a row were alone, each answered within a millisecond and
- * followed by the next within ten. On one processor, who stays awake would only keep it from who is to answer.
+ * Somebody who writes one thing after the other: so many requests in a row were alone, usually answered within a millisecond
+ * and followed by the next within ten. On one processor, who stays awake would only keep it from who is to answer.
  */
 const row = { least: availableParallelism() > 1 ? 8 : Number.POSITIVE_INFINITY, answerMs: 1, pauseMs: 10 };
 
@@ -96,6 +96,8 @@ class SqliteStore implements Store {
   #answeredMs = 0;
   /** How many of a row there were. */
   #inRow = 0;
+  /** How long a lone request takes: a moving average, in milliseconds. */
+  #usualMs = 0;
   /** Messages sent, whose last request is not answered; at most maxUnderWay. */
   #underWay: number[] = [];
   /** The newest revision of which the events have been delivered; all of them are durable. */
@@ -151,7 +153,7 @@ class SqliteStore implements Store {
   }
 
   expectWrite(): void {
-    if (this.#sent.length === 0 && this.#inRow >= row.least) this.#outbox.announce();
+    if (this.#sent.length === 0 && this.#isRow()) this.#outbox.announce();
   }
 
   async delete(key: string, expected: number): Promise<WriteResult> {
@@ -217,7 +219,11 @@ class SqliteStore implements Store {
     const alone = this.#sent.length === 1;
     this.#loneSinceMs = alone ? now : undefined;
     if (!alone || now - this.#answeredMs > row.pauseMs) this.#inRow = 0;
-    if (this.#inRow >= row.least) this.#keepLooking(now);
+    if (this.#isRow()) this.#keepLooking(now);
+  }
+
+  #isRow(): boolean {
+    return this.#inRow >= row.least && this.#usualMs < row.answerMs;
   }
 
   /**
@@ -275,7 +281,8 @@ class SqliteStore implements Store {
   #answered(now: number): void {
     this.#answeredMs = now;
     if (this.#loneSinceMs === undefined) return;
-    this.#inRow = now - this.#loneSinceMs < row.answerMs ? this.#inRow + 1 : 0;
+    this.#inRow++;
+    this.#usualMs += (now - this.#loneSinceMs - this.#usualMs) / 8;
     this.#loneSinceMs = undefined;
   }
 
