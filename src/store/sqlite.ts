@@ -227,7 +227,7 @@ class SqliteStore implements Store {
   }
 
   /**
-   * To be woken takes as long as many a commit: in a row, the answer is looked for between the events of the loop. Whatever
+   * To be woken takes a good part of a commit's time: in a row, the answer is looked for between the events of the loop. Whatever
    * else comes meanwhile is served, and ends the row.
    */
   #keepLooking(sinceMs: number): void {
