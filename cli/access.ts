@@ -5,7 +5,7 @@ import { httpsTransport } from '../src/client/https-transport.ts';
 import { createClient } from '../src/client/rest.ts';
 import type { ClusterConfig } from '../src/cluster-config.ts';
 import { clusterState, replicaServers } from '../src/launch.ts';
-import type { ClusterPaths } from '../src/paths.ts';
+import { type ClusterPaths, nameOption } from '../src/paths.ts';
 
 /** Name of cluster, user and context in the kubeconfig. */
 export function contextName(name: string): string {
@@ -30,4 +30,4 @@ export function noCluster(name: string): UserError {
   return new UserError(`there is no cluster "${name}"`, { hint: `${upCommand(name)} makes it` });
 }
 
-export const upCommand = (name: string): string => `vitrine up${name === 'default' ? '' : ` --name ${name}`}`;
+export const upCommand = (name: string): string => `vitrine up${nameOption(name)}`;

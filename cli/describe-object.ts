@@ -2,6 +2,7 @@ import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../src/api/
 import type { Job } from '../src/api/generated/batch-v1.ts';
 import type { Node, Pod, Service } from '../src/api/generated/core-v1.ts';
 import type { KubeObject } from '../src/api/object.ts';
+import { describeLoadBalancer, describePorts } from '../src/inspect/describe-service.ts';
 import { podPhase } from '../src/inspect/pod-phase.ts';
 import type { Style } from './style.ts';
 
@@ -46,17 +47,14 @@ function readiness(ready = 0, wanted: number, style: Style): string {
   return (ready >= wanted ? style.good : style.warn)(`${ready}/${wanted} ready`);
 }
 
-function serviceFacts({ spec, status }: Service): string[] {
-  const external = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? '');
+function serviceFacts(service: Service): string[] {
+  const { spec } = service;
   const addresses = [...(spec.clusterIPs ?? [spec.clusterIP ?? 'None'])].map((ip) =>
     ip === 'None' ? 'headless' : `ClusterIP ${ip}`,
   );
-  if (spec.type === 'LoadBalancer') addresses.unshift(`address ${external.join(' ') || '<pending>'}`);
+  if (spec.type === 'LoadBalancer') addresses.unshift(`address ${describeLoadBalancer(service)}`);
   if (spec.type === 'ExternalName') return ['ExternalName', spec.externalName ?? ''];
-  const ports = (spec.ports ?? []).map(({ port, targetPort, protocol = 'TCP', nodePort }) => {
-    const node = nodePort ? ` (node port ${nodePort})` : '';
-    return `port ${port}→${targetPort ?? port}/${protocol}${node}`;
-  });
+  const ports = describePorts(service).map((port) => `port ${port}`);
   const type = spec.type && spec.type !== 'ClusterIP' ? [spec.type] : [];
   return [...type, ...addresses, ...ports];
 }

@@ -13,7 +13,7 @@ import { withMachineLock } from './machine-lock.ts';
 import { type NodePins, NodeSwitch } from './network/node-switch.ts';
 import { certificateLifeMs } from './node-certificates.ts';
 import { type JoinRequest, readJoinRequest, readNodeConfig, writeJoinRequest } from './node-config.ts';
-import { type ClusterPaths, nodeNames, nodePaths, nodePins } from './paths.ts';
+import { type ClusterPaths, nameOption, nodeNames, nodePaths, nodePins } from './paths.ts';
 import { agentCommand, isOutdated, keepUnless, pidFile, requireReady, stopStarted } from './processes.ts';
 
 /**
@@ -130,14 +130,15 @@ export async function startFurtherNodes(
 }
 
 /** What to tell of those that have failed: with one that was `added`, all that were are removed again. */
-export function failureOf(failed: NodeStart[], added: string[]): UserError {
+export function failureOf(failed: NodeStart[], added: string[], cluster: string): UserError {
+  const option = nameOption(cluster);
   const causes = failed.map(({ name, error }) => {
     const hint = error instanceof UserError && error.hint ? ` (${error.hint})` : '';
     return `node "${name}": ${errorChain(error)}${hint}`;
   });
   const left = failed.map(({ name }) => name).filter((name) => !added.includes(name));
   const without = left.length < failed.length ? [...left, ...added] : left;
-  const mend = `; mend ${left.join(', ')} and 'vitrine up' again, or 'vitrine node rm ${left.join(' ')}'`;
+  const mend = `; mend ${left.join(', ')} and 'vitrine up${option}' again, or 'vitrine node rm ${left.join(' ')}${option}'`;
   return new UserError(causes.join('; '), {
     hint: `the cluster goes on without ${without.join(', ')}${left.length > 0 ? mend : ''}`,
   });

@@ -158,7 +158,7 @@ async function startFurther(
     added.push(...(await addNodes(paths, wanted)));
     const starts = await startFurtherNodes(paths, config, how);
     const failed = starts.filter(({ error }) => error);
-    const failure = failed.length > 0 ? failureOf(failed, added) : undefined;
+    const failure = failed.length > 0 ? failureOf(failed, added, config.name) : undefined;
     if (failed.some(({ name }) => added.includes(name))) throw failure;
     return { started: starts.length - failed.length, added, failure };
   } catch (failure) {

@@ -56,6 +56,9 @@ export function nodeNames({ state }: ClusterPaths): string[] {
   return fs.readdirSync(dir).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
+/** How the cluster is meant on the command line: ' --name lab'. */
+export const nameOption = (name: string): string => (name === 'default' ? '' : ` --name ${name}`);
+
 /** The files that pin the namespaces of a further node. */
 export const nodePins = ({ run }: ClusterPaths): { net: string; uts: string } => ({
   net: path.join(run, 'net'),

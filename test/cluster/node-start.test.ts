@@ -72,7 +72,10 @@ describe('when a further node cannot start', () => {
     const { code, stdout, stderr } = await cluster.tryVitrine('up --no-kubeconfig');
     assert.equal(code, 1);
     assert.match(stdout, /is ready: .* 2 nodes in/);
-    assert.match(stderr, new RegExp(`node "${third.node}": .*maxPods.*'vitrine node rm ${third.node}'`));
+    assert.match(
+      stderr,
+      new RegExp(`node "${third.node}": .*maxPods.*'vitrine node rm ${third.node} --name ${cluster.name}'`),
+    );
     assert.deepEqual(await running(), [1, 2]);
     fs.rmSync(file);
     const started = await Promise.all([1, 2].map(() => cluster.vitrine('up --no-kubeconfig')));

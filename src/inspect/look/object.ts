@@ -1,6 +1,7 @@
 import type { Deployment, ReplicaSet, StatefulSet } from '../../api/generated/apps-v1.ts';
 import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
+import { describeLoadBalancer, describePorts } from '../describe-service.ts';
 import { plural } from '../plural.ts';
 import { describeStopped, podPhase, statusesOf, unscheduledMessage } from '../pod-phase.ts';
 import { type ObjectNode, podsOf, resolveTree, totalsOf } from '../resolve.ts';
@@ -111,17 +112,13 @@ function podFacts(pod: Pod): Look['facts'] {
   ];
 }
 
-function serviceFacts({ spec, status }: Service): Look['facts'] {
-  const ports = (spec.ports ?? []).map(
-    ({ port, targetPort, protocol = 'TCP', nodePort }) =>
-      `${port}→${targetPort ?? port}/${protocol}${nodePort ? ` (node port ${nodePort})` : ''}`,
-  );
-  const external = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip ?? hostname);
+function serviceFacts(service: Service): Look['facts'] {
+  const { spec } = service;
   return [
     { name: 'type', value: spec.type ?? 'ClusterIP' },
     { name: 'address', value: spec.clusterIP ?? '-' },
-    ...(spec.type === 'LoadBalancer' ? [{ name: 'load balancer', value: external.join(' ') || '<pending>' }] : []),
-    { name: 'ports', value: ports.join(', ') },
+    ...(spec.type === 'LoadBalancer' ? [{ name: 'load balancer', value: describeLoadBalancer(service) }] : []),
+    { name: 'ports', value: describePorts(service).join(', ') },
   ];
 }
 

@@ -85,7 +85,7 @@ function detailFacts({ pid }: Process): Look['facts'] {
     ...fact('shared memory', pss === undefined ? undefined : `${size(pss)} proportional (PSS)`),
     ...fact('swapped', details.swapBytes ? size(details.swapBytes) : undefined),
     ...fact(
-      'open file',
+      'open files',
       details.descriptorCount === undefined
         ? undefined
         : `${details.descriptorCount} of ${details.descriptorLimit ?? 'no limit'}`,
